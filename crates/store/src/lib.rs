@@ -1,0 +1,52 @@
+//! The store: current rows, writing, resolving, deleting, over any place that keeps tables.
+//!
+//! [`Store`] is what doors and the lifecycle use. A place that keeps tables implements [`Backend`];
+//! the memory backend lives here, others in crates of their own. The rules of versions, current
+//! rows and increments are those of the versioning contract (see ARCHITECTURE.md); they are
+//! expressed once, as query plans, and run the same over every backend.
+//!
+//! What this crate is not: it knows no file format, no configuration and no graph of deletions.
+//! Data fusion types stay inside, but for Arrow, which is how rows travel.
+
+mod backend;
+mod chunk_scan;
+mod compare;
+mod copy;
+mod current;
+mod deletion;
+mod error;
+mod expected;
+mod hash;
+mod increment;
+mod lower;
+mod maintain;
+mod memory;
+mod read;
+mod rebase;
+mod restore;
+mod rows;
+mod settings;
+mod status;
+mod store;
+mod system;
+mod write;
+
+pub use crate::{
+    backend::{
+        Backend, Change, Chunk, ChunkRequest, Commit, CommitNote, MarkerState, Replacement,
+        StoreMarker, Table, Vacuum, Vacuumed,
+    },
+    copy::{CopyOptions, CopyReceipt},
+    deletion::{DeletionMode, DeletionPlan, DeletionReceipt, DeletionRequest},
+    error::{PlaceProblem, RequestProblem, RowProblem, StorageReason, StoreError},
+    increment::{Frame, Increment, ResolveOptions},
+    maintain::{MaintainOptions, MaintenanceReport},
+    memory::MemoryBackend,
+    read::ReadOptions,
+    restore::{RestoreReceipt, RestoreRequest},
+    rows::Rows,
+    settings::{HashAlgorithm, HashSettings},
+    status::FeatureStatus,
+    store::{Mode, OpenOptions, Store},
+    write::WriteOptions,
+};

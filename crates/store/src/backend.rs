@@ -1,0 +1,209 @@
+//! The contract between the store and the place where its tables live.
+
+use std::{fmt, ops::Range, sync::Arc};
+
+use async_trait::async_trait;
+use datafusion::arrow::{buffer::BooleanBuffer, datatypes::SchemaRef};
+use metalith_base::FeatureKey;
+use serde::{Deserialize, Serialize};
+
+use crate::{HashSettings, Rows, StoreError};
+
+/// A place that keeps append-only tables, one per feature, and the marker of the store.
+///
+/// # Contract
+///
+/// - [`append`](Self::append) is atomic: a reader sees all of the rows or none of them, also after
+///   a crash in the middle. If the rows end in an error, nothing is committed.
+/// - [`replace`](Self::replace) is atomic in the same way, and fails with
+///   [`StoreError::Conflict`] if one of the replaced chunks is not there any more.
+/// - A table opened with [`open_table`](Self::open_table) is a snapshot: later commits do not
+///   change what it reads, though maintenance that is asked to may remove its files.
+/// - Readers take no lock and writers do not wait for readers. Two appends at once both succeed.
+/// - An append whose rows have columns that the table lacks adds these columns; rows stored
+///   before read as NULL there, also inside structs. A column that exists with another type is an
+///   error and nothing is committed.
+/// - Every method is safe to call from many tasks on one handle, and to repeat after a failure.
+///
+/// The contract is executable: `metalith_testkit::backend_contract`.
+///
+/// This trait is for implementors and stays minimal; callers use [`Store`](crate::Store).
+#[async_trait]
+pub trait Backend: fmt::Debug + Send + Sync + 'static {
+    /// Where it is, as a person would write it: a path, an address, or `memory`.
+    fn location(&self) -> String;
+
+    /// The marker of the store, or what is there instead.
+    async fn marker(&self) -> Result<MarkerState, StoreError>;
+
+    /// Records the marker, unless there is one already: then that one stays and is returned.
+    async fn create(&self, marker: StoreMarker) -> Result<StoreMarker, StoreError>;
+
+    /// The features that have a table here, system tables included, by key.
+    async fn tables(&self) -> Result<Vec<FeatureKey>, StoreError>;
+
+    /// The table of a feature as it is now, or `None` when it has none.
+    async fn open_table(&self, feature: &FeatureKey) -> Result<Option<Arc<dyn Table>>, StoreError>;
+
+    /// Adds rows at the end of a feature's table in one commit, creating the table if need be.
+    async fn append(
+        &self,
+        feature: &FeatureKey,
+        rows: Rows,
+        note: CommitNote,
+    ) -> Result<Commit, StoreError>;
+
+    /// Puts rows in the place of whole chunks of a snapshot, in one commit.
+    async fn replace(
+        &self,
+        feature: &FeatureKey,
+        replacement: Replacement,
+        note: CommitNote,
+    ) -> Result<Commit, StoreError>;
+
+    /// Removes a feature's table with everything in it; `false` when there was none.
+    async fn drop_table(&self, feature: &FeatureKey) -> Result<bool, StoreError>;
+
+    /// Removes files that no snapshot younger than `keep` needs.
+    async fn vacuum(&self, feature: &FeatureKey, request: Vacuum) -> Result<Vacuumed, StoreError>;
+}
+
+/// One state of a feature's table.
+#[async_trait]
+pub trait Table: fmt::Debug + Send + Sync + 'static {
+    /// The columns, user columns and system columns alike.
+    fn schema(&self) -> SchemaRef;
+
+    /// A number that grows with every commit to this table.
+    fn version(&self) -> u64;
+
+    /// The chunks, in the order in which they were committed.
+    fn chunks(&self) -> &[Chunk];
+
+    /// Reads a chunk, in the order in which its rows were written.
+    ///
+    /// The result has exactly the columns asked for, in that order and with the types of
+    /// [`schema`](Self::schema).
+    async fn read_chunk(&self, chunk: usize, request: ChunkRequest) -> Result<Rows, StoreError>;
+}
+
+/// A part of a table that is read and replaced as a whole, such as a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// How many rows it has.
+    pub rows: usize,
+    /// How many bytes it takes where it is stored.
+    pub bytes: u64,
+}
+
+/// What to read of a chunk.
+#[derive(Clone, Debug, Default)]
+pub struct ChunkRequest {
+    /// Positions of columns in the table's schema.
+    pub columns: Vec<usize>,
+    /// Only rows at these positions of the chunk; `None` for all.
+    pub range: Option<Range<usize>>,
+    /// Of the whole chunk, which rows to return; `None` for all. As long as the chunk has rows.
+    pub rows: Option<BooleanBuffer>,
+}
+
+/// Rows that take the place of chunks.
+#[derive(Debug)]
+pub struct Replacement {
+    /// The snapshot that the chunks are of.
+    pub table: Arc<dyn Table>,
+    /// Positions of the chunks that go.
+    pub chunks: Vec<usize>,
+    /// The rows that come in their place, perhaps none.
+    pub rows: Rows,
+    /// Whether the rows are the same ones in another form (compaction) or fewer (deletion).
+    pub change: Change,
+}
+
+/// What a replacement does to the content of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The same rows, stored otherwise.
+    Layout,
+    /// Rows are gone.
+    Content,
+}
+
+/// What the log of a table says about a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitNote {
+    /// The operation, e.g. `write`, `delete`, `restore`, `compact`.
+    pub operation: &'static str,
+    /// Further facts by name, e.g. the actor or the id of a deletion.
+    pub details: Vec<(&'static str, String)>,
+}
+
+impl CommitNote {
+    /// A note with nothing but the operation.
+    pub fn new(operation: &'static str) -> Self {
+        Self { operation, details: Vec::new() }
+    }
+
+    /// Adds a fact.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.details.push((name, value.into()));
+        self
+    }
+}
+
+/// What a commit did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// The version of the table after it.
+    pub version: u64,
+    /// Rows written.
+    pub rows: u64,
+    /// Bytes written.
+    pub bytes: u64,
+}
+
+/// What to remove when vacuuming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vacuum {
+    /// How long files that are not needed any more are kept for readers of older snapshots.
+    pub keep: std::time::Duration,
+    /// Only say what would be removed.
+    pub dry_run: bool,
+}
+
+/// What vacuuming removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Vacuumed {
+    /// Files removed, or to remove in a dry run.
+    pub files: u64,
+    /// Their size, as far as known.
+    pub bytes: u64,
+}
+
+/// The record that makes a place a store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreMarker {
+    /// Version of the layout of the store; this build writes and reads [`StoreMarker::FORMAT`].
+    pub format: u32,
+    /// How samples are hashed.
+    pub hash: HashSettings,
+}
+
+impl StoreMarker {
+    /// The layout that this build writes.
+    pub const FORMAT: u32 = 1;
+}
+
+/// What is at a place where a store is looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MarkerState {
+    /// A store of ours.
+    Store(StoreMarker),
+    /// Feature tables, but no marker: a store that another system wrote.
+    Foreign,
+    /// Nothing at all.
+    Empty,
+    /// Something else; the text names what was found.
+    Occupied(String),
+}
