@@ -1,6 +1,6 @@
 //! The contract between the store and the place where its tables live.
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{any::Any, fmt, ops::Range, sync::Arc};
 
 use async_trait::async_trait;
 use datafusion::arrow::{buffer::BooleanBuffer, datatypes::SchemaRef};
@@ -70,7 +70,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 
 /// One state of a feature's table.
 #[async_trait]
-pub trait Table: fmt::Debug + Send + Sync + 'static {
+pub trait Table: Any + fmt::Debug + Send + Sync {
     /// The columns, user columns and system columns alike.
     fn schema(&self) -> SchemaRef;
 

@@ -15,6 +15,7 @@ mod copy;
 mod current;
 mod deletion;
 mod error;
+mod evolution;
 mod expected;
 mod hash;
 mod increment;
@@ -39,6 +40,7 @@ pub use crate::{
     copy::{CopyOptions, CopyReceipt},
     deletion::{DeletionMode, DeletionPlan, DeletionReceipt, DeletionRequest},
     error::{PlaceProblem, RequestProblem, RowProblem, StorageReason, StoreError},
+    evolution::{adapt_array, adapt_batch, merge_schemas, stored_type},
     increment::{Frame, Increment, ResolveOptions},
     maintain::{MaintainOptions, MaintenanceReport},
     memory::MemoryBackend,
