@@ -1,0 +1,291 @@
+//! The backend, as a store sees it.
+
+use std::{any::Any, collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use deltalake_core::kernel::{Action, MetadataExt as _, new_metadata};
+use metalith_base::FeatureKey;
+use metalith_objects::{ObjectLocation, OpenedLocation};
+use metalith_store::{
+    Backend, Change, Commit, CommitNote, MarkerState, Replacement, Rows, StoreError, StoreMarker,
+    Table, Vacuum, Vacuumed, merge_schemas,
+};
+
+use crate::{
+    cache::{Footers, Snapshots},
+    commit, drop_table, error, features,
+    layout::Layout,
+    log_entry::{self, Intent, now_millis},
+    marker,
+    place::Place,
+    schema,
+    snapshot::{Snapshot, Source},
+    table_list, vacuum,
+    write::{self, Written},
+};
+
+/// Tables in Delta's format below one root.
+#[derive(Debug)]
+pub struct DeltaBackend {
+    place: Place,
+    layout: Layout,
+    snapshots: Snapshots,
+    footers: Arc<Footers>,
+}
+
+/// The backend at an address: a folder, or object storage such as `s3://bucket/prefix`.
+///
+/// Nothing is read or created yet. `options` are those of [`metalith_objects::open`].
+pub fn open_backend(
+    address: &str,
+    options: &BTreeMap<String, String>,
+    layout: Layout,
+) -> Result<Arc<dyn Backend>, StoreError> {
+    let location: ObjectLocation = address.parse().map_err(error::place)?;
+    let opened = metalith_objects::open(&location, options).map_err(error::place)?;
+    Ok(Arc::new(DeltaBackend::new(opened, location.to_string(), layout)))
+}
+
+impl DeltaBackend {
+    /// The backend at a place that was opened, shown to people as `shown`.
+    pub fn new(opened: OpenedLocation, shown: String, layout: Layout) -> Self {
+        Self {
+            place: Place::new(opened, shown),
+            layout,
+            snapshots: Snapshots::default(),
+            footers: Arc::new(Footers::default()),
+        }
+    }
+
+    fn source(&self, feature: &FeatureKey) -> Source {
+        Source {
+            feature: feature.clone(),
+            folder: self.layout.folder(feature),
+            place: self.place.clone(),
+            footers: Arc::clone(&self.footers),
+        }
+    }
+
+    async fn latest(&self, source: &Source) -> Result<Option<Arc<Snapshot>>, StoreError> {
+        self.snapshots.latest(source).await
+    }
+
+    /// Writes rows, and commits them with what `change` adds.
+    async fn put_rows(
+        &self,
+        source: &Source,
+        rows: Rows,
+        intent: &Intent,
+        kind: Kind,
+    ) -> Result<Commit, StoreError> {
+        let refuse = |problem| StoreError::Rows { feature: source.feature.clone(), problem };
+        let latest = self.latest(source).await?;
+        if let Some(latest) = &latest {
+            writable(source, latest)?;
+        }
+        let stored = schema::stored_schema(&rows.schema()).map_err(refuse)?;
+        let columns = match &latest {
+            Some(latest) => merge_schemas(&latest.file_schema(), &stored).map_err(refuse)?,
+            None => stored,
+        };
+        let written =
+            write::write(&self.place, &source.folder, &source.feature, columns.clone(), rows);
+        let written = written.await?;
+        let table = latest.map(|latest| latest.id.clone());
+        let change = RowChange { source: source.clone(), columns, written, table, kind };
+        let version = commit::commit(&self.snapshots, source, intent, &change).await?;
+        Ok(Commit { version, rows: change.written.rows(), bytes: change.written.bytes() })
+    }
+}
+
+#[async_trait]
+impl Backend for DeltaBackend {
+    fn location(&self) -> String {
+        self.place.shown("")
+    }
+
+    async fn marker(&self) -> Result<MarkerState, StoreError> {
+        marker::read(&self.place, self.layout).await
+    }
+
+    async fn create(&self, marker: StoreMarker) -> Result<StoreMarker, StoreError> {
+        marker::create(&self.place, marker).await
+    }
+
+    async fn tables(&self) -> Result<Vec<FeatureKey>, StoreError> {
+        table_list::list(&self.place, self.layout).await
+    }
+
+    async fn open_table(&self, feature: &FeatureKey) -> Result<Option<Arc<dyn Table>>, StoreError> {
+        let latest = self.latest(&self.source(feature)).await?;
+        Ok(latest.map(|latest| latest as Arc<dyn Table>))
+    }
+
+    async fn append(
+        &self,
+        feature: &FeatureKey,
+        rows: Rows,
+        note: CommitNote,
+    ) -> Result<Commit, StoreError> {
+        self.put_rows(&self.source(feature), rows, &Intent::append(note), Kind::Append).await
+    }
+
+    async fn replace(
+        &self,
+        feature: &FeatureKey,
+        replacement: Replacement,
+        note: CommitNote,
+    ) -> Result<Commit, StoreError> {
+        let source = self.source(feature);
+        let Replacement { table, chunks, rows, change } = replacement;
+        let table: Arc<dyn Any + Send + Sync> = table;
+        let Ok(before) = table.downcast::<Snapshot>() else {
+            return Err(source.corrupt("the rows to replace are of a table of another store"));
+        };
+        let kind = Kind::Replace { before, chunks, data_change: change == Change::Content };
+        self.put_rows(&source, rows, &Intent::replace(note), kind).await
+    }
+
+    async fn drop_table(&self, feature: &FeatureKey) -> Result<bool, StoreError> {
+        let source = self.source(feature);
+        let dropped = drop_table::drop_table(&source).await;
+        self.snapshots.forget(feature);
+        dropped
+    }
+
+    async fn vacuum(&self, feature: &FeatureKey, request: Vacuum) -> Result<Vacuumed, StoreError> {
+        let source = self.source(feature);
+        match self.latest(&source).await? {
+            Some(latest) => vacuum::vacuum(&latest, request).await,
+            None => Ok(Vacuumed::default()),
+        }
+    }
+}
+
+/// Refuses tables whose features a writer would have to honour.
+fn writable(source: &Source, latest: &Snapshot) -> Result<(), StoreError> {
+    let state = latest.delta.snapshot();
+    let state = state.map_err(|failed| source.corrupt(error::one_line(&failed)))?;
+    match features::unwritable(state) {
+        None => Ok(()),
+        Some(feature) => Err(StoreError::Unsupported {
+            location: source.place.shown(&source.folder),
+            what: format!("be written to: the table uses `{feature}`"),
+        }),
+    }
+}
+
+/// Rows that are added, perhaps in the place of others.
+struct RowChange {
+    source: Source,
+    /// The columns of the files.
+    columns: SchemaRef,
+    written: Written,
+    /// The table that the files were written for, if there was one.
+    table: Option<String>,
+    kind: Kind,
+}
+
+enum Kind {
+    Append,
+    Replace { before: Arc<Snapshot>, chunks: Vec<usize>, data_change: bool },
+}
+
+impl commit::Change for RowChange {
+    async fn actions(&self, latest: Option<&Snapshot>) -> Result<Vec<Action>, StoreError> {
+        let same = latest.map(|latest| latest.id.as_str()) == self.table.as_deref();
+        if (self.table.is_some() && !same) || !self.written.are_there() {
+            return Err(self.conflict("a drop of its table".to_owned()));
+        }
+        let mut actions = self.declaration(latest)?;
+        let after_all = latest.map_or(0, |latest| latest.last_modified() + 1);
+        let mut modified = now_millis().max(after_all);
+        let mut changes = true;
+        if let (Kind::Replace { before, chunks, data_change }, Some(latest)) = (&self.kind, latest)
+        {
+            changes = *data_change;
+            self.still_there(before, chunks, latest).await?;
+            let removed = chunks.iter().filter_map(|chunk| before.files.get(*chunk));
+            // The rows stay where the youngest of the replaced ones were.
+            modified = removed.clone().map(|file| file.modified).max().unwrap_or(modified);
+            actions.extend(removed.map(|file| Action::Remove(file.remove(changes))));
+        }
+        let added = self.written.files.iter();
+        actions.extend(added.map(|file| Action::Add(file.add(modified, changes))));
+        Ok(actions)
+    }
+
+    fn may_be_made(&self, may: bool) {
+        self.written.keep(may);
+    }
+}
+
+impl RowChange {
+    /// What the log must say about columns and features before it names the files.
+    fn declaration(&self, latest: Option<&Snapshot>) -> Result<Vec<Action>, StoreError> {
+        let place = || self.source.place.shown(&self.source.folder);
+        let failed = |failed: serde_json::Error| error::storage("write", place(), failed);
+        let odd = |()| self.source.corrupt("its columns have types that do not exist");
+        let Some(latest) = latest else {
+            let protocol = features::first_protocol(&self.columns).map_err(failed)?;
+            let columns = schema::to_delta(&self.columns).map_err(odd)?;
+            let none: [(&str, &str); 0] = [];
+            let metadata = new_metadata(&columns, [""; 0], none)
+                .map_err(|failed| error::storage("write", place(), failed))?;
+            return Ok(features::declare(Some(protocol), Some(metadata)).collect());
+        };
+        let merged: SchemaRef =
+            merge_schemas(&latest.schema, &self.columns).map_err(|problem| StoreError::Rows {
+                feature: self.source.feature.clone(),
+                problem,
+            })?;
+        if merged.fields() == latest.schema.fields() {
+            return Ok(Vec::new());
+        }
+        let state = latest.delta.snapshot();
+        let state = state.map_err(|failed| self.source.corrupt(error::one_line(&failed)))?;
+        let columns = schema::grown(&state.schema(), latest.schema.as_ref(), &merged);
+        let metadata = state.metadata().clone().with_schema(&columns.map_err(odd)?);
+        let metadata = metadata.map_err(|failed| error::storage("write", place(), failed))?;
+        let added: &Schema = &merged;
+        let protocol = features::next_protocol(state.protocol(), added).map_err(failed)?;
+        Ok(features::declare(protocol, Some(metadata)).collect())
+    }
+
+    /// Checks that nobody replaced the chunks since.
+    async fn still_there(
+        &self,
+        before: &Snapshot,
+        chunks: &[usize],
+        latest: &Snapshot,
+    ) -> Result<(), StoreError> {
+        let state = latest.delta.snapshot();
+        let state = state.map_err(|failed| self.source.corrupt(error::one_line(&failed)))?;
+        if let Some(setting) = features::keeps_rows(state) {
+            return Err(StoreError::Unsupported {
+                location: self.source.place.shown(&self.source.folder),
+                what: format!("have rows replaced: the table is set to `{setting}`"),
+            });
+        }
+        if before.id != latest.id {
+            return Err(self.conflict("a drop of its table".to_owned()));
+        }
+        for chunk in chunks {
+            let Some(file) = before.files.get(*chunk) else {
+                return Err(self.source.corrupt(format!("chunk {chunk} does not exist")));
+            };
+            if !latest.files.iter().any(|it| it.path == file.path) {
+                let since = before.version + 1..=latest.version;
+                let (place, folder) = (&self.source.place, &self.source.folder);
+                let with = log_entry::remover(place, folder, since, &file.path).await?;
+                return Err(self.conflict(with));
+            }
+        }
+        Ok(())
+    }
+
+    fn conflict(&self, with: String) -> StoreError {
+        StoreError::Conflict { feature: self.source.feature.clone(), with, attempts: 1 }
+    }
+}

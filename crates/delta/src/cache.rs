@@ -1,0 +1,101 @@
+//! What is remembered between calls.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use metalith_base::FeatureKey;
+use metalith_store::StoreError;
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
+
+use crate::{
+    log_entry,
+    snapshot::{Snapshot, Source},
+};
+
+/// How many footers are kept. One takes some kilobytes.
+const FOOTERS: usize = 1024;
+
+/// The latest known state of each table.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshots {
+    known: Mutex<HashMap<FeatureKey, Arc<Snapshot>>>,
+}
+
+/// Footers of data files, which never change.
+#[derive(Debug, Default)]
+pub(crate) struct Footers {
+    known: Mutex<KnownFooters>,
+}
+
+#[derive(Debug, Default)]
+struct KnownFooters {
+    by_file: HashMap<String, ArrowReaderMetadata>,
+    by_age: VecDeque<String>,
+}
+
+impl Snapshots {
+    /// The table as it is now, or `None` when there is none.
+    ///
+    /// A known state costs two looks at the log: whether its entry is still the same one, for the
+    /// table may have been dropped and made again, and whether there is a next one.
+    pub(crate) async fn latest(
+        &self,
+        source: &Source,
+    ) -> Result<Option<Arc<Snapshot>>, StoreError> {
+        let known = self.lock().get(&source.feature).map(Arc::clone);
+        let latest = match known {
+            Some(known) if known.fingerprint.is_some() && is_there(source, &known).await? => {
+                let next = log_entry::file(&source.folder, known.version + 1);
+                if source.place.head(&next).await?.is_none() {
+                    return Ok(Some(known));
+                }
+                Some(Arc::new(source.update(&known).await?))
+            }
+            Some(_) | None => source.load().await?.map(Arc::new),
+        };
+        match &latest {
+            Some(latest) => {
+                self.lock().insert(source.feature.clone(), Arc::clone(latest));
+            }
+            None => self.forget(&source.feature),
+        }
+        Ok(latest)
+    }
+
+    pub(crate) fn forget(&self, feature: &FeatureKey) {
+        self.lock().remove(feature);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<FeatureKey, Arc<Snapshot>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn is_there(source: &Source, known: &Snapshot) -> Result<bool, StoreError> {
+    let entry = log_entry::file(&source.folder, known.version);
+    Ok(source.place.head(&entry).await? == known.fingerprint)
+}
+
+impl Footers {
+    pub(crate) fn get(&self, file: &str) -> Option<ArrowReaderMetadata> {
+        self.lock().by_file.get(file).cloned()
+    }
+
+    pub(crate) fn put(&self, file: &str, footer: ArrowReaderMetadata) {
+        let mut known = self.lock();
+        if known.by_file.insert(file.to_owned(), footer).is_none() {
+            known.by_age.push_back(file.to_owned());
+        }
+        if known.by_age.len() > FOOTERS
+            && let Some(oldest) = known.by_age.pop_front()
+        {
+            known.by_file.remove(&oldest);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, KnownFooters> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,186 @@
+//! Rows as the bytes of Parquet files.
+
+use std::{collections::HashSet, sync::Arc};
+
+use datafusion::{
+    arrow::{
+        array::{Array, ArrayRef, AsArray as _, RecordBatch, new_null_array},
+        datatypes::{DataType, SchemaRef},
+    },
+    error::DataFusionError,
+};
+use metalith_base::FeatureKey;
+use metalith_store::{RowProblem, StoreError, adapt_array};
+use parquet::{
+    arrow::{
+        ArrowSchemaConverter,
+        arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves},
+    },
+    basic::Compression,
+    errors::ParquetError,
+    file::{
+        properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr},
+        writer::SerializedFileWriter,
+    },
+    schema::types::{ColumnPath, TypePtr},
+};
+
+/// Values of a column that are looked at to tell whether a dictionary would pay.
+const SAMPLE: usize = 1024;
+
+/// What turns rows into row groups of Parquet files. Row groups can be encoded side by side.
+pub(crate) struct Encoder {
+    feature: FeatureKey,
+    schema: SchemaRef,
+    root: TypePtr,
+    properties: WriterPropertiesPtr,
+    factory: ArrowRowGroupWriterFactory,
+}
+
+/// An encoded row group.
+pub(crate) struct RowGroup {
+    pub(crate) rows: usize,
+    columns: Vec<ArrowColumnChunk>,
+}
+
+/// A Parquet file in the making. Its bytes are taken as they come.
+pub(crate) struct FileBytes {
+    writer: SerializedFileWriter<Vec<u8>>,
+}
+
+impl Encoder {
+    /// An encoder of rows with these columns, of which `sample` is typical.
+    pub(crate) fn new(
+        feature: &FeatureKey,
+        schema: SchemaRef,
+        sample: &[RecordBatch],
+    ) -> Result<Self, ParquetError> {
+        let root = ArrowSchemaConverter::new().convert(&schema)?.root_schema_ptr();
+        let mut properties = WriterProperties::builder()
+            .set_compression(Compression::SNAPPY)
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_write_page_header_statistics(false)
+            .set_offset_index_disabled(true)
+            .set_created_by(concat!("metalith version ", env!("CARGO_PKG_VERSION")).to_owned());
+        for column in diverse_columns(&schema, sample) {
+            properties = properties.set_column_dictionary_enabled(ColumnPath::new(column), false);
+        }
+        let properties = Arc::new(properties.build());
+        let unused =
+            SerializedFileWriter::new(Vec::new(), Arc::clone(&root), Arc::clone(&properties))?;
+        let factory = ArrowRowGroupWriterFactory::new(&unused, SchemaRef::clone(&schema));
+        Ok(Self { feature: feature.clone(), schema, root, properties, factory })
+    }
+
+    /// Starts a file.
+    pub(crate) fn file(&self) -> Result<FileBytes, ParquetError> {
+        let (root, properties) = (Arc::clone(&self.root), Arc::clone(&self.properties));
+        Ok(FileBytes { writer: SerializedFileWriter::new(Vec::new(), root, properties)? })
+    }
+
+    /// Encodes rows as one row group, columns by name, missing ones as NULL.
+    pub(crate) fn encode(&self, batches: &[RecordBatch]) -> Result<RowGroup, StoreError> {
+        let failed = |source| self.failed(source);
+        let mut writers = self.factory.create_column_writers(0).map_err(failed)?;
+        let mut rows = 0;
+        for batch in batches {
+            rows += batch.num_rows();
+            let mut writer = writers.iter_mut();
+            for field in self.schema.fields() {
+                let column = self.adapt(batch, field.name(), field.data_type())?;
+                for leaf in compute_leaves(field, &column).map_err(failed)? {
+                    if let Some(writer) = writer.next() {
+                        writer.write(&leaf).map_err(failed)?;
+                    }
+                }
+            }
+        }
+        let columns = writers.into_iter().map(|it| it.close()).collect::<Result<_, _>>();
+        Ok(RowGroup { rows, columns: columns.map_err(failed)? })
+    }
+
+    fn adapt(
+        &self,
+        batch: &RecordBatch,
+        name: &str,
+        target: &DataType,
+    ) -> Result<ArrayRef, StoreError> {
+        let Some(column) = batch.column_by_name(name) else {
+            return Ok(new_null_array(target, batch.num_rows()));
+        };
+        adapt_array(column, target).map_err(|misfit| StoreError::Rows {
+            feature: self.feature.clone(),
+            problem: RowProblem::WrongType {
+                column: name.to_owned(),
+                expected: target.to_string(),
+                found: format!("{} with a value that does not fit: {misfit}", column.data_type()),
+            },
+        })
+    }
+
+    fn failed(&self, source: ParquetError) -> StoreError {
+        StoreError::Engine {
+            subject: format!("rows for `{}`", self.feature),
+            source: Box::new(DataFusionError::External(Box::new(source))),
+        }
+    }
+}
+
+impl FileBytes {
+    /// Adds a row group; the bytes since the last call come back.
+    pub(crate) fn push(&mut self, group: RowGroup) -> Result<Vec<u8>, ParquetError> {
+        let mut writer = self.writer.next_row_group()?;
+        for column in group.columns {
+            column.append_to_row_group(&mut writer)?;
+        }
+        writer.close()?;
+        self.writer.flush()?;
+        Ok(std::mem::take(self.writer.inner_mut()))
+    }
+
+    /// Ends the file; the last bytes come back.
+    pub(crate) fn finish(mut self) -> Result<Vec<u8>, ParquetError> {
+        self.writer.finish()?;
+        Ok(std::mem::take(self.writer.inner_mut()))
+    }
+}
+
+/// Text columns, members of structs included, whose values hardly repeat, such as ids and hashes.
+///
+/// A dictionary of these would be built, found too large, and thrown away.
+fn diverse_columns(schema: &SchemaRef, sample: &[RecordBatch]) -> Vec<Vec<String>> {
+    let mut diverse = Vec::new();
+    for field in schema.fields() {
+        let columns: Vec<&ArrayRef> =
+            sample.iter().filter_map(|batch| batch.column_by_name(field.name())).collect();
+        look_at(vec![field.name().clone()], &columns, &mut diverse);
+    }
+    diverse
+}
+
+fn look_at(path: Vec<String>, columns: &[&ArrayRef], diverse: &mut Vec<Vec<String>>) {
+    let Some(first) = columns.first() else { return };
+    if let DataType::Struct(members) = first.data_type() {
+        for (index, member) in members.iter().enumerate() {
+            let inner: Vec<&ArrayRef> =
+                columns.iter().map(|column| column.as_struct().column(index)).collect();
+            let mut path = path.clone();
+            path.push(member.name().clone());
+            look_at(path, &inner, diverse);
+        }
+        return;
+    }
+    let (mut seen, mut distinct) = (0, HashSet::new());
+    for column in columns {
+        let Some(values) = column.as_string_opt::<i32>() else { return };
+        let step = (values.len() / SAMPLE).max(1);
+        let taken = (0..values.len()).step_by(step).filter(|row| values.is_valid(*row));
+        for row in taken {
+            seen += 1;
+            distinct.insert(values.value(row));
+        }
+    }
+    if seen > 100 && distinct.len() * 2 > seen {
+        diverse.push(path);
+    }
+}

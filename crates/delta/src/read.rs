@@ -1,0 +1,255 @@
+//! Reading data files.
+
+use std::{fs::File, sync::Arc};
+
+use datafusion::arrow::{
+    array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array},
+    datatypes::{DataType, SchemaRef},
+    error::ArrowError,
+};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use metalith_store::{ChunkRequest, Rows, StoreError, adapt_array};
+use object_store::path::Path;
+use parquet::{
+    arrow::{
+        ParquetRecordBatchStreamBuilder, ProjectionMask,
+        arrow_reader::{
+            ArrowReaderBuilder, ArrowReaderMetadata, ArrowReaderOptions,
+            ParquetRecordBatchReaderBuilder,
+        },
+    },
+    errors::ParquetError,
+};
+use tokio::sync::mpsc;
+
+use crate::{
+    data_file::DataFile,
+    error, partition,
+    remote_file::RemoteFile,
+    selection::Selection,
+    snapshot::{Snapshot, Source},
+};
+
+/// Rows of a batch: enough to amortise its cost, few enough to stay in the cache.
+const BATCH_ROWS: usize = 16 * 1024;
+/// Batches that a reader of a local file may be ahead of its consumer.
+const AHEAD: usize = 4;
+
+/// Reads a chunk of a table.
+pub(crate) async fn read_chunk(
+    table: &Snapshot,
+    chunk: usize,
+    request: ChunkRequest,
+) -> Result<Rows, StoreError> {
+    let source = table.source();
+    let Some(file) = table.files.get(chunk) else {
+        return Err(source.corrupt(format!("chunk {chunk} does not exist")));
+    };
+    let schema: SchemaRef =
+        Arc::new(table.schema.project(&request.columns).map_err(StoreError::arrow)?);
+    let footer = footer(&source, file).await?;
+    let plan = Plan::new(table, file, &footer, SchemaRef::clone(&schema));
+    let range = request.range.unwrap_or(0..file.rows);
+    let selection = Selection::new(footer.metadata(), range, request.rows.as_ref());
+    if selection.row_groups.is_empty() {
+        return Ok(Rows::from_batches(schema, Vec::new()));
+    }
+    let reading = Reading { source, file: file.clone(), footer, plan, selection };
+    match table.place.local(&format!("{}/{}", table.folder, file.path)) {
+        Some(path) => reading.local(&path, schema).await,
+        None => reading.remote(schema),
+    }
+}
+
+/// How many rows a file has, from its footer.
+pub(crate) async fn count_rows(source: &Source, file: &DataFile) -> Result<usize, StoreError> {
+    let footer = footer(source, file).await?;
+    Ok(usize::try_from(footer.metadata().file_metadata().num_rows()).unwrap_or_default())
+}
+
+/// The footer of a file, read at most once.
+async fn footer(source: &Source, file: &DataFile) -> Result<ArrowReaderMetadata, StoreError> {
+    let relative = format!("{}/{}", source.folder, file.path);
+    if let Some(known) = source.footers.get(&relative) {
+        return Ok(known);
+    }
+    // What the writer's Arrow said about types is not asked: the table decides.
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let read = match source.place.local(&relative) {
+        Some(path) => tokio::task::spawn_blocking(move || {
+            let file = File::open(path).map_err(ParquetError::from)?;
+            ArrowReaderMetadata::load(&file, options)
+        })
+        .await
+        .unwrap_or_else(|stopped| Err(ParquetError::External(Box::new(stopped)))),
+        None => {
+            let mut reader = remote_file(source, file);
+            ArrowReaderMetadata::load_async(&mut reader, options).await
+        }
+    };
+    let footer = read.map_err(|failed| damaged(source, file, failed))?;
+    source.footers.put(&relative, footer.clone());
+    Ok(footer)
+}
+
+fn remote_file(source: &Source, file: &DataFile) -> RemoteFile {
+    let folder = source.place.object(&source.folder);
+    // Names of data files may hold characters that object stores write in another way.
+    let path = Path::parse(format!("{folder}/{}", file.path))
+        .unwrap_or_else(|_| source.place.object(&format!("{}/{}", source.folder, file.path)));
+    RemoteFile { store: source.place.store(), path, size: file.bytes }
+}
+
+struct Reading {
+    source: Source,
+    file: DataFile,
+    footer: ArrowReaderMetadata,
+    plan: Plan,
+    selection: Selection,
+}
+
+impl Reading {
+    /// Decodes on a thread of its own, a few batches ahead of the consumer.
+    async fn local(self, path: &std::path::Path, schema: SchemaRef) -> Result<Rows, StoreError> {
+        let opened = File::open(path).map_err(ParquetError::from);
+        let opened = opened.map_err(|failed| damaged(&self.source, &self.file, failed))?;
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        tokio::task::spawn_blocking(move || {
+            let Self { source, file, footer, plan, selection } = self;
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(opened, footer);
+            let reader = match plan.prepare(builder, selection).build() {
+                Ok(reader) => reader,
+                Err(failed) => {
+                    sender.blocking_send(Err(damaged(&source, &file, failed))).ok();
+                    return;
+                }
+            };
+            for batch in reader {
+                let adapted = batch.and_then(|batch| plan.adapt(&batch, &file));
+                let adapted = adapted.map_err(|failed| damaged(&source, &file, failed.into()));
+                let stop = adapted.is_err();
+                if sender.blocking_send(adapted).is_err() || stop {
+                    return;
+                }
+            }
+        });
+        let batches = stream::unfold(receiver, |mut receiver| async move {
+            receiver.recv().await.map(|batch| (batch, receiver))
+        });
+        Ok(Rows::new(schema, batches))
+    }
+
+    fn remote(self, schema: SchemaRef) -> Result<Rows, StoreError> {
+        let Self { source, file, footer, plan, selection } = self;
+        let reader = remote_file(&source, &file);
+        let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, footer);
+        let stream = plan.prepare(builder, selection).build();
+        let stream = stream.map_err(|failed| damaged(&source, &file, failed))?;
+        let batches = stream
+            .map(move |batch| {
+                batch
+                    .and_then(|batch| plan.adapt(&batch, &file).map_err(ParquetError::from))
+                    .map_err(|failed| damaged(&source, &file, failed))
+            })
+            .into_stream();
+        Ok(Rows::new(schema, batches))
+    }
+}
+
+/// How the columns of a file become the columns asked for.
+struct Plan {
+    schema: SchemaRef,
+    columns: Vec<From>,
+    projection: ProjectionMask,
+}
+
+/// Where a column comes from.
+enum From {
+    /// A column of the projected file.
+    File(usize),
+    /// A value in the log.
+    Log(String),
+    /// The file is older than the column.
+    Nowhere,
+}
+
+impl Plan {
+    fn new(
+        table: &Snapshot,
+        file: &DataFile,
+        footer: &ArrowReaderMetadata,
+        schema: SchemaRef,
+    ) -> Self {
+        let stored = footer.schema();
+        let position = |name: &str| stored.fields().iter().position(|it| it.name() == name);
+        let mut roots: Vec<usize> =
+            schema.fields().iter().filter_map(|it| position(it.name())).collect();
+        roots.sort_unstable();
+        roots.dedup();
+        let columns = schema.fields().iter().map(|field| {
+            if table.partitioned_by.contains(field.name())
+                && file.partition.contains_key(field.name())
+            {
+                return From::Log(field.name().clone());
+            }
+            match position(field.name()).and_then(|root| roots.binary_search(&root).ok()) {
+                Some(index) => From::File(index),
+                None => From::Nowhere,
+            }
+        });
+        let columns = columns.collect();
+        let projection = ProjectionMask::roots(footer.parquet_schema(), roots.iter().copied());
+        Self { schema, columns, projection }
+    }
+
+    fn prepare<T>(
+        &self,
+        builder: ArrowReaderBuilder<T>,
+        selection: Selection,
+    ) -> ArrowReaderBuilder<T> {
+        let builder = builder
+            .with_batch_size(BATCH_ROWS)
+            .with_projection(self.projection.clone())
+            .with_row_groups(selection.row_groups);
+        match selection.rows {
+            Some(rows) => builder.with_row_selection(rows),
+            None => builder,
+        }
+    }
+
+    fn adapt(&self, batch: &RecordBatch, file: &DataFile) -> Result<RecordBatch, ArrowError> {
+        let rows = batch.num_rows();
+        let column = |(from, target): (&From, &DataType)| -> Result<ArrayRef, ArrowError> {
+            match from {
+                From::File(index) => adapt_array(batch.column(*index), target),
+                From::Log(name) => {
+                    let value = file.partition.get(name).and_then(Option::as_deref);
+                    partition::column(value, target, rows)
+                }
+                From::Nowhere => Ok(new_null_array(target, rows)),
+            }
+        };
+        let targets = self.schema.fields().iter().map(|field| field.data_type());
+        let columns = self.columns.iter().zip(targets).map(column).collect::<Result<_, _>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(SchemaRef::clone(&self.schema), columns, &options)
+    }
+}
+
+/// Says what is wrong with a data file: storage, or its content.
+fn damaged(source: &Source, file: &DataFile, failed: ParquetError) -> StoreError {
+    use metalith_objects::{ObjectReason, classify};
+    match classify(&failed) {
+        Some(ObjectReason::NotFound) => {
+            source.corrupt(format!("data file `{}` is missing", file.path))
+        }
+        // A file that ends too early, or lacks its footer, is an I/O error to some readers.
+        Some(ObjectReason::Other) | None => {
+            source.corrupt(format!("data file `{}`: {}", file.path, error::one_line(&failed)))
+        }
+        Some(_) => {
+            let location = source.place.shown(&format!("{}/{}", source.folder, file.path));
+            error::storage("read", location, failed)
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! One state of a table.
+
+use std::{collections::HashSet, sync::Arc};
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use deltalake_core::{DeltaTable, DeltaTableError, kernel::LogicalFileView};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use metalith_base::FeatureKey;
+use metalith_objects::classify;
+use metalith_store::{Chunk, ChunkRequest, Rows, StoreError, Table};
+
+use crate::{
+    cache::Footers,
+    data_file::DataFile,
+    error, features, log_entry,
+    place::{Fingerprint, Place},
+    read, schema,
+};
+
+/// One state of a table.
+pub(crate) struct Snapshot {
+    pub(crate) feature: FeatureKey,
+    /// The folder of the table, below the root.
+    pub(crate) folder: String,
+    pub(crate) place: Place,
+    pub(crate) footers: Arc<Footers>,
+    pub(crate) delta: DeltaTable,
+    /// What the log entry of this version looks like.
+    pub(crate) fingerprint: Option<Fingerprint>,
+    /// Distinguishes the table from one that is created under its name later.
+    pub(crate) id: String,
+    pub(crate) schema: SchemaRef,
+    pub(crate) version: u64,
+    /// Columns that are not in the data files.
+    pub(crate) partitioned_by: HashSet<String>,
+    pub(crate) files: Vec<DataFile>,
+    chunks: Vec<Chunk>,
+}
+
+/// Where a snapshot is to be read from.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) feature: FeatureKey,
+    pub(crate) folder: String,
+    pub(crate) place: Place,
+    pub(crate) footers: Arc<Footers>,
+}
+
+impl Source {
+    /// Reads the latest state of the table, or `None` when there is no table.
+    pub(crate) async fn load(&self) -> Result<Option<Snapshot>, StoreError> {
+        let log = format!("{}/{}", self.folder, crate::table_list::LOG);
+        if self.place.local(&log).is_some_and(|log| !log.exists()) {
+            return Ok(None);
+        }
+        let mut delta = DeltaTable::new(self.place.log_store(&self.folder)?);
+        match delta.load().await {
+            Ok(()) => self.snapshot(delta).await.map(Some),
+            Err(DeltaTableError::NotATable(_)) => Ok(None),
+            Err(source) => Err(self.unreadable(source).await),
+        }
+    }
+
+    /// Reads what was committed since a snapshot was taken.
+    pub(crate) async fn update(&self, old: &Snapshot) -> Result<Snapshot, StoreError> {
+        let mut delta = old.delta.clone();
+        match delta.update_incremental(None).await {
+            Ok(()) => self.snapshot(delta).await,
+            Err(source) => Err(self.unreadable(source).await),
+        }
+    }
+
+    async fn snapshot(&self, delta: DeltaTable) -> Result<Snapshot, StoreError> {
+        let state = delta.snapshot().map_err(|source| self.corrupt(error::one_line(&source)))?;
+        if let Some(feature) = features::unreadable(state) {
+            return Err(self.unsupported(&feature));
+        }
+        let version = state.version();
+        let fingerprint = self.place.head(&log_entry::file(&self.folder, version)).await?;
+        if fingerprint.as_ref().is_some_and(|it| it.size == 0) {
+            let name = format!("{}/{version:020}.json", crate::table_list::LOG);
+            return Err(self.corrupt(format!("log entry `{name}` is empty")));
+        }
+        let arrow = schema::to_arrow(&state.schema())
+            .map_err(|()| self.corrupt("its columns have types that do not exist"))?;
+        let schema: SchemaRef = Arc::new(arrow);
+        let views: Vec<LogicalFileView> = state.log_data().iter().collect();
+        let files = self.data_files(views).await?;
+        let chunks = files.iter().map(|it| Chunk { rows: it.rows, bytes: it.bytes }).collect();
+        Ok(Snapshot {
+            feature: self.feature.clone(),
+            folder: self.folder.clone(),
+            place: self.place.clone(),
+            footers: Arc::clone(&self.footers),
+            fingerprint,
+            id: state.metadata().id().to_owned(),
+            version,
+            partitioned_by: state.metadata().partition_columns().iter().cloned().collect(),
+            schema,
+            files,
+            chunks,
+            delta,
+        })
+    }
+
+    async fn data_files(&self, views: Vec<LogicalFileView>) -> Result<Vec<DataFile>, StoreError> {
+        let mut files: Vec<(DataFile, bool)> = Vec::with_capacity(views.len());
+        for view in &views {
+            if view.deletion_vector_descriptor().is_some() {
+                return Err(self.unsupported("deletionVectors"));
+            }
+            let path = view.path().into_owned();
+            if path.starts_with('/') || path.contains("://") {
+                return Err(self.unsupported("data files outside of its folder"));
+            }
+            let rows = view.num_records();
+            let file = DataFile {
+                path,
+                bytes: u64::try_from(view.size()).unwrap_or_default(),
+                modified: view.modification_time(),
+                rows: rows.unwrap_or_default(),
+                partition: view.partition_values_map(),
+            };
+            files.push((file, rows.is_some()));
+        }
+        files.sort_by(|(one, _), (other, _)| {
+            (one.modified, &one.path).cmp(&(other.modified, &other.path))
+        });
+        stream::iter(files)
+            .map(|(mut file, counted)| async move {
+                if !counted {
+                    file.rows = read::count_rows(self, &file).await?;
+                }
+                Ok(file)
+            })
+            .buffered(16)
+            .try_collect()
+            .await
+    }
+
+    /// Says why a table cannot be opened.
+    async fn unreadable(&self, source: DeltaTableError) -> StoreError {
+        let storage = classify(&source);
+        match log_entry::first_damage(&self.place, &self.folder).await {
+            Ok(Some(damage)) => self.corrupt(damage),
+            Err(error) => error,
+            Ok(None) if storage.is_some() => {
+                error::storage("read", self.place.shown(&self.folder), source)
+            }
+            Ok(None) => self.corrupt(error::one_line(&source)),
+        }
+    }
+
+    pub(crate) fn corrupt(&self, detail: impl Into<String>) -> StoreError {
+        error::corrupt(&self.feature, self.place.shown(&self.folder), detail)
+    }
+
+    fn unsupported(&self, feature: &str) -> StoreError {
+        StoreError::Unsupported {
+            location: self.place.shown(&self.folder),
+            what: format!("be read: the table uses `{feature}`"),
+        }
+    }
+}
+
+impl Snapshot {
+    pub(crate) fn source(&self) -> Source {
+        Source {
+            feature: self.feature.clone(),
+            folder: self.folder.clone(),
+            place: self.place.clone(),
+            footers: Arc::clone(&self.footers),
+        }
+    }
+
+    /// The time of the last commit, in the milliseconds that order chunks.
+    pub(crate) fn last_modified(&self) -> i64 {
+        self.files.last().map_or(0, |file| file.modified)
+    }
+
+    /// The columns that data files have.
+    pub(crate) fn file_schema(&self) -> Schema {
+        let fields = self.schema.fields().iter();
+        let fields = fields.filter(|it| !self.partitioned_by.contains(it.name()));
+        Schema::new(fields.map(Arc::clone).collect::<Vec<_>>())
+    }
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("feature", &self.feature)
+            .field("location", &self.place.shown(&self.folder))
+            .field("version", &self.version)
+            .field("chunks", &self.chunks.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Table for Snapshot {
+    fn schema(&self) -> SchemaRef {
+        SchemaRef::clone(&self.schema)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn chunks(&self) -> &[Chunk] {
+        &self.chunks
+    }
+
+    async fn read_chunk(&self, chunk: usize, request: ChunkRequest) -> Result<Rows, StoreError> {
+        read::read_chunk(self, chunk, request).await
+    }
+}
