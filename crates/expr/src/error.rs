@@ -12,10 +12,10 @@ use crate::{
 /// Why an expression was refused, and where.
 ///
 /// `Display` shows the message, the line of text and carets under the place.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExprError(Box<Inner>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Inner {
     problem: Problem,
     place: Place,

@@ -251,6 +251,10 @@ impl Expr {
         &self.kind
     }
 
+    pub(crate) fn into_kind(self) -> (ExprKind, Option<Place>) {
+        (self.kind, self.place)
+    }
+
     /// Where it was written, in bytes; nothing when a program built it.
     pub fn span(&self) -> Option<Span> {
         self.place.as_ref().map(Place::span)

@@ -2,6 +2,8 @@
 
 use metalith_base::nearest;
 
+use crate::error::Problem;
+
 mod table;
 
 /// A function by its name: what it takes, and one line about it.
@@ -255,8 +257,19 @@ impl Function {
         usage + if self.variadic { ", …)" } else { ")" }
     }
 
-    pub(crate) fn accepts(&self, count: usize) -> bool {
-        count >= self.required && (self.variadic || count <= self.parameters.len())
+    pub(crate) fn check_arity(&self, given: usize) -> Result<(), Problem> {
+        if given >= self.required && (self.variadic || given <= self.parameters.len()) {
+            return Ok(());
+        }
+        let (least, most) = (self.required, self.parameters.len());
+        let takes = match (least, most) {
+            _ if self.variadic => format!("at least {least} arguments"),
+            (0, 0) => "no arguments".to_owned(),
+            (1, 1) => "1 argument".to_owned(),
+            _ if least == most => format!("{least} arguments"),
+            _ => format!("{least} to {most} arguments"),
+        };
+        Err(Problem::Arity { function: self.name, takes, given, usage: self.usage() })
     }
 
     /// What the argument at an index has to be.
@@ -325,6 +338,11 @@ impl DateUnit {
 
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|it| it.name().eq_ignore_ascii_case(name))
+    }
+
+    /// What to write.
+    pub(crate) fn advice() -> String {
+        format!("write {}", Self::ALL.map(Self::name).join(", "))
     }
 
     /// Whether a time can be cut to it.

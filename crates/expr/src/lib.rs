@@ -7,25 +7,29 @@
 //! This crate is not an engine: nothing is evaluated here, nothing read, no time told. `today()`
 //! and `now()` stay nodes of the tree until whoever executes it injects the time.
 
+mod builder;
 mod check;
 mod error;
 mod expand;
 mod expr;
 mod function;
+mod lexer;
 mod parse;
 mod place;
 mod print;
 mod schema;
+mod time;
 mod typed;
 mod types;
 
 pub use crate::{
+    builder::{call, case, column, column_of, conjunction, count_all, disjunction, lit, reference},
     check::{Aggregates, Rules, check, check_condition, require_boolean, require_type},
     error::{ExprError, Named, Problem},
-    expand::expand,
+    expand::{expand, references},
     expr::{Case, Comparison, Expr, ExprKind, Interval, Literal, MAX_DEPTH, Operator, Test},
     function::{Aggregate, DateUnit, Function, Scalar},
-    parse::{Quotes, parse, parse_with},
+    parse::{MAX_LENGTH, Quotes, parse, parse_with},
     place::Span,
     schema::{Column, Schema},
     typed::{Typed, TypedKind},

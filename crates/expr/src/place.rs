@@ -12,7 +12,7 @@ pub struct Span {
 }
 
 /// A span together with the text it is in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     source: Arc<str>,
     span: Span,

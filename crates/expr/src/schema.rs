@@ -1,5 +1,9 @@
 //! The columns an expression may speak of.
 
+mod resolve;
+
+pub(crate) use self::resolve::{Found, Missing};
+
 use crate::types::Type;
 
 /// Columns in order; a typed tree names them by their index.
@@ -42,3 +46,6 @@ impl Column {
         Self { table: Some(table.into()), name: name.into(), data_type }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! `+ - * / %` and `||`, of numbers, times and texts.
+
+use super::{Checker, call, coerce, typed};
+use crate::{
+    check::{
+        coerce::{Operand, common_type, mismatch},
+        decimal::sized,
+    },
+    error::{ExprError, Problem},
+    expr::{Expr, Literal, Operator},
+    typed::{Typed, TypedKind},
+    types::Type,
+};
+
+impl Checker<'_> {
+    pub(super) fn negate(&mut self, expr: &Expr, value: &Expr) -> Result<Typed, ExprError> {
+        let value = self.operand(value)?;
+        let data_type = match value.data_type() {
+            Type::UInt | Type::Null => Type::Int,
+            it if it.is_number() || *it == Type::Interval => it.clone(),
+            other => {
+                let problem = Problem::WrongType {
+                    what: "the operand of `-`".to_owned(),
+                    wanted: "a number or an interval".into(),
+                    found: other.clone(),
+                    advice: None,
+                };
+                return Err(ExprError::new(problem, value.expr.place()));
+            }
+        };
+        let value = Box::new(coerce::coerce(value.typed, &data_type)?);
+        Ok(typed(TypedKind::Negate(value), data_type, expr))
+    }
+}
+
+pub(super) fn combine<'a>(
+    expr: &Expr,
+    op: Operator,
+    left: Operand<'a>,
+    right: Operand<'a>,
+) -> Result<Typed, ExprError> {
+    if op == Operator::Concat {
+        let left = call::printed(left, "the left side of `||`")?;
+        let right = call::printed(right, "the right side of `||`")?;
+        return Ok(arithmetic(expr, op, (left, right), Type::Text));
+    }
+    let timed = |it: &Operand<'_>| it.data_type().is_time() || *it.data_type() == Type::Interval;
+    if timed(&left) || timed(&right) {
+        return with_time(expr, op, left, right);
+    }
+    let counts = |it: &Operand<'_>| it.data_type().is_number() || *it.data_type() == Type::Null;
+    if !counts(&left) || !counts(&right) {
+        return Err(mismatch(expr, action(op), &left, &right));
+    }
+    if matches!(op, Operator::Divide | Operator::Remainder) && is_zero(&right) {
+        return Err(ExprError::new(Problem::ZeroDivision, right.expr.place()));
+    }
+    let (operands, result) = number_types(op, &left, &right);
+    let left = coerce::coerce(left.typed, &operands)?;
+    let right = coerce::coerce(right.typed, &operands)?;
+    Ok(arithmetic(expr, op, (left, right), result))
+}
+
+/// The type both operands are brought to, and the type of the result.
+fn number_types(op: Operator, left: &Operand<'_>, right: &Operand<'_>) -> (Type, Type) {
+    let is_decimal = |it: &Operand<'_>| matches!(it.data_type(), Type::Decimal(..));
+    let common = common_type(&[&left.typed, &right.typed]).unwrap_or(Type::Float);
+    let operands = match common {
+        Type::Null => Type::Int,
+        // A difference of unsigned numbers may well be negative.
+        Type::UInt if op == Operator::Subtract => Type::Int,
+        // Mixed signs: what does not fit fails loudly, as any overflow does.
+        Type::Decimal(..) if !is_decimal(left) && !is_decimal(right) => Type::Int,
+        Type::Decimal(precision, scale) => {
+            let (precision, scale) = (i16::from(precision), i16::from(scale));
+            let result = match op {
+                Operator::Add | Operator::Subtract => sized(precision + 1, scale),
+                Operator::Multiply => sized(2 * precision + 1, 2 * scale),
+                Operator::Divide | Operator::Remainder | Operator::Concat => None,
+            };
+            return match result {
+                Some(result) => (common, result),
+                None => (Type::Float, Type::Float),
+            };
+        }
+        other => other,
+    };
+    (operands.clone(), operands)
+}
+
+fn with_time<'a>(
+    expr: &Expr,
+    op: Operator,
+    mut left: Operand<'a>,
+    mut right: Operand<'a>,
+) -> Result<Typed, ExprError> {
+    if op == Operator::Add && !left.data_type().is_time() && right.data_type().is_time() {
+        std::mem::swap(&mut left, &mut right);
+    }
+    if op == Operator::Subtract {
+        // Text beside a date is a date, as in a comparison.
+        left = beside(left, right.data_type())?;
+        right = beside(right, left.data_type())?;
+    }
+    let (from, to) = (left.data_type().clone(), right.data_type().clone());
+    match (op, &from, &to) {
+        (Operator::Add | Operator::Subtract, Type::Interval, Type::Interval) => {
+            Ok(arithmetic(expr, op, (left.typed, right.typed), Type::Interval))
+        }
+        (Operator::Add | Operator::Subtract, time, Type::Interval) if time.is_time() => {
+            let whole_days = match right.literal() {
+                Some(Literal::Interval(it)) => it.micros == 0,
+                _ => false,
+            };
+            let result = match time {
+                Type::Date if !whole_days => Type::Timestamp { zoned: false },
+                other => other.clone(),
+            };
+            let left = coerce::coerce(left.typed, &result)?;
+            Ok(arithmetic(expr, op, (left, right.typed), result))
+        }
+        (Operator::Add | Operator::Subtract, Type::Date, days) if days.is_integer() => {
+            let mut days = coerce::coerce(right.typed, &Type::Int)?;
+            if op == Operator::Subtract {
+                days = typed(TypedKind::Negate(Box::new(days)), Type::Int, right.expr);
+            }
+            let (value, days) = (Box::new(left.typed), Box::new(days));
+            Ok(typed(TypedKind::AddDays { value, days }, Type::Date, expr))
+        }
+        (Operator::Subtract, Type::Date, Type::Date) => {
+            let (from, to) = (Box::new(right.typed), Box::new(left.typed));
+            Ok(typed(TypedKind::DaysBetween { from, to }, Type::Int, expr))
+        }
+        (Operator::Subtract, one, other) if one.is_time() && other.is_time() => {
+            let common = coerce::join(one, other).unwrap_or(Type::Timestamp { zoned: true });
+            let left = coerce::coerce(left.typed, &common)?;
+            let right = coerce::coerce(right.typed, &common)?;
+            Ok(arithmetic(expr, op, (left, right), Type::Interval))
+        }
+        _ => Err(mismatch(expr, action(op), &left, &right)),
+    }
+}
+
+fn beside<'a>(operand: Operand<'a>, other: &Type) -> Result<Operand<'a>, ExprError> {
+    if !other.is_time() || !matches!(operand.literal(), Some(Literal::Text(_) | Literal::Null)) {
+        return Ok(operand);
+    }
+    Ok(Operand { typed: coerce::coerce(operand.typed, other)?, ..operand })
+}
+
+fn arithmetic(expr: &Expr, op: Operator, sides: (Typed, Typed), data_type: Type) -> Typed {
+    let (left, right) = (Box::new(sides.0), Box::new(sides.1));
+    typed(TypedKind::Arithmetic { op, left, right }, data_type, expr)
+}
+
+fn action(op: Operator) -> &'static str {
+    match op {
+        Operator::Add => "add",
+        Operator::Subtract => "subtract",
+        Operator::Multiply => "multiply",
+        Operator::Divide => "divide",
+        Operator::Remainder => "take the remainder of",
+        Operator::Concat => "join",
+    }
+}
+
+fn is_zero(operand: &Operand<'_>) -> bool {
+    match operand.literal() {
+        Some(Literal::Int(value)) => *value == 0,
+        Some(Literal::Float(text)) => {
+            let mantissa = text.split(['e', 'E']).next().unwrap_or(text);
+            !mantissa.contains(|it: char| ('1'..='9').contains(&it))
+        }
+        _ => false,
+    }
+}
