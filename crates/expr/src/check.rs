@@ -226,8 +226,8 @@ fn unresolved(expr: &Expr, name: &str) -> ExprError {
 fn not_found(expr: &Expr, names: &[String], missing: Missing) -> ExprError {
     let place = expr.place();
     let problem = match missing {
-        Missing::Ambiguous { candidates } => {
-            Problem::Ambiguous { name: show_names(names), candidates }
+        Missing::Ambiguous { candidates, advice } => {
+            Problem::Ambiguous { name: show_names(names), candidates, advice }
         }
         Missing::Member { advice } => {
             Problem::Unknown { what: Named::Member, name: show_names(names), advice }

@@ -91,12 +91,14 @@ pub enum Problem {
         advice: Option<String>,
     },
     /// More than one column answers to the name.
-    #[error("`{name}` is ambiguous: it could be {}", either(.candidates))]
+    #[error("`{name}` is ambiguous: it could be {}", .candidates.join(" or "))]
     Ambiguous {
         /// The name as written.
         name: String,
-        /// What it could be.
+        /// What it could be, names in backticks.
         candidates: Vec<String>,
+        /// What to do.
+        advice: String,
     },
     /// The wrong number of arguments.
     #[error("`{function}` takes {takes}, not {given}")]
@@ -220,7 +222,7 @@ impl ExprError {
 impl fmt::Display for ExprError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.problem)?;
-        if self.0.place.source().trim().is_empty() {
+        if self.0.problem == Problem::Empty || self.0.place.source().trim().is_empty() {
             return Ok(());
         }
         write!(f, "\n{}", self.0.place.snippet())
@@ -263,14 +265,11 @@ impl Diagnostic for ExprError {
             | Problem::WrongType { advice, .. }
             | Problem::Mismatch { advice, .. } => Cow::Borrowed(advice.as_deref()?),
             Problem::Unclosed { closer, .. } => Cow::Owned(format!("add `{closer}`")),
-            Problem::Malformed { advice, .. } | Problem::NullComparison { advice } => {
-                Cow::Borrowed(advice)
-            }
+            Problem::Malformed { advice, .. }
+            | Problem::Ambiguous { advice, .. }
+            | Problem::NullComparison { advice } => Cow::Borrowed(advice),
             Problem::NotAnExpression { advice, .. } => Cow::Borrowed(advice),
             Problem::Unsupported { instead, .. } => Cow::Borrowed(instead),
-            Problem::Ambiguous { candidates, .. } => {
-                Cow::Owned(format!("write {}", either(candidates)))
-            }
             Problem::Arity { usage, .. } => Cow::Owned(format!("write `{usage}`")),
             Problem::ZeroDivision => Cow::Borrowed("divide by something that is not 0"),
             Problem::Aggregate { .. } => Cow::Borrowed("use values of the row itself"),
@@ -300,9 +299,4 @@ impl fmt::Display for Named {
             Self::Reference => "reference",
         })
     }
-}
-
-/// "a or b or c".
-fn either(candidates: &[String]) -> String {
-    candidates.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(" or ")
 }

@@ -263,6 +263,7 @@ impl Function {
         }
         let (least, most) = (self.required, self.parameters.len());
         let takes = match (least, most) {
+            (1, _) if self.variadic => "at least 1 argument".to_owned(),
             _ if self.variadic => format!("at least {least} arguments"),
             (0, 0) => "no arguments".to_owned(),
             (1, 1) => "1 argument".to_owned(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     error::{ExprError, Problem},
-    parse::Quotes,
+    parse::{Quotes, shortened},
     place::{Place, Span},
 };
 
@@ -225,14 +225,13 @@ impl Lexer<'_> {
         if glued > 0 {
             let span = Span { start: self.at, end: self.at + end + glued };
             let place = Place::new(self.source, span);
-            return Err(ExprError::new(
-                Problem::Malformed {
-                    shown: format!("`{}`", place.text()),
-                    wanted: "a number",
-                    advice: "quote a name that begins with a digit: \"2nd\"".to_owned(),
-                },
-                place,
-            ));
+            let advice = match place.text().as_bytes() {
+                [b'0', b'x' | b'X' | b'b' | b'B' | b'o' | b'O', ..] => "write decimal digits",
+                _ => "quote a name that begins with a digit: \"2nd\"",
+            };
+            let (shown, advice) = (format!("`{}`", shortened(place.text())), advice.to_owned());
+            let problem = Problem::Malformed { shown, wanted: "a number", advice };
+            return Err(ExprError::new(problem, place));
         }
         self.at += end;
         Ok(TokenKind::Number)

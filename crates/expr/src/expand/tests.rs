@@ -35,52 +35,80 @@ fn a_name_stands_for_its_expression_in_parentheses() {
 
 #[test]
 fn cycles_show_their_path() {
-    check("{{A}}", "A: {{A}}", expect![[r#"
+    check(
+        "{{A}}",
+        "A: {{A}}",
+        expect![[r#"
         references form a cycle: A -> A
           {{A}}
           ^^^^^
-        hint: take one of these references out"#]]);
-    check("x OR {{A}}", "A: {{B}} + 1\n B: 2 * {{C}}\n C: {{B}}", expect![[r#"
+        hint: take one of these references out"#]],
+    );
+    check(
+        "x OR {{A}}",
+        "A: {{B}} + 1\n B: 2 * {{C}}\n C: {{B}}",
+        expect![[r#"
         references form a cycle: B -> C -> B
           {{B}}
           ^^^^^
-        hint: take one of these references out"#]]);
+        hint: take one of these references out"#]],
+    );
 }
 
 #[test]
 fn unknown_names_are_refused_with_the_nearest() {
-    check("a < {{TRESHOLD}}", "THRESHOLD: 1", expect![[r#"
+    check(
+        "a < {{TRESHOLD}}",
+        "THRESHOLD: 1",
+        expect![[r#"
         unknown reference `TRESHOLD`
           a < {{TRESHOLD}}
               ^^^^^^^^^^^^
-        hint: did you mean `{{THRESHOLD}}`?"#]]);
-    check("a < {{X}}", "THRESHOLD: 1\n B: 2", expect![[r#"
+        hint: did you mean `{{THRESHOLD}}`?"#]],
+    );
+    check(
+        "a < {{X}}",
+        "THRESHOLD: 1\n B: 2",
+        expect![[r#"
         unknown reference `X`
           a < {{X}}
               ^^^^^
-        hint: known names are B, THRESHOLD"#]]);
-    check("a < {{X}}", "", expect![[r#"
+        hint: known names are B, THRESHOLD"#]],
+    );
+    check(
+        "a < {{X}}",
+        "",
+        expect![[r#"
         unknown reference `X`
           a < {{X}}
               ^^^^^
-        hint: no expression has a name here"#]]);
+        hint: no expression has a name here"#]],
+    );
 }
 
 #[test]
 fn growth_is_limited() {
     let doubling: Vec<_> =
         (0..60).map(|it| format!("N{it}: {{{{N{}}}}} + {{{{N{}}}}}", it + 1, it + 1)).collect();
-    check("{{N0}}", &format!("{}\nN60: 1", doubling.join("\n")), expect![[r#"
+    check(
+        "{{N0}}",
+        &format!("{}\nN60: 1", doubling.join("\n")),
+        expect![[r#"
         the expression is too large: the limit is 250000 nodes from references
           {{N45}} + {{N45}}
                     ^^^^^^^
-        hint: split it, or use `IN (…)` for many values"#]]);
+        hint: split it, or use `IN (…)` for many values"#]],
+    );
     let chain: Vec<_> = (0..1000).map(|it| format!("N{it}: {{{{N{}}}}}", it + 1)).collect();
-    check("{{N0}}", &format!("{}\nN1000: 1", chain.join("\n")), expect![[r#"
+    check(
+        "{{N0}}",
+        &format!("{}\nN1000: 1", chain.join("\n")),
+        expect![[r#"
         the expression is too deeply nested: the limit is 128 levels
           {{N257}}
           ^^^^^^^^
-        hint: split it, or use `IN (…)` for many values"#]]);
+        hint: split it, or use `IN (…)` for many values"#]],
+    );
 }
 
 #[test]

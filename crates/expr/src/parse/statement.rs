@@ -69,6 +69,11 @@ impl Parser<'_> {
             }
             _ => {}
         }
+        if self.is_word(0, "not") {
+            return Err(
+                self.unexpected("an operator or the end (only IN, BETWEEN and LIKE follow NOT)")
+            );
+        }
         let near = match token.kind {
             TokenKind::Word => nearest(self.text(token), INFIXES.iter().copied()),
             _ => None,

@@ -348,8 +348,6 @@ fn what_is_not_one_expression_is_refused() {
             [expr.empty] the expression is empty
             hint: write a condition, e.g. `confidence < 0.3`
             [expr.empty] the expression is empty
-                -- nothing
-                          ^
             hint: write a condition, e.g. `confidence < 0.3`
             [expr.not-an-expression] `SELECT` begins a statement, not an expression
               SELECT * FROM x
@@ -498,10 +496,9 @@ fn syntax_errors_say_what_was_expected() {
             [expr.syntax] expected NULL, TRUE, FALSE or DISTINCT FROM, found `5`
               a is 5
                    ^
-            [expr.syntax] expected an operator or the end, found `not`
+            [expr.syntax] expected an operator or the end (only IN, BETWEEN and LIKE follow NOT), found `not`
               a not b
                 ^^^
-            hint: did you mean `NOT`?
             [expr.syntax] expected AND, OR or the end after a comparison, found `<`
               a < b < c
                     ^
@@ -684,7 +681,7 @@ fn broken_literals_are_refused() {
             [expr.malformed] `0x1F` is not a number
               0x1F
               ^^^^
-            hint: quote a name that begins with a digit: "2nd"
+            hint: write decimal digits
             [expr.syntax] expected an operator or the end, found `.3`
               1.2.3
                  ^^
@@ -747,7 +744,7 @@ fn functions_are_called_right_or_refused() {
               substr(a)
               ^^^^^^^^^
             hint: write `substr(text, start[, length])`
-            [expr.arity] `coalesce` takes at least 1 arguments, not 0
+            [expr.arity] `coalesce` takes at least 1 argument, not 0
               coalesce()
               ^^^^^^^^^^
             hint: write `coalesce(value, …)`

@@ -1,5 +1,7 @@
 //! From a name as written to a column.
 
+use std::collections::BTreeSet;
+
 use metalith_base::nearest;
 
 use super::{Column, Schema};
@@ -17,7 +19,7 @@ pub(crate) struct Found {
 pub(crate) enum Missing {
     Column { advice: Option<String> },
     Member { advice: Option<String> },
-    Ambiguous { candidates: Vec<String> },
+    Ambiguous { candidates: Vec<String>, advice: String },
 }
 
 /// How many names a hint lists.
@@ -36,8 +38,7 @@ impl Schema {
                 (Some(only), true) => return Ok(only),
                 (Some(last), false) => {
                     found.push(last);
-                    let candidates = found.iter().map(|it| self.shown(it)).collect();
-                    return Err(Missing::Ambiguous { candidates });
+                    return Err(self.ambiguous(&found));
                 }
             }
         }
@@ -65,6 +66,26 @@ impl Schema {
             }
         }
         found
+    }
+
+    fn ambiguous(&self, found: &[Found]) -> Missing {
+        let shown: Vec<_> = found.iter().map(|it| format!("`{}`", self.shown(it))).collect();
+        let distinct: BTreeSet<_> = shown.iter().collect();
+        if distinct.len() == shown.len() {
+            let advice = format!("write {}", shown.join(" or "));
+            return Missing::Ambiguous { candidates: shown, advice };
+        }
+        // What is written alike has to be told apart in words.
+        let described = found.iter().map(|it| {
+            let Column { table, name, .. } = &self.columns()[it.index];
+            match (it.members.last(), table) {
+                (Some((member, _)), _) => format!("member `{member}` of column `{name}`"),
+                (None, Some(table)) => format!("column `{name}` of table `{table}`"),
+                (None, None) => format!("column `{name}`, number {}", it.index + 1),
+            }
+        });
+        let candidates = described.collect();
+        Missing::Ambiguous { candidates, advice: "rename one of them".to_owned() }
     }
 
     /// How a found column is written without doubt.

@@ -26,7 +26,9 @@ fn check(name: &str, expected: Expect) {
             let members = found.members.iter().map(|(name, _)| format!(" > {name}"));
             format!("{}{}", found.index, members.collect::<String>())
         }
-        Err(Missing::Ambiguous { candidates }) => format!("ambiguous: {}", candidates.join(", ")),
+        Err(Missing::Ambiguous { candidates, advice }) => {
+            format!("ambiguous: {}; {advice}", candidates.join(", "))
+        }
         Err(Missing::Column { advice }) => format!("no column; {}", advice.unwrap_or_default()),
         Err(Missing::Member { advice }) => format!("no member; {}", advice.unwrap_or_default()),
     };
@@ -37,18 +39,18 @@ fn check(name: &str, expected: Expect) {
 fn names_are_found_exactly_then_in_any_case() {
     check("Name", expect!["5"]);
     check("name", expect!["6"]);
-    check("NAME", expect!["ambiguous: Name, name"]);
+    check("NAME", expect!["ambiguous: `Name`, `name`; write `Name` or `name`"]);
     check("size", expect!["2"]);
     check("AUDIO.size", expect!["2"]);
     check("audio.id", expect!["1"]);
-    check("id", expect!["ambiguous: video.id, audio.id"]);
+    check("id", expect!["ambiguous: `video.id`, `audio.id`; write `video.id` or `audio.id`"]);
     check("flat.name", expect!["9"]);
 }
 
 #[test]
 fn members_are_found_below_columns() {
     check("a", expect!["4"]);
-    check("a.b", expect!["ambiguous: a.b, a.b"]);
+    check("a.b", expect!["ambiguous: column `b` of table `a`, member `b` of column `a`; rename one of them"]);
     check("a.audio/left", expect!["4 > audio/left"]);
     check("a.audio/left.DEEP", expect!["4 > audio/left > deep"]);
 }
@@ -57,7 +59,12 @@ fn members_are_found_below_columns() {
 fn what_is_missing_is_said_with_what_is_there() {
     check("nmae", expect!["no column; did you mean `Name`?"]);
     check("audio.siz", expect!["no column; did you mean `audio.Size`?"]);
-    check("zzz", expect![[r#"no column; known columns are `video.id`, `audio.id`, `audio.Size`, `a.b`, `a`, `Name`, `name`, `NOTE`, `note`, `"flat.name"`"#]]);
+    check(
+        "zzz",
+        expect![[
+            r#"no column; known columns are `video.id`, `audio.id`, `audio.Size`, `a.b`, `a`, `Name`, `name`, `NOTE`, `note`, `"flat.name"`"#
+        ]],
+    );
     check("note.x", expect!["no member; `note` is text and has no members"]);
     check("a.c", expect![[r#"no member; known members are `b`, `"audio/left"`"#]]);
     check("a.audio/lft", expect!["no member; did you mean `audio/left`?"]);
