@@ -1,0 +1,189 @@
+//! Reading a table key by key.
+
+use metalith_base::nearest;
+
+use crate::{DocumentError, Entry, Node, Problem, Span, Value};
+
+/// A table whose keys are asked for one by one.
+#[derive(Debug)]
+pub struct Table<'a> {
+    file: &'a str,
+    span: Span,
+    entries: &'a [Entry],
+    asked: Vec<&'static str>,
+}
+
+/// The items of a list, each with where it stands.
+pub type Items<'a> = &'a [Node];
+
+impl<'a> Table<'a> {
+    /// Reads a node that must be a table.
+    pub fn new(file: &'a str, node: &'a Node) -> Result<Self, DocumentError> {
+        match &node.value {
+            Value::Table(entries) => Ok(Self { file, span: node.span, entries, asked: Vec::new() }),
+            other => Err(wrong_type(file, node.span, "this", "a table", other)),
+        }
+    }
+
+    /// How messages call the file.
+    pub fn file(&self) -> &'a str {
+        self.file
+    }
+
+    /// Where the table begins.
+    pub fn span(&self) -> Span {
+        self.span
+    }
+
+    /// The value of a key, unless it is absent or nothing.
+    pub fn optional(&mut self, key: &'static str) -> Option<&'a Node> {
+        self.asked.push(key);
+        let entry = self.entries.iter().find(|entry| entry.key == key)?;
+        (entry.node.value != Value::Null).then_some(&entry.node)
+    }
+
+    /// The value of a key that must be there.
+    pub fn required(&mut self, key: &'static str) -> Result<&'a Node, DocumentError> {
+        self.optional(key).ok_or_else(|| DocumentError {
+            file: self.file.to_owned(),
+            span: self.span,
+            problem: Problem::MissingKey { key: key.to_owned() },
+        })
+    }
+
+    /// A text that must be there.
+    pub fn required_text(&mut self, key: &'static str) -> Result<&'a str, DocumentError> {
+        let node = self.required(key)?;
+        text(self.file, key, node)
+    }
+
+    /// A text that may be there.
+    pub fn text(&mut self, key: &'static str) -> Result<Option<&'a str>, DocumentError> {
+        let file = self.file;
+        self.optional(key).map(|node| text(file, key, node)).transpose()
+    }
+
+    /// A boolean that may be there.
+    pub fn flag(&mut self, key: &'static str) -> Result<Option<bool>, DocumentError> {
+        let file = self.file;
+        let Some(node) = self.optional(key) else { return Ok(None) };
+        match &node.value {
+            Value::Bool(flag) => Ok(Some(*flag)),
+            other => Err(wrong_type(file, node.span, &quoted(key), "true or false", other)),
+        }
+    }
+
+    /// An integer that may be there.
+    pub fn integer(&mut self, key: &'static str) -> Result<Option<i64>, DocumentError> {
+        let file = self.file;
+        self.optional(key).map(|node| integer(file, key, node)).transpose()
+    }
+
+    /// A list that may be there.
+    pub fn list(&mut self, key: &'static str) -> Result<Option<Items<'a>>, DocumentError> {
+        let file = self.file;
+        let Some(node) = self.optional(key) else { return Ok(None) };
+        match &node.value {
+            Value::List(items) => Ok(Some(items)),
+            other => Err(wrong_type(file, node.span, &quoted(key), "a list", other)),
+        }
+    }
+
+    /// A list of texts that may be there.
+    pub fn texts(&mut self, key: &'static str) -> Result<Option<Vec<String>>, DocumentError> {
+        let file = self.file;
+        let Some(items) = self.list(key)? else { return Ok(None) };
+        items
+            .iter()
+            .map(|item| text(file, key, item).map(str::to_owned))
+            .collect::<Result<_, _>>()
+            .map(Some)
+    }
+
+    /// A table that may be there.
+    pub fn table(&mut self, key: &'static str) -> Result<Option<Self>, DocumentError> {
+        let file = self.file;
+        self.optional(key).map(|node| Self::new(file, node)).transpose()
+    }
+
+    /// Every key with its value, for tables whose keys are names.
+    pub fn entries(&self) -> &'a [Entry] {
+        self.entries
+    }
+
+    /// A mistake at a node of this file.
+    pub fn mistake(&self, node: &Node, message: String, hint: Option<String>) -> DocumentError {
+        DocumentError {
+            file: self.file.to_owned(),
+            span: node.span,
+            problem: Problem::Value { message, hint },
+        }
+    }
+
+    /// Refuses the first key that nobody has asked for.
+    pub fn finish(self) -> Result<(), DocumentError> {
+        let Some(entry) =
+            self.entries.iter().find(|entry| !self.asked.contains(&entry.key.as_str()))
+        else {
+            return Ok(());
+        };
+        Err(DocumentError {
+            file: self.file.to_owned(),
+            span: entry.key_span,
+            problem: Problem::UnknownKey {
+                key: entry.key.clone(),
+                near: nearest(&entry.key, self.asked.iter().copied()).map(str::to_owned),
+                known: self.asked.iter().map(|key| (*key).to_owned()).collect(),
+            },
+        })
+    }
+}
+
+/// A node that must be text.
+pub fn text<'a>(file: &str, what: &str, node: &'a Node) -> Result<&'a str, DocumentError> {
+    match &node.value {
+        Value::Text(text) => Ok(text),
+        other => Err(wrong_type(file, node.span, &quoted(what), "text", other)),
+    }
+}
+
+/// A node that must be an integer.
+pub fn integer(file: &str, what: &str, node: &Node) -> Result<i64, DocumentError> {
+    match &node.value {
+        Value::Int(number) => Ok(*number),
+        other => Err(wrong_type(file, node.span, &quoted(what), "an integer", other)),
+    }
+}
+
+/// Any node as JSON. A number that JSON cannot hold becomes null.
+pub fn json(node: &Node) -> serde_json::Value {
+    match &node.value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(flag) => (*flag).into(),
+        Value::Int(number) => (*number).into(),
+        Value::Float(number) => (*number).into(),
+        Value::Text(text) => text.as_str().into(),
+        Value::List(items) => items.iter().map(json).collect(),
+        Value::Table(entries) => {
+            entries.iter().map(|entry| (entry.key.clone(), json(&entry.node))).collect()
+        }
+    }
+}
+
+fn quoted(what: &str) -> String {
+    format!("`{what}`")
+}
+
+fn wrong_type(
+    file: &str,
+    span: Span,
+    what: &str,
+    expected: &'static str,
+    found: &Value,
+) -> DocumentError {
+    DocumentError {
+        file: file.to_owned(),
+        span,
+        problem: Problem::Type { what: what.to_owned(), expected, found: found.described() },
+    }
+}
