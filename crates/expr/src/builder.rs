@@ -71,12 +71,11 @@ pub fn call(name: &str, arguments: impl IntoIterator<Item = Expr>) -> Result<Exp
         return Err(ExprError::new(problem, Place::whole(name)));
     };
     function.check_arity(arguments.len()).map_err(|it| ExprError::new(it, Place::whole(name)))?;
-    Ok(built(match function.meaning {
-        Meaning::Aggregate(function) => {
-            let argument = arguments.pop().map(Box::new);
-            ExprKind::Aggregate { function, argument, distinct: false }
-        }
-        _ => ExprKind::Call { function, arguments },
+    Ok(built(if let Meaning::Aggregate(function) = function.meaning {
+        let argument = arguments.pop().map(Box::new);
+        ExprKind::Aggregate { function, argument, distinct: false }
+    } else {
+        ExprKind::Call { function, arguments }
     }))
 }
 

@@ -90,10 +90,7 @@ impl Checker<'_> {
             ExprKind::Literal(literal) => Ok(coerce::literal(literal.clone(), expr)),
             ExprKind::Column(names) => self.column(expr, names),
             ExprKind::Reference(name) => Err(unresolved(expr, name)),
-            ExprKind::Not(value) => {
-                let value = Box::new(self.boolean(value, "the operand of `NOT`")?);
-                Ok(typed(TypedKind::Not(value), Type::Bool, expr))
-            }
+            ExprKind::Not(value) => self.not(expr, value),
             ExprKind::And(items) => {
                 let items = self.booleans(items, "an operand of `AND`")?;
                 Ok(typed(TypedKind::And(items), Type::Bool, expr))
@@ -108,11 +105,17 @@ impl Checker<'_> {
                 arithmetic::combine(expr, *op, left, right)
             }
             ExprKind::Is { value, test, negated } => self.is(expr, value, *test, *negated),
-            ExprKind::Compare { .. }
-            | ExprKind::Distinct { .. }
-            | ExprKind::In { .. }
-            | ExprKind::Between { .. }
-            | ExprKind::Like { .. } => self.comparison(expr),
+            ExprKind::Compare { op, left, right } => self.compare(expr, *op, (left, right)),
+            ExprKind::Distinct { left, right, negated } => {
+                self.distinct(expr, (left, right), *negated)
+            }
+            ExprKind::In { value, list, negated } => self.within(expr, (value, list), *negated),
+            ExprKind::Between { value, low, high, negated } => {
+                self.between(expr, [value, low, high], *negated)
+            }
+            ExprKind::Like { value, pattern, escape, case, negated } => {
+                self.like(expr, (value, pattern), (*escape, *case, *negated))
+            }
             ExprKind::Case { operand, branches, otherwise } => {
                 self.case(expr, operand.as_deref(), branches, otherwise.as_deref())
             }
@@ -133,6 +136,11 @@ impl Checker<'_> {
 
     fn operands<'e>(&mut self, items: &'e [Expr]) -> Result<Vec<Operand<'e>>, ExprError> {
         items.iter().map(|it| self.operand(it)).collect()
+    }
+
+    fn not(&mut self, expr: &Expr, value: &Expr) -> Result<Typed, ExprError> {
+        let value = Box::new(self.boolean(value, "the operand of `NOT`")?);
+        Ok(typed(TypedKind::Not(value), Type::Bool, expr))
     }
 
     fn boolean(&mut self, expr: &Expr, what: &str) -> Result<Typed, ExprError> {

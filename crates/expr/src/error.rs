@@ -136,6 +136,16 @@ pub enum Problem {
         /// What to do.
         advice: Option<String>,
     },
+    /// A conversion that does not exist.
+    #[error("{} cannot be cast to {to}", .from.described())]
+    Cast {
+        /// The type there is.
+        from: Type,
+        /// The type asked for.
+        to: Type,
+        /// What to do.
+        advice: Option<String>,
+    },
     /// A comparison with `NULL`, which never holds.
     #[error("a comparison with NULL is never true")]
     NullComparison {
@@ -248,7 +258,9 @@ impl Diagnostic for ExprError {
             Problem::Unknown { what, .. } => what.code(),
             Problem::Ambiguous { .. } => "expr.ambiguous",
             Problem::Arity { .. } => "expr.arity",
-            Problem::WrongType { .. } | Problem::Mismatch { .. } => "expr.type",
+            Problem::WrongType { .. } | Problem::Mismatch { .. } | Problem::Cast { .. } => {
+                "expr.type"
+            }
             Problem::NullComparison { .. } => "expr.null-comparison",
             Problem::ZeroDivision => "expr.zero-division",
             Problem::Aggregate { .. } => "expr.aggregate",
@@ -263,7 +275,8 @@ impl Diagnostic for ExprError {
             Problem::Syntax { advice, .. }
             | Problem::Unknown { advice, .. }
             | Problem::WrongType { advice, .. }
-            | Problem::Mismatch { advice, .. } => Cow::Borrowed(advice.as_deref()?),
+            | Problem::Mismatch { advice, .. }
+            | Problem::Cast { advice, .. } => Cow::Borrowed(advice.as_deref()?),
             Problem::Unclosed { closer, .. } => Cow::Owned(format!("add `{closer}`")),
             Problem::Malformed { advice, .. }
             | Problem::Ambiguous { advice, .. }

@@ -8,8 +8,9 @@ use crate::{
     types::Type,
 };
 
-/// How deeply expressions may nest, so that no text can exhaust the stack.
-pub const MAX_DEPTH: usize = 128;
+/// How deeply expressions may nest, so that no text can exhaust the stack of a worker thread, not
+/// even of a build without optimisations. Lists and chains of `AND` or `OR` are flat, and free.
+pub const MAX_DEPTH: usize = 64;
 
 /// An expression, parsed but not yet checked against any columns.
 ///
@@ -291,7 +292,7 @@ impl ExprKind {
             Self::Compare { left, right, .. }
             | Self::Distinct { left, right, .. }
             | Self::Arithmetic { left, right, .. } => {
-                [left, right].into_iter().for_each(|it| visit(it))
+                [left, right].into_iter().for_each(|it| visit(it));
             }
             Self::In { value, list, .. } => {
                 visit(value);
@@ -301,7 +302,7 @@ impl ExprKind {
                 [value, low, high].into_iter().for_each(|it| visit(it));
             }
             Self::Like { value, pattern, .. } => {
-                [value, pattern].into_iter().for_each(|it| visit(it))
+                [value, pattern].into_iter().for_each(|it| visit(it));
             }
             Self::Case { operand, branches, otherwise } => {
                 operand.iter().for_each(|it| visit(it));

@@ -23,6 +23,10 @@ pub(crate) use self::{
 /// The longest text that is parsed, in bytes.
 pub const MAX_LENGTH: usize = 1 << 20;
 
+/// How often an expression may be parsed within another. Twice the height of a tree, since each of
+/// its levels may be written in parentheses.
+const MAX_RECURSION: usize = 2 * MAX_DEPTH;
+
 /// What `"…"` means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Quotes {
@@ -80,7 +84,7 @@ struct Parser<'a> {
 impl<'a> Parser<'a> {
     /// An expression of operators that bind at least as strongly as `floor`.
     fn expression(&mut self, floor: u8) -> Result<Expr, ExprError> {
-        if self.depth >= MAX_DEPTH {
+        if self.depth > MAX_RECURSION {
             return Err(too_deep(self.place_of(self.peek().span)));
         }
         self.depth += 1;
@@ -164,9 +168,9 @@ impl<'a> Parser<'a> {
 
     fn unexpected_but(&self, expected: &'static str, advice: Option<String>) -> ExprError {
         let token = self.peek();
-        let found = match token.kind {
-            TokenKind::End => "the end".to_owned(),
-            _ => format!("`{}`", shortened(self.text(token))),
+        let found = match token.kind == TokenKind::End {
+            true => "the end".to_owned(),
+            false => format!("`{}`", shortened(self.text(token))),
         };
         let problem = Problem::Syntax { expected: expected.into(), found, advice };
         ExprError::new(problem, self.place_of(token.span))

@@ -33,9 +33,9 @@ pub enum Type {
     /// A span of time: months, days, microseconds.
     Interval,
     /// A list of values of one type.
-    List(Box<Type>),
+    List(Box<Self>),
     /// Named members, in order.
-    Struct(Vec<(String, Type)>),
+    Struct(Vec<(String, Self)>),
     /// A type expressions cannot work with, by its name.
     Other(String),
 }
@@ -70,8 +70,9 @@ impl Type {
         match self {
             Self::Null => "NULL".to_owned(),
             Self::Bool => "a boolean".to_owned(),
-            Self::Int | Self::UInt => "an integer".to_owned(),
-            Self::Float => "a number".to_owned(),
+            Self::Int => "an integer".to_owned(),
+            Self::UInt => "an unsigned integer".to_owned(),
+            Self::Float => "a float".to_owned(),
             Self::Decimal(..) => "a decimal".to_owned(),
             Self::Text => "text".to_owned(),
             Self::Bytes => "bytes".to_owned(),

@@ -15,18 +15,19 @@ use crate::{
 impl Checker<'_> {
     pub(super) fn negate(&mut self, expr: &Expr, value: &Expr) -> Result<Typed, ExprError> {
         let value = self.operand(value)?;
-        let data_type = match value.data_type() {
-            Type::UInt | Type::Null => Type::Int,
-            it if it.is_number() || *it == Type::Interval => it.clone(),
-            other => {
-                let problem = Problem::WrongType {
-                    what: "the operand of `-`".to_owned(),
-                    wanted: "a number or an interval".into(),
-                    found: other.clone(),
-                    advice: None,
-                };
-                return Err(ExprError::new(problem, value.expr.place()));
-            }
+        let own = value.data_type();
+        let data_type = if matches!(own, Type::UInt | Type::Null) {
+            Type::Int
+        } else if own.is_number() || *own == Type::Interval {
+            own.clone()
+        } else {
+            let problem = Problem::WrongType {
+                what: "the operand of `-`".to_owned(),
+                wanted: "a number or an interval".into(),
+                found: own.clone(),
+                advice: None,
+            };
+            return Err(ExprError::new(problem, value.expr.place()));
         };
         let value = Box::new(coerce::coerce(value.typed, &data_type)?);
         Ok(typed(TypedKind::Negate(value), data_type, expr))
@@ -65,27 +66,23 @@ pub(super) fn combine<'a>(
 fn number_types(op: Operator, left: &Operand<'_>, right: &Operand<'_>) -> (Type, Type) {
     let is_decimal = |it: &Operand<'_>| matches!(it.data_type(), Type::Decimal(..));
     let common = common_type(&[&left.typed, &right.typed]).unwrap_or(Type::Float);
-    let operands = match common {
-        Type::Null => Type::Int,
-        // A difference of unsigned numbers may well be negative.
-        Type::UInt if op == Operator::Subtract => Type::Int,
+    // A difference of unsigned numbers may well be negative.
+    let is_signed = common == Type::UInt && op == Operator::Subtract;
+    if common == Type::Null || is_signed {
+        return (Type::Int, Type::Int);
+    }
+    let Type::Decimal(precision, scale) = common else { return (common.clone(), common) };
+    if !is_decimal(left) && !is_decimal(right) {
         // Mixed signs: what does not fit fails loudly, as any overflow does.
-        Type::Decimal(..) if !is_decimal(left) && !is_decimal(right) => Type::Int,
-        Type::Decimal(precision, scale) => {
-            let (precision, scale) = (i16::from(precision), i16::from(scale));
-            let result = match op {
-                Operator::Add | Operator::Subtract => sized(precision + 1, scale),
-                Operator::Multiply => sized(2 * precision + 1, 2 * scale),
-                Operator::Divide | Operator::Remainder | Operator::Concat => None,
-            };
-            return match result {
-                Some(result) => (common, result),
-                None => (Type::Float, Type::Float),
-            };
-        }
-        other => other,
+        return (Type::Int, Type::Int);
+    }
+    let (precision, scale) = (i16::from(precision), i16::from(scale));
+    let result = match op {
+        Operator::Add | Operator::Subtract => sized(precision + 1, scale),
+        Operator::Multiply => sized(2 * precision + 1, 2 * scale),
+        Operator::Divide | Operator::Remainder | Operator::Concat => None,
     };
-    (operands.clone(), operands)
+    result.map_or((Type::Float, Type::Float), |result| (common, result))
 }
 
 fn with_time<'a>(
@@ -112,9 +109,9 @@ fn with_time<'a>(
                 Some(Literal::Interval(it)) => it.micros == 0,
                 _ => false,
             };
-            let result = match time {
-                Type::Date if !whole_days => Type::Timestamp { zoned: false },
-                other => other.clone(),
+            let result = match *time == Type::Date && !whole_days {
+                true => Type::Timestamp { zoned: false },
+                false => time.clone(),
             };
             let left = coerce::coerce(left.typed, &result)?;
             Ok(arithmetic(expr, op, (left, right.typed), result))

@@ -22,9 +22,11 @@ impl Checker<'_> {
     ) -> Result<Typed, ExprError> {
         // One that a program built may have any number.
         function.check_arity(arguments.len()).map_err(|it| ExprError::new(it, expr.place()))?;
-        let unit = match function.meaning {
-            Meaning::DatePart | Meaning::DateTrunc => Some(date_unit(function, &arguments[0])?),
-            Meaning::PartOf(unit) => Some(unit),
+        let unit = match (function.meaning, arguments) {
+            (Meaning::DatePart | Meaning::DateTrunc, [first, ..]) => {
+                Some(date_unit(function, first)?)
+            }
+            (Meaning::PartOf(unit), _) => Some(unit),
             _ => None,
         };
         let skipped = usize::from(function.takes(0) == Takes::Unit);
@@ -41,7 +43,7 @@ impl Checker<'_> {
             return Ok(coerce::literal(Literal::Null, expr));
         }
         let (items, common) = unify_common(expr, function, items)?;
-        Ok(lowered(expr, function, items, (common, unit))?)
+        lowered(expr, function, items, (common, unit))
     }
 
     pub(super) fn aggregate(
@@ -89,10 +91,10 @@ pub(super) fn text(operand: Operand<'_>, what: &str) -> Result<Typed, ExprError>
 
 /// Anything that has a text form, converted to it.
 pub(super) fn printed(operand: Operand<'_>, what: &str) -> Result<Typed, ExprError> {
-    match operand.data_type() {
-        Type::List(_) | Type::Struct(_) => Err(wrong(&operand, what, "text", None)),
-        _ => coerce::coerce(operand.typed, &Type::Text),
+    if matches!(operand.data_type(), Type::List(_) | Type::Struct(_)) {
+        return Err(wrong(&operand, what, "text", None));
     }
+    coerce::coerce(operand.typed, &Type::Text)
 }
 
 /// Brings an argument to what its parameter takes.
@@ -109,7 +111,12 @@ fn taken(function: &Function, index: usize, operand: Operand<'_>) -> Result<Type
         Takes::Number if own.is_number() => Ok(operand.typed),
         Takes::Number if is_null => coerce::coerce(operand.typed, &Type::Int),
         Takes::Int if own.is_integer() || is_null => coerce::coerce(operand.typed, &Type::Int),
-        Takes::Float | Takes::Number => Err(wrong(&operand, &what, "a number", None)),
+        Takes::Float | Takes::Number => {
+            let is_text = own == Type::Text;
+            let advice =
+                is_text.then(|| format!("convert with CAST({} AS DOUBLE)", operand.text()));
+            Err(wrong(&operand, &what, "a number", advice))
+        }
         Takes::Int => {
             let advice =
                 own.is_number().then(|| format!("write CAST({} AS BIGINT)", operand.text()));
@@ -137,11 +144,10 @@ fn timed(operand: Operand<'_>, what: &str) -> Result<Typed, ExprError> {
         }
         (own, _) => {
             let text = operand.text();
-            let advice = match own {
-                Type::Text => Some(format!("convert with CAST({text} AS DATE)")),
-                it if it.is_integer() => Some(format!("write to_timestamp({text})")),
-                _ => None,
-            };
+            let is_text = *own == Type::Text;
+            let advice = is_text.then(|| format!("convert with CAST({text} AS DATE)"));
+            let seconds = own.is_integer().then(|| format!("write to_timestamp({text})"));
+            let advice = advice.or(seconds);
             return Err(wrong(&operand, what, "a date or a timestamp", advice));
         }
     };
@@ -242,10 +248,10 @@ fn scalar_call(
 
 /// A timestamp of a date or a timestamp.
 fn with_clock(value: Typed) -> Result<Typed, ExprError> {
-    match value.data_type() {
-        Type::Date => coerce::coerce(value, &Type::Timestamp { zoned: false }),
-        _ => Ok(value),
+    if *value.data_type() == Type::Date {
+        return coerce::coerce(value, &Type::Timestamp { zoned: false });
     }
+    Ok(value)
 }
 
 /// `date(x)`.
@@ -270,9 +276,10 @@ fn to_day(expr: &Expr, value: Typed) -> Result<Typed, ExprError> {
 /// The unit that literal text names.
 fn date_unit(function: &Function, argument: &Expr) -> Result<DateUnit, ExprError> {
     let truncates = matches!(function.meaning, Meaning::DateTrunc);
-    let unit = match argument.kind() {
-        ExprKind::Literal(Literal::Text(text)) => DateUnit::named(text),
-        _ => None,
+    let unit = if let ExprKind::Literal(Literal::Text(text)) = argument.kind() {
+        DateUnit::named(text)
+    } else {
+        None
     };
     unit.filter(|it| !truncates || it.truncates()).ok_or_else(|| {
         let place = argument.place();
@@ -295,12 +302,12 @@ fn aggregated(function: Aggregate, operand: Operand<'_>) -> Result<Typed, ExprEr
         Aggregate::Sum | Aggregate::Avg | Aggregate::Median => {
             Err(wrong(&operand, &what, "a number", None))
         }
-        Aggregate::Min | Aggregate::Max => match own {
-            Type::List(_) | Type::Struct(_) | Type::Null => {
-                Err(wrong(&operand, &what, "something with an order", None))
+        Aggregate::Min | Aggregate::Max => {
+            if matches!(own, Type::List(_) | Type::Struct(_) | Type::Null) {
+                return Err(wrong(&operand, &what, "something with an order", None));
             }
-            _ => Ok(operand.typed),
-        },
+            Ok(operand.typed)
+        }
     }
 }
 

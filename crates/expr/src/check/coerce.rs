@@ -126,21 +126,21 @@ pub(super) fn boolean_at(
     let text = shortened(place.text());
     let text = if text.is_empty() || text.contains(' ') { "x".to_owned() } else { text };
     let found = typed.data_type().clone();
-    let advice = match &found {
-        Type::Text => format!("compare it, e.g. `{text} = 'value'`"),
-        it if it.is_number() => format!("compare it, e.g. `{text} <> 0`"),
-        it if it.is_time() => format!("compare it, e.g. `{text} >= '2024-01-31'`"),
-        _ => format!("test it, e.g. `{text} IS NOT NULL`"),
+    let advice = if found == Type::Text {
+        format!("compare it, e.g. `{text} = 'value'`")
+    } else if found.is_number() {
+        format!("compare it, e.g. `{text} <> 0`")
+    } else if found.is_time() {
+        format!("compare it, e.g. `{text} >= '2024-01-31'`")
+    } else {
+        format!("test it, e.g. `{text} IS NOT NULL`")
     };
     let (what, wanted) = (what.to_owned(), "a boolean".into());
     Err(ExprError::new(Problem::WrongType { what, wanted, found, advice: Some(advice) }, place))
 }
 
 pub(super) fn as_literal(typed: &Typed) -> Option<&Literal> {
-    match typed.kind() {
-        TypedKind::Literal(literal) => Some(literal),
-        _ => None,
-    }
+    if let TypedKind::Literal(literal) = typed.kind() { Some(literal) } else { None }
 }
 
 /// The common type of two types, without loss but for what a float cannot hold.
@@ -154,9 +154,10 @@ pub(super) fn join(left: &Type, right: &Type) -> Option<Type> {
         (Type::Float, other) | (other, Type::Float) if other.is_number() => Some(Type::Float),
         (Type::Int, Type::UInt) | (Type::UInt, Type::Int) => Some(Type::Decimal(20, 0)),
         (Type::Decimal(p, s), other) | (other, Type::Decimal(p, s)) if other.is_number() => {
-            let other = match other {
-                Type::Decimal(precision, scale) => (*precision, *scale),
-                _ => WHOLE,
+            let other = if let Type::Decimal(precision, scale) = other {
+                (*precision, *scale)
+            } else {
+                WHOLE
             };
             Some(widened((*p, *s), other).unwrap_or(Type::Float))
         }
@@ -182,11 +183,11 @@ fn adapts(literal: &Literal) -> bool {
 /// The common type of a type and an adapting literal.
 fn adapted(common: &Type, literal: &Literal) -> Option<Type> {
     match literal {
-        Literal::Text(_) => match common {
-            Type::Text | Type::Bytes | Type::Interval | Type::Other(_) => Some(common.clone()),
-            it if it.is_time() => Some(common.clone()),
-            _ => None,
-        },
+        Literal::Text(_) => {
+            let reads =
+                matches!(common, Type::Text | Type::Bytes | Type::Interval | Type::Other(_));
+            (reads || common.is_time()).then(|| common.clone())
+        }
         Literal::Int(value) if *common == Type::UInt && *value >= 0 => Some(Type::UInt),
         Literal::Int(_) | Literal::UInt(_) | Literal::Float(_) => {
             let Type::Decimal(precision, scale) = common else {
@@ -205,10 +206,12 @@ fn adapted(common: &Type, literal: &Literal) -> Option<Type> {
 }
 
 fn number_type(literal: &Literal) -> Type {
-    match literal {
-        Literal::Int(_) => Type::Int,
-        Literal::UInt(_) => Type::UInt,
-        _ => Type::Float,
+    if matches!(literal, Literal::Int(_)) {
+        Type::Int
+    } else if matches!(literal, Literal::UInt(_)) {
+        Type::UInt
+    } else {
+        Type::Float
     }
 }
 
@@ -250,18 +253,20 @@ fn converted(literal: &Literal, wanted: &Type) -> Conversion {
 
 /// Text read as a date, a timestamp or an interval.
 fn timed(text: &str, wanted: &Type) -> Conversion {
-    let (literal, name, advice) = match wanted {
-        Type::Date => (time::parse_date(text).map(Literal::Date), "a date", time::DATE_ADVICE),
-        Type::Interval => {
-            let literal = time::parse_interval(text).map(Literal::Interval);
-            (literal, "an interval", time::INTERVAL_ADVICE)
-        }
-        _ => {
-            let zoned = matches!(wanted, Type::Timestamp { zoned: true });
-            let parsed = time::parse_timestamp(text);
-            let literal = parsed.map(|(micros, _)| Literal::Timestamp { micros, zoned });
-            (literal, "a timestamp", time::TIMESTAMP_ADVICE)
-        }
+    let (literal, name, advice) = if *wanted == Type::Date {
+        let advice = match time::parse_timestamp(text) {
+            Some(_) => "leave the time of day out, or cast the date to TIMESTAMP",
+            None => time::DATE_ADVICE,
+        };
+        (time::parse_date(text).map(Literal::Date), "a date", advice)
+    } else if *wanted == Type::Interval {
+        let literal = time::parse_interval(text).map(Literal::Interval);
+        (literal, "an interval", time::INTERVAL_ADVICE)
+    } else {
+        let zoned = matches!(wanted, Type::Timestamp { zoned: true });
+        let parsed = time::parse_timestamp(text);
+        let literal = parsed.map(|(micros, _)| Literal::Timestamp { micros, zoned });
+        (literal, "a timestamp", time::TIMESTAMP_ADVICE)
     };
     match literal {
         Some(literal) => Conversion::Done(TypedKind::Literal(literal)),
@@ -300,14 +305,19 @@ fn advice(value: &Operand<'_>, other: &Operand<'_>) -> Option<String> {
             Some(format!("write {word} without quotes"))
         }
         (Type::Text, Some(Literal::Text(it)), kind) if kind.is_number() => {
-            Some(match it.trim().parse::<f64>() {
-                Ok(_) => {
-                    let it = it.trim();
-                    format!("remove the quotes: {it}, or convert with CAST({beside} AS TEXT)")
-                }
-                Err(_) => format!("write a number, or convert with CAST({beside} AS TEXT)"),
+            let it = it.trim();
+            let is_number = it.parse::<f64>().is_ok_and(f64::is_finite);
+            Some(match is_number {
+                true => format!("remove the quotes: {it}, or convert with CAST({beside} AS TEXT)"),
+                false => format!("write a number, or convert with CAST({beside} AS TEXT)"),
             })
         }
+        (Type::Text, Some(Literal::Text(it)), kind)
+            if kind.is_time() && time::parse_interval(it).is_some() =>
+        {
+            Some(format!("write INTERVAL '{it}'"))
+        }
+        (Type::Text, _, Type::Text) => Some("join texts with ||".to_owned()),
         (Type::Text, None, kind) if kind.is_number() && other.literal().is_some() => {
             Some(format!("put it in quotes: '{beside}', or convert with CAST({text} AS {kind})"))
         }

@@ -4,64 +4,31 @@ use super::{Checker, coerce, is_null, typed};
 use crate::{
     check::coerce::Operand,
     error::{ExprError, Problem},
-    expr::{Comparison, Expr, ExprKind},
+    expr::{Case, Comparison, Expr},
     parse::shortened,
     typed::{Typed, TypedKind},
     types::Type,
 };
 
 impl Checker<'_> {
-    pub(super) fn comparison(&mut self, expr: &Expr) -> Result<Typed, ExprError> {
-        let kind = match expr.kind() {
-            ExprKind::Compare { op, left, right } => self.compare(expr, *op, left, right)?,
-            ExprKind::Distinct { left, right, negated } => {
-                let (left, right) = self.pair(expr, left, right)?;
-                TypedKind::Distinct { left, right, negated: *negated }
-            }
-            ExprKind::In { value, list, negated } => {
-                refuse_nulls(value, &list.iter().collect::<Vec<_>>())?;
-                let mut items = vec![self.operand(value)?];
-                items.extend(self.operands(list)?);
-                let (mut items, _) = coerce::unified(expr, items, "compare")?;
-                let list = items.split_off(1);
-                let value = Box::new(items.swap_remove(0));
-                TypedKind::In { value, list, negated: *negated }
-            }
-            ExprKind::Between { value, low, high, negated } => {
-                refuse_nulls(value, &[low, high])?;
-                let items = vec![self.operand(value)?, self.operand(low)?, self.operand(high)?];
-                refuse_unordered(&items)?;
-                let (mut items, _) = coerce::unified(expr, items, "compare")?;
-                let high = Box::new(items.swap_remove(2));
-                let low = Box::new(items.swap_remove(1));
-                let value = Box::new(items.swap_remove(0));
-                TypedKind::Between { value, low, high, negated: *negated }
-            }
-            ExprKind::Like { value, pattern, escape, case, negated } => {
-                let value = Box::new(self.text(value, &format!("the value before `{case}`"))?);
-                let pattern = Box::new(self.text(pattern, &format!("the pattern of `{case}`"))?);
-                let (escape, case, negated) = (*escape, *case, *negated);
-                TypedKind::Like { value, pattern, escape, case, negated }
-            }
-            _ => return self.expr(expr),
-        };
-        Ok(typed(kind, Type::Bool, expr))
-    }
-
-    fn compare(
+    pub(super) fn compare(
         &mut self,
         expr: &Expr,
         op: Comparison,
-        left: &Expr,
-        right: &Expr,
-    ) -> Result<TypedKind, ExprError> {
+        (left, right): (&Expr, &Expr),
+    ) -> Result<Typed, ExprError> {
         let null = [(left, right), (right, left)].into_iter().find(|(it, _)| is_null(it));
         if let Some((null, other)) = null {
             let other = shortened(other.place().text());
             let advice = match op {
                 Comparison::Equal => format!("write `{other} IS NULL`"),
                 Comparison::NotEqual => format!("write `{other} IS NOT NULL`"),
-                _ => format!("NULL is neither more nor less; write `{other} IS NOT NULL`"),
+                Comparison::Less
+                | Comparison::LessOrEqual
+                | Comparison::Greater
+                | Comparison::GreaterOrEqual => {
+                    format!("NULL is neither more nor less; write `{other} IS NOT NULL`")
+                }
             };
             return Err(ExprError::new(Problem::NullComparison { advice }, null.place()));
         }
@@ -70,17 +37,61 @@ impl Checker<'_> {
             refuse_unordered(&items)?;
         }
         let (left, right) = unified_pair(expr, items)?;
-        Ok(TypedKind::Compare { op, left, right })
+        Ok(typed(TypedKind::Compare { op, left, right }, Type::Bool, expr))
     }
 
-    fn pair(
+    pub(super) fn distinct(
         &mut self,
         expr: &Expr,
-        left: &Expr,
-        right: &Expr,
-    ) -> Result<(Box<Typed>, Box<Typed>), ExprError> {
+        (left, right): (&Expr, &Expr),
+        negated: bool,
+    ) -> Result<Typed, ExprError> {
         let items = vec![self.operand(left)?, self.operand(right)?];
-        unified_pair(expr, items)
+        let (left, right) = unified_pair(expr, items)?;
+        Ok(typed(TypedKind::Distinct { left, right, negated }, Type::Bool, expr))
+    }
+
+    pub(super) fn within(
+        &mut self,
+        expr: &Expr,
+        (value, list): (&Expr, &[Expr]),
+        negated: bool,
+    ) -> Result<Typed, ExprError> {
+        refuse_nulls(value, &list.iter().collect::<Vec<_>>())?;
+        let mut items = vec![self.operand(value)?];
+        items.extend(self.operands(list)?);
+        let (mut items, _) = coerce::unified(expr, items, "compare")?;
+        let list = items.split_off(1);
+        let value = Box::new(items.swap_remove(0));
+        Ok(typed(TypedKind::In { value, list, negated }, Type::Bool, expr))
+    }
+
+    pub(super) fn between(
+        &mut self,
+        expr: &Expr,
+        [value, low, high]: [&Expr; 3],
+        negated: bool,
+    ) -> Result<Typed, ExprError> {
+        refuse_nulls(value, &[low, high])?;
+        let items = vec![self.operand(value)?, self.operand(low)?, self.operand(high)?];
+        refuse_unordered(&items)?;
+        let (mut items, _) = coerce::unified(expr, items, "compare")?;
+        let high = Box::new(items.swap_remove(2));
+        let low = Box::new(items.swap_remove(1));
+        let value = Box::new(items.swap_remove(0));
+        Ok(typed(TypedKind::Between { value, low, high, negated }, Type::Bool, expr))
+    }
+
+    pub(super) fn like(
+        &mut self,
+        expr: &Expr,
+        (value, pattern): (&Expr, &Expr),
+        (escape, case, negated): (Option<char>, Case, bool),
+    ) -> Result<Typed, ExprError> {
+        let value = Box::new(self.text(value, &format!("the value before `{case}`"))?);
+        let pattern = Box::new(self.text(pattern, &format!("the pattern of `{case}`"))?);
+        let kind = TypedKind::Like { value, pattern, escape, case, negated };
+        Ok(typed(kind, Type::Bool, expr))
     }
 
     /// Text, or refused.
@@ -94,8 +105,13 @@ pub(super) fn refuse_nulls(value: &Expr, others: &[&Expr]) -> Result<(), ExprErr
     let Some(null) = others.iter().copied().chain([value]).find(|it| is_null(it)) else {
         return Ok(());
     };
-    let value = shortened(value.place().text());
-    let advice = format!("leave NULL out, and write `{value} IS NULL` for it");
+    let advice = match is_null(value) {
+        true => "compare something that can have a value".to_owned(),
+        false => {
+            let value = shortened(value.place().text());
+            format!("leave NULL out, and write `{value} IS NULL` for it")
+        }
+    };
     Err(ExprError::new(Problem::NullComparison { advice }, null.place()))
 }
 

@@ -22,9 +22,7 @@ pub(super) fn cast(expr: &Expr, value: Operand<'_>, to: &Type) -> Result<Typed, 
             }
             _ => None,
         };
-        let what = format!("what is cast to {to}");
-        let wanted = if to.is_castable() { "something that converts" } else { "nothing at all" };
-        let problem = Problem::WrongType { what, wanted: wanted.into(), found: from, advice };
+        let problem = Problem::Cast { from, to: to.clone(), advice };
         return Err(ExprError::new(problem, value.expr.place()));
     }
     let reads_now = match value.literal() {

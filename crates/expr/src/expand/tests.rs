@@ -104,10 +104,10 @@ fn growth_is_limited() {
         "{{N0}}",
         &format!("{}\nN1000: 1", chain.join("\n")),
         expect![[r#"
-        the expression is too deeply nested: the limit is 128 levels
-          {{N257}}
-          ^^^^^^^^
-        hint: split it, or use `IN (…)` for many values"#]],
+            the expression is too deeply nested: the limit is 64 levels
+              {{N129}}
+              ^^^^^^^^
+            hint: split it, or use `IN (…)` for many values"#]],
     );
 }
 

@@ -20,9 +20,10 @@ impl Parser<'_> {
             "position" => self.position(start)?,
             name => {
                 let function = Function::named(name).ok_or_else(|| self.unknown(token))?;
-                match function.meaning {
-                    Meaning::Aggregate(aggregate) => self.aggregate(token, aggregate)?,
-                    _ => self.plain_call(token, function)?,
+                if let Meaning::Aggregate(aggregate) = function.meaning {
+                    self.aggregate(token, aggregate)?
+                } else {
+                    self.plain_call(token, function)?
                 }
             }
         };
@@ -109,9 +110,9 @@ impl Parser<'_> {
     /// `EXTRACT(` has been read; what it means is `date_part('unit', value)`.
     fn extract(&mut self, start: usize) -> Result<Expr, ExprError> {
         let token = self.next();
-        let name = match token.kind {
-            TokenKind::Text => unquoted(self.text(token)),
-            _ => self.text(token).to_owned(),
+        let name = match token.kind == TokenKind::Text {
+            true => unquoted(self.text(token)),
+            false => self.text(token).to_owned(),
         };
         let Some(unit) = DateUnit::named(&name) else {
             return Err(self.malformed(token, "a part of a date", &DateUnit::advice()));

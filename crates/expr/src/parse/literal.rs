@@ -19,14 +19,11 @@ impl Parser<'_> {
         let text = format!("{sign}{digits}");
         let malformed = |wanted, advice: &str| {
             let shown = format!("`{}`", shortened(&text));
-            let span =
-                Span { start: token.span.start - sign.len().min(token.span.start), ..token.span };
-            let span = if sign.is_empty() || self.source.as_bytes()[span.start] != b'-' {
-                token.span
-            } else {
-                span
-            };
             let problem = Problem::Malformed { shown, wanted, advice: advice.to_owned() };
+            // A sign may stand apart from its number; then only the number is shown.
+            let start = token.span.start.saturating_sub(sign.len());
+            let glued = self.source[start..].starts_with(text.as_str());
+            let span = if glued { Span { start, ..token.span } } else { token.span };
             ExprError::new(problem, self.place_of(span))
         };
         if digits.contains(['.', 'e', 'E']) {
@@ -79,9 +76,9 @@ impl Parser<'_> {
     fn interval(&mut self) -> Result<Literal, ExprError> {
         self.next();
         let token = self.next();
-        let mut text = match token.kind {
-            TokenKind::Text => unquoted(self.text(token)),
-            _ => self.text(token).to_owned(),
+        let mut text = match token.kind == TokenKind::Text {
+            true => unquoted(self.text(token)),
+            false => self.text(token).to_owned(),
         };
         let unit = self.peek();
         if unit.kind == TokenKind::Word && time::is_interval_unit(self.text(unit)) {
@@ -120,24 +117,27 @@ impl Parser<'_> {
                 Problem::Unknown { what: Named::Type, name: shortened(name), advice: Some(advice) };
             return Err(ExprError::new(problem, self.place_of(token.span)));
         };
-        match known {
-            Type::Decimal(..) if self.is_symbol(Symbol::Open) => self.decimal_digits(),
-            Type::Text if self.eat_symbol(Symbol::Open) => {
-                // Texts have no limits here; VARCHAR(20) is read as VARCHAR.
-                self.small_number(u8::MAX)?;
-                self.expect_symbol(Symbol::Close, "`)`")?;
-                Ok(Type::Text)
-            }
-            Type::Float => {
-                if name.eq_ignore_ascii_case("double") {
-                    self.eat_word("precision");
-                }
-                Ok(Type::Float)
-            }
-            Type::Int if self.eat_word("unsigned") => Ok(Type::UInt),
-            Type::Timestamp { zoned } => self.zone(zoned),
-            other => Ok(other),
+        self.type_details(known, name)
+    }
+
+    /// What may follow the name of a type.
+    fn type_details(&mut self, known: Type, name: &str) -> Result<Type, ExprError> {
+        if let Type::Timestamp { zoned } = known {
+            return self.zone(zoned);
         }
+        if matches!(known, Type::Decimal(..)) && self.is_symbol(Symbol::Open) {
+            return self.decimal_digits();
+        }
+        if known == Type::Text && self.eat_symbol(Symbol::Open) {
+            // Texts have no limits here; VARCHAR(20) is read as VARCHAR.
+            self.small_number(u32::MAX)?;
+            self.expect_symbol(Symbol::Close, "`)`")?;
+        } else if known == Type::Int && self.eat_word("unsigned") {
+            return Ok(Type::UInt);
+        } else if name.eq_ignore_ascii_case("double") {
+            self.eat_word("precision");
+        }
+        Ok(known)
     }
 
     /// `WITH TIME ZONE` or `WITHOUT TIME ZONE`, if there.
@@ -157,22 +157,19 @@ impl Parser<'_> {
         let precision = self.small_number(38)?;
         let scale = if self.eat_symbol(Symbol::Comma) { self.small_number(precision)? } else { 0 };
         self.expect_symbol(Symbol::Close, "`)`")?;
-        if precision == 0 {
-            return Err(self.unexpected("a decimal of at least one digit"));
+        match (u8::try_from(precision), i8::try_from(scale)) {
+            (Ok(precision @ 1..), Ok(scale)) => Ok(Type::Decimal(precision, scale)),
+            _ => Err(self.unexpected("a decimal of at least one digit before this")),
         }
-        // A scale is at most 38 here.
-        Ok(Type::Decimal(precision, i8::try_from(scale).unwrap_or(0)))
     }
 
-    fn small_number(&mut self, limit: u8) -> Result<u8, ExprError> {
+    fn small_number(&mut self, limit: u32) -> Result<u32, ExprError> {
         let token = self.peek();
         let number = self.text(token).parse().ok().filter(|it| *it <= limit);
-        match (token.kind, number) {
-            (TokenKind::Number, Some(number)) => {
-                self.next();
-                Ok(number)
-            }
-            _ => Err(self.unexpected("a number of digits, at most 38")),
-        }
+        let is_number = token.kind == TokenKind::Number;
+        let number = number.filter(|_| is_number);
+        let number = number.ok_or_else(|| self.unexpected("a number of digits, at most 38"))?;
+        self.next();
+        Ok(number)
     }
 }

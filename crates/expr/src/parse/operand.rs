@@ -159,9 +159,9 @@ impl Parser<'_> {
     }
 
     fn name(&self, token: Token) -> String {
-        match token.kind {
-            TokenKind::Quoted => unquoted(self.text(token)),
-            _ => self.text(token).to_owned(),
+        match token.kind == TokenKind::Quoted {
+            true => unquoted(self.text(token)),
+            false => self.text(token).to_owned(),
         }
     }
 

@@ -52,32 +52,30 @@ impl Parser<'_> {
     /// After the expression there must be nothing.
     pub(super) fn expect_end(&self) -> Result<(), ExprError> {
         let token = self.peek();
-        match token.kind {
-            TokenKind::End => return Ok(()),
-            TokenKind::Symbol(Symbol::Semicolon) => {
-                let (what, advice) = match self.peek_at(1).kind {
-                    TokenKind::End => ("`;` does not belong here", "leave the `;` out"),
-                    _ => ("there is more than one expression", "keep what is before the `;`"),
-                };
-                let problem = Problem::NotAnExpression { what: what.to_owned(), advice };
-                return Err(ExprError::new(problem, self.place_of(token.span)));
-            }
-            TokenKind::Word if CLAUSES.iter().any(|it| self.is_word(0, it)) => {
-                let what = format!("`{}` begins a clause", self.text(token).to_ascii_uppercase());
-                let problem = Problem::NotAnExpression { what, advice: CLAUSE_ADVICE };
-                return Err(ExprError::new(problem, self.place_of(token.span)));
-            }
-            _ => {}
+        if token.kind == TokenKind::End {
+            return Ok(());
+        }
+        if self.is_symbol(Symbol::Semicolon) {
+            let (what, advice) = match self.peek_at(1).kind == TokenKind::End {
+                true => ("`;` does not belong here", "leave the `;` out"),
+                false => ("there is more than one expression", "keep what is before the `;`"),
+            };
+            let problem = Problem::NotAnExpression { what: what.to_owned(), advice };
+            return Err(ExprError::new(problem, self.place_of(token.span)));
+        }
+        if CLAUSES.iter().any(|it| self.is_word(0, it)) {
+            let word = self.text(token).to_ascii_uppercase();
+            let what = format!("`{word}` begins a clause, not an expression");
+            let problem = Problem::NotAnExpression { what, advice: CLAUSE_ADVICE };
+            return Err(ExprError::new(problem, self.place_of(token.span)));
         }
         if self.is_word(0, "not") {
             return Err(
                 self.unexpected("an operator or the end (only IN, BETWEEN and LIKE follow NOT)")
             );
         }
-        let near = match token.kind {
-            TokenKind::Word => nearest(self.text(token), INFIXES.iter().copied()),
-            _ => None,
-        };
+        let is_word = token.kind == TokenKind::Word;
+        let near = is_word.then(|| nearest(self.text(token), INFIXES.iter().copied())).flatten();
         let advice = near.map(|it| format!("did you mean `{}`?", it.to_ascii_uppercase()));
         Err(self.unexpected_but("an operator or the end", advice))
     }

@@ -50,7 +50,10 @@ fn names_are_found_exactly_then_in_any_case() {
 #[test]
 fn members_are_found_below_columns() {
     check("a", expect!["4"]);
-    check("a.b", expect!["ambiguous: column `b` of table `a`, member `b` of column `a`; rename one of them"]);
+    check(
+        "a.b",
+        expect!["ambiguous: column `b` of table `a`, member `b` of column `a`; rename one of them"],
+    );
     check("a.audio/left", expect!["4 > audio/left"]);
     check("a.audio/left.DEEP", expect!["4 > audio/left > deep"]);
 }
