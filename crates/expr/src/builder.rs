@@ -1,12 +1,4 @@
 //! Expressions that a program builds instead of a text.
-//!
-//! ```
-//! use metalith_expr::{column, parse};
-//!
-//! let built = column("confidence").lt(0.3).and(column("label").is_in(["cat", "dog"]));
-//! assert_eq!(built, parse("confidence < 0.3 AND label IN ('cat', 'dog')")?);
-//! # Ok::<(), metalith_expr::ExprError>(())
-//! ```
 
 use std::ops::{Add, Div, Mul, Neg, Not, Rem, Sub};
 

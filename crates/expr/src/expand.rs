@@ -154,10 +154,8 @@ fn map_children(kind: &ExprKind, map: Map<'_>) -> Result<ExprKind, ExprError> {
         }
         ExprKind::Case { operand, branches, otherwise } => {
             let operand = option(operand.as_deref(), map)?;
-            let branches = branches
-                .iter()
-                .map(|(when, then)| Ok((map(when)?, map(then)?)))
-                .collect::<Result<_, ExprError>>()?;
+            let branches = branches.iter().map(|(when, then)| Ok((map(when)?, map(then)?)));
+            let branches = branches.collect::<Result<_, ExprError>>()?;
             ExprKind::Case { operand, branches, otherwise: option(otherwise.as_deref(), map)? }
         }
         ExprKind::Cast { value, to } => {

@@ -270,8 +270,9 @@ impl Expr {
         self.place.as_ref()
     }
 
-    /// The length of the longest path from here to a leaf.
-    pub(crate) fn height(&self) -> usize {
+    /// The length of the longest path from here to a leaf. A text never exceeds [`MAX_DEPTH`]; what
+    /// a program built may, and is then refused when it is checked.
+    pub fn height(&self) -> usize {
         self.height
     }
 

@@ -130,15 +130,9 @@ fn write_kind(f: &mut Formatter<'_>, kind: &ExprKind) -> Result {
         ExprKind::Negate(value) => write_negated(f, value),
         ExprKind::And(items) => write_joined(f, items, " AND ", AND + 1),
         ExprKind::Or(items) => write_joined(f, items, " OR ", OR + 1),
-        ExprKind::Compare { op, left, right } => {
-            write_at(f, left, COMPARE + 1)?;
-            write!(f, " {op} ")?;
-            write_at(f, right, COMPARE + 1)
-        }
+        ExprKind::Compare { op, left, right } => write_pair(f, left, &op.to_string(), right),
         ExprKind::Distinct { left, right, negated } => {
-            write_at(f, left, COMPARE + 1)?;
-            write!(f, " IS {}DISTINCT FROM ", not(negated))?;
-            write_at(f, right, COMPARE + 1)
+            write_pair(f, left, &format!("IS {}DISTINCT FROM", not(negated)), right)
         }
         ExprKind::Is { value, test, negated } => {
             write_at(f, value, COMPARE + 1)?;
@@ -158,9 +152,7 @@ fn write_kind(f: &mut Formatter<'_>, kind: &ExprKind) -> Result {
             write_at(f, high, COMPARE + 1)
         }
         ExprKind::Like { value, pattern, escape, case, negated } => {
-            write_at(f, value, COMPARE + 1)?;
-            write!(f, " {}{case} ", not(negated))?;
-            write_at(f, pattern, COMPARE + 1)?;
+            write_pair(f, value, &format!("{}{case}", not(negated)), pattern)?;
             escape.map_or(Ok(()), |it| write!(f, " ESCAPE {}", quoted(&it.to_string(), '\'')))
         }
         ExprKind::Arithmetic { op, left, right } => {
@@ -173,6 +165,13 @@ fn write_kind(f: &mut Formatter<'_>, kind: &ExprKind) -> Result {
         | ExprKind::Call { .. }
         | ExprKind::Aggregate { .. } => write_closed(f, kind),
     }
+}
+
+/// Two operands of a comparison.
+fn write_pair(f: &mut Formatter<'_>, left: &Expr, between: &str, right: &Expr) -> Result {
+    write_at(f, left, COMPARE + 1)?;
+    write!(f, " {between} ")?;
+    write_at(f, right, COMPARE + 1)
 }
 
 /// What has a beginning and an end of its own.

@@ -105,11 +105,9 @@ fn with_time<'a>(
             Ok(arithmetic(expr, op, (left.typed, right.typed), Type::Interval))
         }
         (Operator::Add | Operator::Subtract, time, Type::Interval) if time.is_time() => {
-            let whole_days = match right.literal() {
-                Some(Literal::Interval(it)) => it.micros == 0,
-                _ => false,
-            };
-            let result = match *time == Type::Date && !whole_days {
+            let keeps_date =
+                matches!(right.literal(), Some(Literal::Interval(it)) if it.micros == 0);
+            let result = match *time == Type::Date && !keeps_date {
                 true => Type::Timestamp { zoned: false },
                 false => time.clone(),
             };
