@@ -105,7 +105,7 @@ pub(crate) fn show_timestamp(micros: i64, zoned: bool) -> String {
     )
 }
 
-/// Shows what [`parse_interval`] reads.
+/// Shows months, days and microseconds, e.g. `1 months -2 days`, which `INTERVAL` reads again.
 impl fmt::Display for Interval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = [
