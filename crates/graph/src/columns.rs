@@ -1,0 +1,48 @@
+//! Names of the columns that the system sets.
+
+/// Struct: per field, the hash of what it was computed from.
+pub const PROVENANCE_BY_FIELD: &str = "metaxy_provenance_by_field";
+/// Text: the hash over all fields.
+pub const PROVENANCE: &str = "metaxy_provenance";
+/// Struct: per field, what downstream hashes; provenance unless the user gave another.
+pub const DATA_VERSION_BY_FIELD: &str = "metaxy_data_version_by_field";
+/// Text: the same over all fields.
+pub const DATA_VERSION: &str = "metaxy_data_version";
+/// Text: the version of the feature's definition.
+pub const FEATURE_VERSION: &str = "metaxy_feature_version";
+/// Text: the version of the whole graph.
+pub const PROJECT_VERSION: &str = "metaxy_project_version";
+/// Time: when the sample was first written.
+pub const CREATED_AT: &str = "metaxy_created_at";
+/// Time: when this row was written.
+pub const UPDATED_AT: &str = "metaxy_updated_at";
+/// Time: when the sample was deleted; NULL for rows that are not tombstones.
+pub const DELETED_AT: &str = "metaxy_deleted_at";
+/// Text: the run that made the row.
+pub const MATERIALIZATION_ID: &str = "metaxy_materialization_id";
+/// Text: the deletion that wrote a tombstone. Metalith's own.
+pub const DELETION_ID: &str = "metalith_deletion_id";
+
+const ALL: [&str; 11] = [
+    PROVENANCE_BY_FIELD,
+    PROVENANCE,
+    DATA_VERSION_BY_FIELD,
+    DATA_VERSION,
+    FEATURE_VERSION,
+    PROJECT_VERSION,
+    CREATED_AT,
+    UPDATED_AT,
+    DELETED_AT,
+    MATERIALIZATION_ID,
+    DELETION_ID,
+];
+
+/// Whether a column is set by the system and not by users.
+pub fn is_system(name: &str) -> bool {
+    ALL.contains(&name)
+}
+
+/// Whether a column is Metalith's own bookkeeping, which rows from users must not have.
+pub fn is_internal(name: &str) -> bool {
+    name == DELETION_ID
+}

@@ -1,0 +1,261 @@
+//! A feature with everything that follows from its definition and its upstreams.
+
+use std::collections::BTreeMap;
+
+use metalith_base::{FeatureKey, FieldKey, QualifiedField, nearest};
+
+use crate::{
+    GraphError, HashLength,
+    spec::{
+        DepFields, FeatureDefinition, FeatureDep, FeatureSpec, FieldDeps, FieldSpec, FieldsMapping,
+        Lineage,
+    },
+    version::hash,
+};
+
+/// A feature with everything that follows from its definition and its upstreams.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Feature {
+    definition: FeatureDefinition,
+    feature_version: String,
+    feature_code_version: String,
+    field_versions: BTreeMap<FieldKey, String>,
+    parent_fields: BTreeMap<FieldKey, Vec<QualifiedField>>,
+    join_keys: Vec<String>,
+}
+
+type Upstreams = BTreeMap<FeatureKey, Feature>;
+
+impl Feature {
+    /// Its name.
+    pub fn key(&self) -> &FeatureKey {
+        &self.definition.spec.key
+    }
+
+    /// What was declared.
+    pub fn spec(&self) -> &FeatureSpec {
+        &self.definition.spec
+    }
+
+    /// What was declared, with project and place.
+    pub fn definition(&self) -> &FeatureDefinition {
+        &self.definition
+    }
+
+    /// Whether another project writes it.
+    pub fn is_external(&self) -> bool {
+        self.definition.external.is_some()
+    }
+
+    /// The version of its definition, that of its upstreams included.
+    pub fn feature_version(&self) -> &str {
+        &self.feature_version
+    }
+
+    /// The version of its own code alone.
+    pub fn feature_code_version(&self) -> &str {
+        &self.feature_code_version
+    }
+
+    /// The version of each field.
+    pub fn field_versions(&self) -> &BTreeMap<FieldKey, String> {
+        &self.field_versions
+    }
+
+    /// The upstream fields that each field is computed from, by qualified name. Fields of a root
+    /// have none and are not listed.
+    pub fn parent_fields(&self) -> &BTreeMap<FieldKey, Vec<QualifiedField>> {
+        &self.parent_fields
+    }
+
+    /// The columns on which upstreams are joined and compared with what is stored: those that all
+    /// deps share by lineage, else the feature's ids. Empty for a root.
+    pub fn join_keys(&self) -> &[String] {
+        &self.join_keys
+    }
+
+    /// The name of its table in a database.
+    pub fn table_name(&self) -> String {
+        self.key().table_name()
+    }
+
+    /// Computes versions, parents and join keys; the upstreams must be resolved.
+    pub(crate) fn resolve(
+        definition: FeatureDefinition,
+        upstreams: &Upstreams,
+        length: HashLength,
+    ) -> Result<Self, GraphError> {
+        let spec = &definition.spec;
+        let mut parent_fields = BTreeMap::new();
+        let mut field_versions = BTreeMap::new();
+        for field in &spec.fields {
+            let parents = parents(&definition, field, upstreams)?;
+            let given = definition.external.as_ref();
+            let given = given.and_then(|it| it.provenance_by_field.get(&field.key));
+            let version = match given {
+                Some(version) => version.clone(),
+                None => field_version(&spec.key, field, &parents, upstreams, length),
+            };
+            field_versions.insert(field.key.clone(), version);
+            if !parents.is_empty() {
+                parent_fields.insert(field.key.clone(), parents);
+            }
+        }
+        let versions = field_versions.iter();
+        let feature_version =
+            hash(versions.flat_map(|(key, version)| [key.as_str(), version.as_str()]), length);
+        let codes: BTreeMap<&str, &str> =
+            spec.fields.iter().map(|it| (it.key.as_str(), it.code_version.as_str())).collect();
+        let feature_code_version =
+            hash(codes.into_iter().flat_map(|(key, code)| [key, code]), length);
+        let join_keys = join_keys(spec, upstreams);
+        Ok(Self {
+            definition,
+            feature_version,
+            feature_code_version,
+            field_versions,
+            parent_fields,
+            join_keys,
+        })
+    }
+}
+
+fn field_version(
+    feature: &FeatureKey,
+    field: &FieldSpec,
+    parents: &[QualifiedField],
+    upstreams: &Upstreams,
+    length: HashLength,
+) -> String {
+    let name = format!("{feature}.{}", field.key);
+    let versions = parents.iter().filter_map(|parent| {
+        upstreams.get(&parent.feature)?.field_versions.get(&parent.field).map(String::as_str)
+    });
+    hash([name.as_str(), field.code_version.as_str()].into_iter().chain(versions), length)
+}
+
+/// The parent fields of a field, by qualified name.
+fn parents(
+    definition: &FeatureDefinition,
+    field: &FieldSpec,
+    upstreams: &Upstreams,
+) -> Result<Vec<QualifiedField>, GraphError> {
+    let spec = &definition.spec;
+    let mut parents = Vec::new();
+    match &field.deps {
+        FieldDeps::All => {
+            for dep in &spec.deps {
+                parents.extend(all_fields(&dep.feature, upstreams));
+            }
+        }
+        FieldDeps::These(deps) => {
+            for dep in deps {
+                match &dep.fields {
+                    DepFields::All => parents.extend(all_fields(&dep.feature, upstreams)),
+                    DepFields::These(fields) => {
+                        parents.extend(these(definition, &dep.feature, fields, upstreams)?);
+                    }
+                }
+            }
+        }
+        FieldDeps::Mapped => {
+            for dep in &spec.deps {
+                parents.extend(mapped(definition, dep, field, upstreams)?);
+            }
+        }
+    }
+    if parents.is_empty() && !spec.deps.is_empty() {
+        return Err(GraphError::NoParents {
+            feature: spec.key.clone(),
+            field: field.key.clone(),
+            origin: definition.origin.clone(),
+        });
+    }
+    parents.sort_by_cached_key(ToString::to_string);
+    parents.dedup();
+    Ok(parents)
+}
+
+fn all_fields(feature: &FeatureKey, upstreams: &Upstreams) -> Vec<QualifiedField> {
+    let fields = upstreams.get(feature).into_iter().flat_map(|it| &it.spec().fields);
+    fields
+        .map(|field| QualifiedField { feature: feature.clone(), field: field.key.clone() })
+        .collect()
+}
+
+/// Named fields of an upstream, which must be there.
+fn these(
+    definition: &FeatureDefinition,
+    feature: &FeatureKey,
+    fields: &[FieldKey],
+    upstreams: &Upstreams,
+) -> Result<Vec<QualifiedField>, GraphError> {
+    let known = all_fields(feature, upstreams);
+    let find = |field: &FieldKey| {
+        known.iter().find(|it| it.field == *field).cloned().ok_or_else(|| {
+            let names = known.iter().map(|it| it.field.as_str());
+            GraphError::UnknownField {
+                path: vec![definition.spec.key.clone(), feature.clone()],
+                feature: feature.clone(),
+                field: field.clone(),
+                near: nearest(field.as_str(), names).and_then(|near| near.parse().ok()),
+                origin: definition.origin.clone(),
+            }
+        })
+    };
+    fields.iter().map(find).collect()
+}
+
+fn mapped(
+    definition: &FeatureDefinition,
+    dep: &FeatureDep,
+    field: &FieldSpec,
+    upstreams: &Upstreams,
+) -> Result<Vec<QualifiedField>, GraphError> {
+    match &dep.fields_mapping {
+        FieldsMapping::All => Ok(all_fields(&dep.feature, upstreams)),
+        FieldsMapping::None => Ok(Vec::new()),
+        FieldsMapping::Specific(mapping) => {
+            for fields in mapping.values() {
+                these(definition, &dep.feature, fields, upstreams)?;
+            }
+            let fields = mapping.get(&field.key).map_or(&[][..], Vec::as_slice);
+            these(definition, &dep.feature, fields, upstreams)
+        }
+        FieldsMapping::Default { match_suffix, exclude_fields } => {
+            these(definition, &dep.feature, exclude_fields, upstreams)?;
+            let mut rest = all_fields(&dep.feature, upstreams);
+            rest.retain(|it| !exclude_fields.contains(&it.field));
+            let suffix = format!("/{}", field.key);
+            let matches = |it: &&QualifiedField| {
+                it.field == field.key || (*match_suffix && it.field.as_str().ends_with(&suffix))
+            };
+            let matching: Vec<QualifiedField> = rest.iter().filter(matches).cloned().collect();
+            Ok(if matching.is_empty() { rest } else { matching })
+        }
+    }
+}
+
+fn join_keys(spec: &FeatureSpec, upstreams: &Upstreams) -> Vec<String> {
+    let mut shared: Option<Vec<String>> = None;
+    for dep in &spec.deps {
+        let keys = match &dep.lineage {
+            Lineage::Identity => {
+                let ids =
+                    upstreams.get(&dep.feature).into_iter().flat_map(|it| &it.spec().id_columns);
+                ids.map(|id| dep.rename.get(id).unwrap_or(id).clone()).collect()
+            }
+            Lineage::Aggregation { on: Some(on) } | Lineage::Expansion { on, .. } => on.clone(),
+            Lineage::Aggregation { on: None } => spec.id_columns.clone(),
+        };
+        shared = Some(match shared {
+            None => keys,
+            Some(shared) => shared.into_iter().filter(|key| keys.contains(key)).collect(),
+        });
+    }
+    match shared {
+        None => Vec::new(),
+        Some(shared) if shared.is_empty() => spec.id_columns.clone(),
+        Some(shared) => shared,
+    }
+}

@@ -1,0 +1,279 @@
+//! Features declared in files.
+//!
+//! ```toml
+//! project = "media"
+//!
+//! [[features]]
+//! key = "video/chunk"
+//! id_columns = ["path", "chunk"]
+//! fields = ["frames", { key = "audio", code_version = "2" }]
+//! deps = [{ feature = "video/raw", lineage = { expansion = { on = ["path"] } } }]
+//! ```
+
+use metalith_base::{Diagnostic as _, FeatureKey, FieldKey, KeyError};
+use metalith_document::{DocumentError, Format, Node, Problem, Table, Value, json, parse, text};
+
+use crate::spec::{
+    DEFAULT_CODE_VERSION, DepFields, External, FeatureDefinition, FeatureDep, FeatureSpec,
+    FieldDep, FieldDeps, FieldSpec, FieldsMapping, Lineage,
+};
+
+/// The project of features in files that name none.
+const DEFAULT_PROJECT: &str = "default";
+
+/// Reads the features of a file. Unknown keys are refused; `file` is how messages call it.
+pub fn parse_features(
+    file: &str,
+    source: &str,
+    format: Format,
+) -> Result<Vec<FeatureDefinition>, DocumentError> {
+    let tree = parse(file, source, format)?;
+    let mut top = Table::new(file, &tree)?;
+    let project = top.text("project")?.unwrap_or(DEFAULT_PROJECT).to_owned();
+    let features = top.list("features")?.unwrap_or_default();
+    let features = features.iter().map(|node| feature(file, node, &project)).collect();
+    top.finish()?;
+    features
+}
+
+fn feature(file: &str, node: &Node, project: &str) -> Result<FeatureDefinition, DocumentError> {
+    let mut table = Table::new(file, node)?;
+    let key = table.required("key")?;
+    let key = feature_key(&table, key)?;
+    table.required("id_columns")?;
+    let id_columns = table.texts("id_columns")?.unwrap_or_default();
+    let fields = table.list("fields")?.unwrap_or_default();
+    let deps = table.list("deps")?.unwrap_or_default();
+    let spec = FeatureSpec {
+        key,
+        id_columns,
+        fields: fields.iter().map(|it| field(file, it)).collect::<Result<_, _>>()?,
+        deps: deps.iter().map(|it| dep(file, it)).collect::<Result<_, _>>()?,
+        metadata: metadata(&mut table)?,
+        description: table.text("description")?.map(str::to_owned),
+    };
+    let external = table.optional("external").map(|it| external(file, it)).transpose()?.flatten();
+    let project = table.text("project")?.unwrap_or(project).to_owned();
+    let origin = Some(format!("{file}:{}", node.span.line));
+    table.finish()?;
+    Ok(FeatureDefinition { project, spec, external, origin })
+}
+
+fn metadata(
+    table: &mut Table<'_>,
+) -> Result<serde_json::Map<String, serde_json::Value>, DocumentError> {
+    let Some(node) = table.optional("metadata") else { return Ok(serde_json::Map::new()) };
+    match json(node) {
+        serde_json::Value::Object(metadata) => Ok(metadata),
+        _ => Err(table.mistake(node, "`metadata` must be a table".to_owned(), None)),
+    }
+}
+
+fn external(file: &str, node: &Node) -> Result<Option<External>, DocumentError> {
+    if let Value::Bool(is_external) = node.value {
+        return Ok(is_external.then(External::default));
+    }
+    let mut table = Table::new(file, node)?;
+    let mut external =
+        External { source: table.text("source")?.map(str::to_owned), ..External::default() };
+    if let Some(versions) = table.table("provenance_by_field")? {
+        for entry in versions.entries() {
+            let key = entry.key.parse().map_err(|it: KeyError| bad_key(file, &entry.node, &it))?;
+            let version = text(file, &entry.key, &entry.node)?.to_owned();
+            external.provenance_by_field.insert(key, version);
+        }
+    }
+    table.finish()?;
+    Ok(Some(external))
+}
+
+/// A key as text, or as a list of parts.
+fn key_text(table: &Table<'_>, node: &Node) -> Result<String, DocumentError> {
+    match &node.value {
+        Value::List(parts) => {
+            let parts = parts.iter().map(|part| text(table.file(), "key", part));
+            Ok(parts.collect::<Result<Vec<_>, _>>()?.join("/"))
+        }
+        _ => text(table.file(), "key", node).map(str::to_owned),
+    }
+}
+
+fn feature_key(table: &Table<'_>, node: &Node) -> Result<FeatureKey, DocumentError> {
+    key_text(table, node)?.parse().map_err(|error: KeyError| bad_key(table.file(), node, &error))
+}
+
+fn field_key(table: &Table<'_>, node: &Node) -> Result<FieldKey, DocumentError> {
+    key_text(table, node)?.parse().map_err(|error: KeyError| bad_key(table.file(), node, &error))
+}
+
+fn field_keys(table: &Table<'_>, nodes: &[Node]) -> Result<Vec<FieldKey>, DocumentError> {
+    nodes.iter().map(|node| field_key(table, node)).collect()
+}
+
+fn bad_key(file: &str, node: &Node, error: &KeyError) -> DocumentError {
+    let hint = error.hint().map(Into::into);
+    let problem = Problem::Value { message: error.to_string(), hint };
+    DocumentError { file: file.to_owned(), span: node.span, problem }
+}
+
+/// A field by its key alone, or as a table.
+fn field(file: &str, node: &Node) -> Result<FieldSpec, DocumentError> {
+    if let Value::Text(key) = &node.value {
+        let key = key.parse().map_err(|error: KeyError| bad_key(file, node, &error))?;
+        return Ok(FieldSpec::named(key));
+    }
+    let mut table = Table::new(file, node)?;
+    let key = table.required("key")?;
+    let key = field_key(&table, key)?;
+    let code_version = table.text("code_version")?.unwrap_or(DEFAULT_CODE_VERSION).to_owned();
+    let deps = match table.optional("deps") {
+        None => FieldDeps::Mapped,
+        Some(node) => field_deps(&table, node)?,
+    };
+    table.finish()?;
+    Ok(FieldSpec { key, code_version, deps })
+}
+
+fn field_deps(table: &Table<'_>, node: &Node) -> Result<FieldDeps, DocumentError> {
+    match &node.value {
+        Value::Text(all) if all == "ALL" => Ok(FieldDeps::All),
+        Value::List(deps) if deps.is_empty() => Ok(FieldDeps::Mapped),
+        Value::List(deps) => {
+            let deps = deps.iter().map(|it| field_dep(table.file(), it));
+            deps.collect::<Result<_, _>>().map(FieldDeps::These)
+        }
+        _ => Err(table.mistake(
+            node,
+            "`deps` of a field must be \"ALL\" or a list".to_owned(),
+            Some(
+                "write e.g. `deps = [{ feature = \"video/raw\", fields = [\"audio\"] }]`"
+                    .to_owned(),
+            ),
+        )),
+    }
+}
+
+fn field_dep(file: &str, node: &Node) -> Result<FieldDep, DocumentError> {
+    let mut table = Table::new(file, node)?;
+    let feature = table.required("feature")?;
+    let feature = feature_key(&table, feature)?;
+    let fields = match table.optional("fields") {
+        None => DepFields::All,
+        Some(Node { value: Value::Text(all), .. }) if all == "ALL" => DepFields::All,
+        Some(Node { value: Value::List(fields), .. }) => {
+            DepFields::These(field_keys(&table, fields)?)
+        }
+        Some(node) => {
+            let message = "`fields` must be \"ALL\" or a list of field keys".to_owned();
+            return Err(table.mistake(node, message, None));
+        }
+    };
+    table.finish()?;
+    Ok(FieldDep { feature, fields })
+}
+
+/// A dep by its key alone, or as a table.
+fn dep(file: &str, node: &Node) -> Result<FeatureDep, DocumentError> {
+    if let Value::Text(key) = &node.value {
+        let key = key.parse().map_err(|error: KeyError| bad_key(file, node, &error))?;
+        return Ok(FeatureDep::on(key));
+    }
+    let mut table = Table::new(file, node)?;
+    let feature = table.required("feature")?;
+    let mut dep = FeatureDep::on(feature_key(&table, feature)?);
+    dep.select = table.texts("select")?;
+    if let Some(rename) = table.table("rename")? {
+        for entry in rename.entries() {
+            let new = text(file, &entry.key, &entry.node)?.to_owned();
+            dep.rename.insert(entry.key.clone(), new);
+        }
+    }
+    dep.filters = table.texts("filters")?.unwrap_or_default();
+    if let Some(node) = table.optional("fields_mapping") {
+        dep.fields_mapping = fields_mapping(&table, node)?;
+    }
+    if let Some(node) = table.optional("lineage") {
+        dep.lineage = lineage(&table, node)?;
+    }
+    dep.optional = table.flag("optional")?.unwrap_or(false);
+    table.finish()?;
+    Ok(dep)
+}
+
+fn fields_mapping(outer: &Table<'_>, node: &Node) -> Result<FieldsMapping, DocumentError> {
+    if let Value::Text(kind) = &node.value {
+        return match kind.as_str() {
+            "default" => Ok(FieldsMapping::default()),
+            "all" => Ok(FieldsMapping::All),
+            "none" => Ok(FieldsMapping::None),
+            other => Err(outer.mistake(
+                node,
+                format!("`{other}` is no fields mapping"),
+                Some(
+                    "write \"default\", \"all\", \"none\", or a table with `default` or `specific`"
+                        .to_owned(),
+                ),
+            )),
+        };
+    }
+    let file = outer.file();
+    let mut table = Table::new(file, node)?;
+    let mut mapping = FieldsMapping::default();
+    if let Some(mut options) = table.table("default")? {
+        let match_suffix = options.flag("match_suffix")?.unwrap_or(false);
+        let exclude_fields = options.list("exclude_fields")?.unwrap_or_default();
+        let exclude_fields = field_keys(&options, exclude_fields)?;
+        mapping = FieldsMapping::Default { match_suffix, exclude_fields };
+        options.finish()?;
+    }
+    if let Some(fields) = table.table("specific")? {
+        let mut specific = std::collections::BTreeMap::new();
+        for entry in fields.entries() {
+            let key = entry.key.parse().map_err(|it: KeyError| bad_key(file, &entry.node, &it))?;
+            let Value::List(parents) = &entry.node.value else {
+                let message = format!("`{}` must be a list of field keys", entry.key);
+                return Err(table.mistake(&entry.node, message, None));
+            };
+            specific.insert(key, field_keys(&table, parents)?);
+        }
+        mapping = FieldsMapping::Specific(specific);
+    }
+    table.finish()?;
+    Ok(mapping)
+}
+
+fn lineage(outer: &Table<'_>, node: &Node) -> Result<Lineage, DocumentError> {
+    let expected = || {
+        let hint = "write \"identity\", `{ aggregation = { on = [..] } }` or \
+                    `{ expansion = { on = [..] } }`";
+        outer.mistake(node, "this is no lineage".to_owned(), Some(hint.to_owned()))
+    };
+    if let Value::Text(kind) = &node.value {
+        return match kind.as_str() {
+            "identity" => Ok(Lineage::Identity),
+            "aggregation" => Ok(Lineage::Aggregation { on: None }),
+            _ => Err(expected()),
+        };
+    }
+    let mut table = Table::new(outer.file(), node)?;
+    let (aggregation, expansion) = (table.table("aggregation")?, table.table("expansion")?);
+    let lineage = match (aggregation, expansion) {
+        (Some(mut options), None) => {
+            let on = options.texts("on")?;
+            options.finish()?;
+            Lineage::Aggregation { on }
+        }
+        (None, Some(mut options)) => {
+            let on = options.texts("on")?.unwrap_or_default();
+            let id_generation_pattern = options.text("id_generation_pattern")?.map(str::to_owned);
+            options.finish()?;
+            Lineage::Expansion { on, id_generation_pattern }
+        }
+        (None, None) | (Some(_), Some(_)) => {
+            table.finish()?;
+            return Err(expected());
+        }
+    };
+    table.finish()?;
+    Ok(lineage)
+}

@@ -1,0 +1,343 @@
+//! The JSON form of specs and graphs.
+//!
+//! A spec has the shape in which the reference system stores it, so that either can read what the
+//! other recorded. Wire types are separate from the domain's: the one is a contract, the other not.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use metalith_base::{FeatureKey, FieldKey, KeyError};
+use serde::{Deserialize, Serialize};
+
+use crate::spec::{
+    DEFAULT_CODE_VERSION, DepFields, FeatureDep, FeatureSpec, FieldDep, FieldDeps, FieldSpec,
+    FieldsMapping, Lineage,
+};
+
+/// What stands for all fields of all deps.
+const ALL: &str = "__METAXY_ALL_DEP__";
+
+/// Reads a spec from its JSON form.
+pub fn spec_from_wire(json: &serde_json::Value) -> Result<FeatureSpec, serde_json::Error> {
+    WireSpec::deserialize(json).map(FeatureSpec::from)
+}
+
+/// Writes a spec in its JSON form.
+pub fn spec_to_wire(spec: &FeatureSpec) -> serde_json::Value {
+    // Maps with text keys and no floats from outside JSON: there is nothing that could fail.
+    serde_json::to_value(WireSpec::from(spec)).unwrap_or(serde_json::Value::Null)
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireSpec {
+    key: WireKey<FeatureKey>,
+    id_columns: Vec<String>,
+    #[serde(default)]
+    deps: Vec<WireDep>,
+    #[serde(default)]
+    fields: Vec<WireField>,
+    #[serde(default)]
+    metadata: serde_json::Map<String, serde_json::Value>,
+    #[serde(default)]
+    description: Option<String>,
+}
+
+/// A key, as text or as a list of parts; it is written as text.
+#[derive(Clone, Serialize)]
+#[serde(transparent)]
+struct WireKey<K>(K);
+
+/// A key that is written as a list of parts.
+#[derive(Clone)]
+struct Parts(FieldKey);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum TextOrParts {
+    Text(String),
+    Parts(Vec<String>),
+}
+
+impl TextOrParts {
+    fn joined(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::Parts(parts) => parts.join("/"),
+        }
+    }
+}
+
+impl<'de, K: std::str::FromStr<Err = KeyError>> Deserialize<'de> for WireKey<K> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = TextOrParts::deserialize(deserializer)?.joined();
+        text.parse().map(WireKey).map_err(serde::de::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Parts {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        WireKey::deserialize(deserializer).map(|key| Self(key.0))
+    }
+}
+
+impl Serialize for Parts {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.parts())
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireField {
+    key: WireKey<FieldKey>,
+    #[serde(default = "default_code_version")]
+    code_version: String,
+    #[serde(default)]
+    deps: SpecialOr<Vec<WireFieldDep>>,
+}
+
+fn default_code_version() -> String {
+    DEFAULT_CODE_VERSION.to_owned()
+}
+
+/// Either the text that stands for all, or what is listed.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum SpecialOr<T> {
+    Special(String),
+    These(T),
+}
+
+impl<T: Default> Default for SpecialOr<T> {
+    fn default() -> Self {
+        Self::These(T::default())
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireFieldDep {
+    feature: WireKey<FeatureKey>,
+    fields: SpecialOr<Vec<WireKey<FieldKey>>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireDep {
+    feature: WireKey<FeatureKey>,
+    #[serde(default)]
+    select: Option<Vec<String>>,
+    #[serde(default)]
+    rename: Option<IndexMap<String, String>>,
+    #[serde(default)]
+    fields_mapping: Holding<WireMapping>,
+    #[serde(default, alias = "filters")]
+    sql_filters: Option<Vec<String>>,
+    #[serde(default)]
+    lineage: Related,
+    #[serde(default)]
+    optional: bool,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+struct Holding<T> {
+    mapping: T,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+struct Related {
+    relationship: WireLineage,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum WireMapping {
+    Default {
+        #[serde(default)]
+        match_suffix: bool,
+        #[serde(default)]
+        exclude_fields: Vec<Parts>,
+    },
+    Specific {
+        mapping: BTreeMap<String, Vec<Parts>>,
+    },
+    All,
+    None,
+}
+
+impl Default for WireMapping {
+    fn default() -> Self {
+        Self::Default { match_suffix: false, exclude_fields: Vec::new() }
+    }
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(tag = "type")]
+enum WireLineage {
+    #[default]
+    #[serde(rename = "1:1")]
+    Identity,
+    #[serde(rename = "N:1")]
+    Aggregation {
+        #[serde(default)]
+        on: Option<Vec<String>>,
+    },
+    #[serde(rename = "1:N")]
+    Expansion {
+        on: Vec<String>,
+        #[serde(default)]
+        id_generation_pattern: Option<String>,
+    },
+}
+
+impl From<WireSpec> for FeatureSpec {
+    fn from(wire: WireSpec) -> Self {
+        Self {
+            key: wire.key.0,
+            id_columns: wire.id_columns,
+            fields: wire.fields.into_iter().map(Into::into).collect(),
+            deps: wire.deps.into_iter().map(Into::into).collect(),
+            metadata: wire.metadata,
+            description: wire.description,
+        }
+    }
+}
+
+impl From<&FeatureSpec> for WireSpec {
+    fn from(spec: &FeatureSpec) -> Self {
+        Self {
+            key: WireKey(spec.key.clone()),
+            id_columns: spec.id_columns.clone(),
+            deps: spec.deps.iter().map(Into::into).collect(),
+            fields: spec.fields.iter().map(Into::into).collect(),
+            metadata: spec.metadata.clone(),
+            description: spec.description.clone(),
+        }
+    }
+}
+
+impl From<WireField> for FieldSpec {
+    fn from(wire: WireField) -> Self {
+        let deps = match wire.deps {
+            SpecialOr::Special(_) => FieldDeps::All,
+            SpecialOr::These(deps) if deps.is_empty() => FieldDeps::Mapped,
+            SpecialOr::These(deps) => FieldDeps::These(deps.into_iter().map(Into::into).collect()),
+        };
+        Self { key: wire.key.0, code_version: wire.code_version, deps }
+    }
+}
+
+impl From<&FieldSpec> for WireField {
+    fn from(field: &FieldSpec) -> Self {
+        let deps = match &field.deps {
+            FieldDeps::All => SpecialOr::Special(ALL.to_owned()),
+            FieldDeps::Mapped => SpecialOr::These(Vec::new()),
+            FieldDeps::These(deps) => SpecialOr::These(deps.iter().map(Into::into).collect()),
+        };
+        Self { key: WireKey(field.key.clone()), code_version: field.code_version.clone(), deps }
+    }
+}
+
+impl From<WireFieldDep> for FieldDep {
+    fn from(wire: WireFieldDep) -> Self {
+        let fields = match wire.fields {
+            SpecialOr::Special(_) => DepFields::All,
+            SpecialOr::These(fields) => {
+                DepFields::These(fields.into_iter().map(|it| it.0).collect())
+            }
+        };
+        Self { feature: wire.feature.0, fields }
+    }
+}
+
+impl From<&FieldDep> for WireFieldDep {
+    fn from(dep: &FieldDep) -> Self {
+        let fields = match &dep.fields {
+            DepFields::All => SpecialOr::Special(ALL.to_owned()),
+            DepFields::These(fields) => {
+                SpecialOr::These(fields.iter().cloned().map(WireKey).collect())
+            }
+        };
+        Self { feature: WireKey(dep.feature.clone()), fields }
+    }
+}
+
+impl From<WireDep> for FeatureDep {
+    fn from(wire: WireDep) -> Self {
+        Self {
+            feature: wire.feature.0,
+            select: wire.select,
+            rename: wire.rename.unwrap_or_default(),
+            filters: wire.sql_filters.unwrap_or_default(),
+            fields_mapping: wire.fields_mapping.mapping.into(),
+            lineage: match wire.lineage.relationship {
+                WireLineage::Identity => Lineage::Identity,
+                WireLineage::Aggregation { on } => Lineage::Aggregation { on },
+                WireLineage::Expansion { on, id_generation_pattern } => {
+                    Lineage::Expansion { on, id_generation_pattern }
+                }
+            },
+            optional: wire.optional,
+        }
+    }
+}
+
+impl From<&FeatureDep> for WireDep {
+    fn from(dep: &FeatureDep) -> Self {
+        let relationship = match dep.lineage.clone() {
+            Lineage::Identity => WireLineage::Identity,
+            Lineage::Aggregation { on } => WireLineage::Aggregation { on },
+            Lineage::Expansion { on, id_generation_pattern } => {
+                WireLineage::Expansion { on, id_generation_pattern }
+            }
+        };
+        Self {
+            feature: WireKey(dep.feature.clone()),
+            select: dep.select.clone(),
+            rename: (!dep.rename.is_empty()).then(|| dep.rename.clone()),
+            fields_mapping: Holding { mapping: (&dep.fields_mapping).into() },
+            sql_filters: (!dep.filters.is_empty()).then(|| dep.filters.clone()),
+            lineage: Related { relationship },
+            optional: dep.optional,
+        }
+    }
+}
+
+fn keys(parts: Vec<Parts>) -> Vec<FieldKey> {
+    parts.into_iter().map(|it| it.0).collect()
+}
+
+fn parts(keys: &[FieldKey]) -> Vec<Parts> {
+    keys.iter().cloned().map(Parts).collect()
+}
+
+impl From<WireMapping> for FieldsMapping {
+    fn from(wire: WireMapping) -> Self {
+        match wire {
+            WireMapping::Default { match_suffix, exclude_fields } => {
+                Self::Default { match_suffix, exclude_fields: keys(exclude_fields) }
+            }
+            WireMapping::Specific { mapping } => Self::Specific(
+                mapping
+                    .into_iter()
+                    .filter_map(|(key, fields)| Some((key.parse().ok()?, keys(fields))))
+                    .collect(),
+            ),
+            WireMapping::All => Self::All,
+            WireMapping::None => Self::None,
+        }
+    }
+}
+
+impl From<&FieldsMapping> for WireMapping {
+    fn from(mapping: &FieldsMapping) -> Self {
+        match mapping {
+            FieldsMapping::Default { match_suffix, exclude_fields } => {
+                Self::Default { match_suffix: *match_suffix, exclude_fields: parts(exclude_fields) }
+            }
+            FieldsMapping::Specific(mapping) => Self::Specific {
+                mapping: mapping.iter().map(|(key, it)| (key.to_string(), parts(it))).collect(),
+            },
+            FieldsMapping::All => Self::All,
+            FieldsMapping::None => Self::None,
+        }
+    }
+}
