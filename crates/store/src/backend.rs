@@ -17,6 +17,8 @@ use crate::{HashSettings, Rows, StoreError};
 ///   a crash in the middle. If the rows end in an error, nothing is committed.
 /// - [`replace`](Self::replace) is atomic in the same way, and fails with
 ///   [`StoreError::Conflict`] if one of the replaced chunks is not there any more.
+/// - A commit whose note says [`only_at`](CommitNote::only_at) fails with
+///   [`StoreError::Conflict`] if the table is at another version, whoever changed it.
 /// - A table opened with [`open_table`](Self::open_table) is a snapshot: later commits do not
 ///   change what it reads, though maintenance that is asked to may remove its files.
 /// - Readers take no lock and writers do not wait for readers. Two appends at once both succeed.
@@ -136,18 +138,28 @@ pub struct CommitNote {
     pub operation: &'static str,
     /// Further facts by name, e.g. the actor or the id of a deletion.
     pub details: Vec<(&'static str, String)>,
+    /// Commit only if the table is still at this version; otherwise it is a conflict. For rows
+    /// that were computed from the table itself, such as tombstones.
+    pub only_at: Option<u64>,
 }
 
 impl CommitNote {
     /// A note with nothing but the operation.
     pub fn new(operation: &'static str) -> Self {
-        Self { operation, details: Vec::new() }
+        Self { operation, details: Vec::new(), only_at: None }
     }
 
     /// Adds a fact.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.details.push((name, value.into()));
+        self
+    }
+
+    /// Makes the commit depend on the version of the table that its rows were computed from.
+    #[must_use]
+    pub fn only_at(mut self, version: u64) -> Self {
+        self.only_at = Some(version);
         self
     }
 }

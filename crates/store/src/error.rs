@@ -235,7 +235,12 @@ pub enum RequestProblem {
         /// The columns there are.
         known: Vec<String>,
     },
-    /// The order of the feature cannot be rebuilt: it is a root.
+    /// Columns were asked for without the ids.
+    IdsRequired {
+        /// The id columns.
+        ids: Vec<String>,
+    },
+    /// A root feature cannot be rebased: nothing is upstream of it.
     RootRebase,
     /// There is nothing to restore.
     NothingToRestore {
@@ -270,6 +275,9 @@ impl fmt::Display for RequestProblem {
             }
             Self::UnknownColumn { of, part, column, .. } => {
                 write!(f, "{part} names column `{column}`, which `{of}` does not have")
+            }
+            Self::IdsRequired { ids } => {
+                write!(f, "`columns` must include the id columns {}", known(ids))
             }
             Self::RootRebase => write!(f, "a root feature has no upstream to rebase on"),
             Self::NothingToRestore { deletion: Some(deletion) } => {
@@ -414,6 +422,7 @@ impl Diagnostic for StoreError {
                 | RequestProblem::External
                 | RequestProblem::SharedColumn { .. }
                 | RequestProblem::UnknownColumn { .. }
+                | RequestProblem::IdsRequired { .. }
                 | RequestProblem::RootRebase => Kind::Invalid,
             },
             Self::Place { problem, .. } => match problem {
@@ -525,6 +534,7 @@ fn request_hint(problem: &RequestProblem) -> Option<Cow<'_, str>> {
         RequestProblem::UnknownColumn { column, known, .. } => {
             Some(did_you_mean(column, known).into())
         }
+        RequestProblem::IdsRequired { ids } => Some(format!("add {}", known(ids)).into()),
         RequestProblem::RootRebase => Some("write its samples again".into()),
         RequestProblem::NothingToRestore { .. } => {
             Some("list deleted samples with `metalith metadata read FEATURE --include-deleted`".into())

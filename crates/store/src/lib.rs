@@ -14,6 +14,7 @@ mod compare;
 mod copy;
 mod current;
 mod deletion;
+mod doomed;
 mod error;
 mod evolution;
 mod expected;
@@ -26,10 +27,13 @@ mod read;
 mod rebase;
 mod restore;
 mod rows;
+mod samples;
 mod settings;
 mod status;
 mod store;
 mod system;
+mod unique;
+mod versions;
 mod write;
 
 pub use crate::{
@@ -48,7 +52,7 @@ pub use crate::{
     restore::{RestoreReceipt, RestoreRequest},
     rows::Rows,
     settings::{HashAlgorithm, HashSettings},
-    status::FeatureStatus,
+    status::{FeatureStatus, IncrementCounts},
     store::{Mode, OpenOptions, Store},
     write::WriteOptions,
 };

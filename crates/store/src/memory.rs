@@ -86,12 +86,13 @@ impl Backend for MemoryBackend {
         &self,
         feature: &FeatureKey,
         rows: Rows,
-        _note: CommitNote,
+        note: CommitNote,
     ) -> Result<Commit, StoreError> {
         let schema = rows.schema();
         let batches = rows.collect().await?;
         let mut state = self.state();
         let old = state.tables.get(feature).map(Arc::as_ref);
+        require_version(feature, old, &note)?;
         let table = MemoryTable::after(feature, old, &schema, &[], &batches)?;
         Ok(commit(&mut state, feature, table, &batches))
     }
@@ -116,12 +117,9 @@ impl Backend for MemoryBackend {
             _ => None,
         };
         let Some(ids) = ids else {
-            return Err(StoreError::Conflict {
-                feature: feature.clone(),
-                with: format!("the commit after which `{}` ran", note.operation),
-                attempts: 1,
-            });
+            return Err(conflict(feature, old));
         };
+        require_version(feature, old, &note)?;
         let table = MemoryTable::after(feature, old, &schema, &ids, &batches)?;
         Ok(commit(&mut state, feature, table, &batches))
     }
@@ -133,6 +131,27 @@ impl Backend for MemoryBackend {
     async fn vacuum(&self, _feature: &FeatureKey, _request: Vacuum) -> Result<Vacuumed, StoreError> {
         Ok(Vacuumed::default())
     }
+}
+
+fn require_version(
+    feature: &FeatureKey,
+    table: Option<&MemoryTable>,
+    note: &CommitNote,
+) -> Result<(), StoreError> {
+    match note.only_at {
+        Some(version) if table.is_none_or(|it| it.version != version) => {
+            Err(conflict(feature, table))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn conflict(feature: &FeatureKey, table: Option<&MemoryTable>) -> StoreError {
+    let with = match table {
+        Some(table) => format!("the commit of version {}", table.version),
+        None => "a drop".to_owned(),
+    };
+    StoreError::Conflict { feature: feature.clone(), with, attempts: 1 }
 }
 
 fn commit(

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::StoreError;
 
 /// Algorithm and length of the hashes of a store, fixed when it is created.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HashSettings {
     /// The hash function over provenance texts.
     pub algorithm: HashAlgorithm,

@@ -1,0 +1,12 @@
+//! What tests of several crates share: vectors, contracts, models, servers.
+//!
+//! A dev-dependency only. Nothing here ships.
+
+pub mod backend_contract;
+pub mod fixtures;
+pub mod golden;
+mod json_rows;
+pub mod model;
+pub mod s3_server;
+
+pub use crate::json_rows::{batch_from_json, rows_to_json};

@@ -1,0 +1,305 @@
+//! Current rows: which of the stored rows a reader sees.
+//!
+//! Rows of the current feature version; per id the one with the greatest
+//! `coalesce(metaxy_deleted_at, metaxy_updated_at)`, ties to the row committed last; then rows that
+//! are deleted go. Winners are found on ids and times alone, before any other column is read.
+
+use std::sync::Arc;
+
+use datafusion::arrow::{
+    array::{Array, ArrayRef, AsArray as _, BooleanBufferBuilder, RecordBatch},
+    buffer::BooleanBuffer,
+    compute::cast,
+    datatypes::{DataType, TimeUnit, TimestampMicrosecondType},
+    row::{RowConverter, Rows as KeyRows, SortField},
+};
+use futures::TryStreamExt as _;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use metalith_base::FeatureKey;
+use metalith_graph::columns;
+use std::hash::BuildHasher as _;
+
+use crate::{
+    ChunkRequest, RowProblem, StoreError, Table,
+    chunk_scan::{ChunkSelection, Selection},
+};
+
+/// Which rows count as current.
+#[derive(Clone, Debug)]
+pub(crate) struct Visibility {
+    /// Only rows of this feature version; `None` for all of them.
+    pub(crate) feature_version: Option<String>,
+    /// Every row of a sample, or only the latest.
+    pub(crate) sample_history: bool,
+    /// Deleted samples too.
+    pub(crate) include_deleted: bool,
+}
+
+impl Visibility {
+    /// The current rows of a feature version.
+    pub(crate) fn current(feature_version: &str) -> Self {
+        Self {
+            feature_version: Some(feature_version.to_owned()),
+            sample_history: false,
+            include_deleted: false,
+        }
+    }
+}
+
+/// Selects the visible rows of a table.
+pub(crate) async fn select_visible(
+    feature: &FeatureKey,
+    table: &dyn Table,
+    id_columns: &[String],
+    visibility: &Visibility,
+) -> Result<Selection, StoreError> {
+    let layout = Layout::of(feature, table, id_columns, visibility)?;
+    let mut winners = Winners::new(table, &layout.id_types)?;
+    for chunk in 0..table.chunks().len() {
+        let request = ChunkRequest { columns: layout.columns.clone(), ..ChunkRequest::default() };
+        let mut batches = table.read_chunk(chunk, request).await?.into_stream();
+        let mut first_row = 0;
+        while let Some(batch) = batches.try_next().await? {
+            let rows = batch.num_rows();
+            winners.offer(chunk, first_row, layout.facts(&batch, visibility)?, visibility)?;
+            first_row += rows;
+        }
+    }
+    Ok(winners.finish(visibility))
+}
+
+/// Where the columns that decide are, and in which order they are read.
+struct Layout {
+    columns: Vec<usize>,
+    ids: usize,
+    id_types: Vec<DataType>,
+    updated_at: Option<usize>,
+    deleted_at: Option<usize>,
+    feature_version: Option<usize>,
+}
+
+/// The columns that decide, for one batch.
+struct Facts {
+    ids: Vec<ArrayRef>,
+    /// Time of the last change in microseconds; rows of foreign writers without one come first.
+    changed_at: Vec<i64>,
+    deleted: Option<BooleanBuffer>,
+    visible: Option<BooleanBuffer>,
+    rows: usize,
+}
+
+impl Layout {
+    fn of(
+        feature: &FeatureKey,
+        table: &dyn Table,
+        id_columns: &[String],
+        visibility: &Visibility,
+    ) -> Result<Self, StoreError> {
+        let schema = table.schema();
+        let mut read = Vec::new();
+        let mut place = |name: &str| {
+            let index = schema.index_of(name).ok()?;
+            read.push(index);
+            Some(read.len() - 1)
+        };
+        for column in id_columns {
+            if place(column).is_none() {
+                let problem = RowProblem::MissingColumn {
+                    column: column.clone(),
+                    present: schema.fields().iter().map(|it| it.name().clone()).collect(),
+                };
+                return Err(StoreError::rows(feature, problem));
+            }
+        }
+        let updated_at = place(columns::UPDATED_AT);
+        let deleted_at = place(columns::DELETED_AT);
+        let feature_version =
+            visibility.feature_version.as_ref().and_then(|_| place(columns::FEATURE_VERSION));
+        let id_types = read[..id_columns.len()]
+            .iter()
+            .map(|column| schema.field(*column).data_type().clone())
+            .collect();
+        Ok(Self { columns: read, ids: id_columns.len(), id_types, updated_at, deleted_at, feature_version })
+    }
+
+    fn facts(&self, batch: &RecordBatch, visibility: &Visibility) -> Result<Facts, StoreError> {
+        let rows = batch.num_rows();
+        let deleted_at = self.deleted_at.map(|it| micros(batch.column(it))).transpose()?;
+        let mut changed_at = vec![i64::MIN; rows];
+        if let Some(updated_at) = self.updated_at {
+            let updated_at = micros(batch.column(updated_at))?;
+            let updated_at = updated_at.as_primitive::<TimestampMicrosecondType>();
+            if updated_at.null_count() == 0 {
+                changed_at.copy_from_slice(updated_at.values());
+            } else {
+                for row in (0..rows).filter(|row| updated_at.is_valid(*row)) {
+                    changed_at[row] = updated_at.value(row);
+                }
+            }
+        }
+        let mut deleted = None;
+        if let Some(deleted_at) = deleted_at.filter(|it| it.null_count() < rows) {
+            let deleted_at = deleted_at.as_primitive::<TimestampMicrosecondType>();
+            for row in (0..rows).filter(|row| deleted_at.is_valid(*row)) {
+                changed_at[row] = deleted_at.value(row);
+            }
+            deleted = Some(match deleted_at.nulls() {
+                Some(nulls) => nulls.inner().clone(),
+                None => BooleanBuffer::new_set(rows),
+            });
+        }
+        let visible = match (&visibility.feature_version, self.feature_version) {
+            (Some(wanted), Some(column)) => Some(equals(batch.column(column), wanted)?),
+            _ => None,
+        };
+        Ok(Facts { ids: batch.columns()[..self.ids].to_vec(), changed_at, deleted, visible, rows })
+    }
+}
+
+fn micros(column: &ArrayRef) -> Result<ArrayRef, StoreError> {
+    let wanted = DataType::Timestamp(TimeUnit::Microsecond, None);
+    match column.data_type() {
+        DataType::Timestamp(TimeUnit::Microsecond, _) => Ok(Arc::clone(column)),
+        _ => cast(column, &wanted).map_err(StoreError::arrow),
+    }
+}
+
+pub(crate) fn equals(column: &ArrayRef, wanted: &str) -> Result<BooleanBuffer, StoreError> {
+    let text = cast(column, &DataType::Utf8).map_err(StoreError::arrow)?;
+    let text = text.as_string::<i32>();
+    Ok(BooleanBuffer::collect_bool(text.len(), |row| text.is_valid(row) && text.value(row) == wanted))
+}
+
+/// The best row of each id so far.
+struct Winners {
+    converter: RowConverter,
+    hasher: DefaultHashBuilder,
+    table: HashTable<Winner>,
+    /// Keys of the batches that hold a winner's key.
+    keys: Vec<KeyRows>,
+    selected: Vec<BooleanBufferBuilder>,
+}
+
+struct Winner {
+    key: (u32, u32),
+    changed_at: i64,
+    chunk: u32,
+    row: u32,
+    deleted: bool,
+}
+
+impl Winners {
+    fn new(table: &dyn Table, id_types: &[DataType]) -> Result<Self, StoreError> {
+        let fields = id_types.iter().cloned().map(SortField::new).collect();
+        let selected = table
+            .chunks()
+            .iter()
+            .map(|chunk| {
+                let mut rows = BooleanBufferBuilder::new(chunk.rows);
+                rows.append_n(chunk.rows, false);
+                rows
+            })
+            .collect();
+        Ok(Self {
+            converter: RowConverter::new(fields).map_err(StoreError::arrow)?,
+            hasher: DefaultHashBuilder::default(),
+            table: HashTable::new(),
+            keys: Vec::new(),
+            selected,
+        })
+    }
+
+    fn offer(
+        &mut self,
+        chunk: usize,
+        first_row: usize,
+        facts: Facts,
+        visibility: &Visibility,
+    ) -> Result<(), StoreError> {
+        let is_visible = |row: usize| facts.visible.as_ref().is_none_or(|it| it.value(row));
+        let is_deleted = |row: usize| facts.deleted.as_ref().is_some_and(|it| it.value(row));
+        if visibility.sample_history {
+            for row in (0..facts.rows).filter(|row| is_visible(*row)) {
+                if visibility.include_deleted || !is_deleted(row) {
+                    self.selected[chunk].set_bit(first_row + row, true);
+                }
+            }
+            return Ok(());
+        }
+        let keys = self.converter.convert_columns(&facts.ids).map_err(StoreError::arrow)?;
+        let batch = self.keys.len() as u32;
+        self.keys.push(keys);
+        for row in (0..facts.rows).filter(|row| is_visible(*row)) {
+            self.offer_row(Winner {
+                key: (batch, row as u32),
+                changed_at: facts.changed_at[row],
+                chunk: chunk as u32,
+                row: (first_row + row) as u32,
+                deleted: is_deleted(row),
+            });
+        }
+        Ok(())
+    }
+
+    fn offer_row(&mut self, candidate: Winner) {
+        let Self { hasher, table, keys, .. } = self;
+        let key_of = |(batch, row): (u32, u32)| keys[batch as usize].row(row as usize);
+        let key = key_of(candidate.key);
+        let hash = hasher.hash_one(key.as_ref());
+        match table.find_mut(hash, |it| key_of(it.key) == key) {
+            // Chunks and rows come in commit order, so an equal time belongs to the later row.
+            Some(winner) if candidate.changed_at >= winner.changed_at => {
+                *winner = Winner { key: winner.key, ..candidate };
+            }
+            Some(_) => {}
+            None => {
+                table.insert_unique(hash, candidate, |it| hasher.hash_one(key_of(it.key).as_ref()));
+            }
+        }
+    }
+
+    fn finish(mut self, visibility: &Visibility) -> Selection {
+        for winner in &self.table {
+            if visibility.include_deleted || !winner.deleted {
+                self.selected[winner.chunk as usize].set_bit(winner.row as usize, true);
+            }
+        }
+        let chunks = self.selected.into_iter().map(|mut rows| {
+            let rows = rows.finish();
+            match rows.count_set_bits() {
+                0 => ChunkSelection::Nothing,
+                set if set == rows.len() => ChunkSelection::All,
+                _ => ChunkSelection::Some(rows),
+            }
+        });
+        Selection::new(chunks.collect())
+    }
+}
+
+/// Of rows in memory, marks per key the one updated last, the later row of equals.
+pub(crate) fn newest_rows(
+    rows: &RecordBatch,
+    keys: &[String],
+) -> Result<datafusion::arrow::array::BooleanArray, StoreError> {
+    let key_columns: Vec<ArrayRef> =
+        keys.iter().filter_map(|name| rows.column_by_name(name).cloned()).collect();
+    let fields = key_columns.iter().map(|it| SortField::new(it.data_type().clone())).collect();
+    let converter = RowConverter::new(fields).map_err(StoreError::arrow)?;
+    let key_rows = converter.convert_columns(&key_columns).map_err(StoreError::arrow)?;
+    let updated_at = rows.column_by_name(columns::UPDATED_AT).map(micros).transpose()?;
+    let updated_at = |row: usize| {
+        let times = updated_at.as_ref()?.as_primitive::<TimestampMicrosecondType>();
+        times.is_valid(row).then(|| times.value(row))
+    };
+    let mut newest = std::collections::BTreeMap::new();
+    for row in 0..rows.num_rows() {
+        let best = newest.entry(key_rows.row(row)).or_insert(row);
+        if updated_at(row) >= updated_at(*best) {
+            *best = row;
+        }
+    }
+    let mut marks = BooleanBufferBuilder::new(rows.num_rows());
+    marks.append_n(rows.num_rows(), false);
+    newest.into_values().for_each(|row| marks.set_bit(row, true));
+    Ok(marks.finish().into())
+}

@@ -1,0 +1,344 @@
+//! Deleting samples of one feature: a plan, then its execution.
+//!
+//! A soft deletion appends tombstones: copies of the rows with `metaxy_deleted_at` set. A hard
+//! deletion rewrites the chunks that hold doomed rows. A plan is bound to the table version it
+//! saw: if somebody writes in between, executing it is refused, and [`Store::delete`] plans anew.
+
+use std::{fmt, sync::Arc};
+
+use datafusion::{
+    arrow::{
+        array::{Array as _, ArrayRef, AsArray as _, RecordBatch, TimestampMicrosecondArray},
+        datatypes::TimestampMicrosecondType,
+    },
+    logical_expr::{LogicalPlan, LogicalPlanBuilder},
+};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use metalith_base::{FeatureKey, Timestamp};
+use metalith_expr::Expr;
+use metalith_graph::{Feature, FeatureGraph, columns};
+
+use crate::{
+    Change, ChunkRequest, CommitNote, ReadOptions, Replacement, Rows, Store, StoreError, Table,
+    doomed::{Doomed, find_doomed},
+    lower::column,
+    unique::IdSet,
+    write::{constant, with_column},
+};
+
+/// How rows are deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeletionMode {
+    /// Hidden by tombstones; can be restored.
+    Soft,
+    /// Removed.
+    Hard,
+}
+
+/// What to delete of a feature, and how. There is no default: say the mode.
+#[derive(Clone, Debug)]
+pub struct DeletionRequest {
+    /// Conditions on stored columns, all of which a sample must meet. None: every sample.
+    pub filters: Vec<Expr>,
+    /// Soft or hard.
+    pub mode: DeletionMode,
+    /// Rows of every feature version, not only of the current one.
+    pub feature_history: bool,
+    /// A tombstone for every row of a sample, not only for the latest. A hard deletion always
+    /// removes the whole history of a sample.
+    pub sample_history: bool,
+    /// Why, for the log of the table.
+    pub reason: Option<String>,
+}
+
+impl DeletionRequest {
+    /// A request for the samples that meet `filters`.
+    pub fn new(mode: DeletionMode, filters: Vec<Expr>) -> Self {
+        Self { filters, mode, feature_history: false, sample_history: false, reason: None }
+    }
+}
+
+/// What a deletion would do. Nothing has happened yet.
+pub struct DeletionPlan {
+    id: String,
+    feature: FeatureKey,
+    mode: DeletionMode,
+    reason: Option<String>,
+    samples: u64,
+    rows: u64,
+    work: Work,
+}
+
+enum Work {
+    /// The feature has no table, or nothing matches.
+    Nothing,
+    /// Rows to copy as tombstones, of a table at this version.
+    Tombstones { rows: LogicalPlan, version: u64, stamp: TombstoneStamp },
+    /// Chunks of a table, and which of their rows stay.
+    Rewrite { table: Arc<dyn Table>, doomed: Doomed },
+}
+
+/// What a tombstone says beside the row it hides.
+#[derive(Clone)]
+struct TombstoneStamp {
+    now: Timestamp,
+    deletion: String,
+    feature_version: String,
+    project_version: String,
+}
+
+/// What a deletion did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeletionReceipt {
+    /// The deletion, by which it can be restored if it was soft.
+    pub id: String,
+    /// The feature.
+    pub feature: FeatureKey,
+    /// Soft or hard.
+    pub mode: DeletionMode,
+    /// How many samples went.
+    pub samples: u64,
+    /// How many rows were appended (soft) or removed (hard).
+    pub rows: u64,
+    /// The version of the table afterwards; `None` when nothing had to be done.
+    pub table_version: Option<u64>,
+}
+
+impl DeletionPlan {
+    /// The deletion's id, under which it will be carried out.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The feature.
+    pub fn feature(&self) -> &FeatureKey {
+        &self.feature
+    }
+
+    /// Soft or hard.
+    pub fn mode(&self) -> DeletionMode {
+        self.mode
+    }
+
+    /// How many samples would go.
+    pub fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    /// How many rows would be appended (soft) or removed (hard).
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+}
+
+impl fmt::Debug for DeletionPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeletionPlan")
+            .field("id", &self.id)
+            .field("feature", &self.feature)
+            .field("mode", &self.mode)
+            .field("samples", &self.samples)
+            .field("rows", &self.rows)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How often a deletion is planned anew because somebody wrote in between.
+const ATTEMPTS: usize = 20;
+
+impl Store {
+    /// Plans and executes a deletion; plans anew when somebody wrote in between.
+    pub async fn delete(
+        &self,
+        graph: &FeatureGraph,
+        feature: &FeatureKey,
+        request: &DeletionRequest,
+    ) -> Result<DeletionReceipt, StoreError> {
+        let mut attempt = 1;
+        loop {
+            let plan = self.plan_deletion(graph, feature, request).await?;
+            match self.apply_deletion(plan).await {
+                Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
+                Err(StoreError::Conflict { feature, with, .. }) => {
+                    return Err(StoreError::Conflict { feature, with, attempts: attempt });
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Finds what a deletion would do, and does nothing.
+    pub async fn plan_deletion(
+        &self,
+        graph: &FeatureGraph,
+        feature: &FeatureKey,
+        request: &DeletionRequest,
+    ) -> Result<DeletionPlan, StoreError> {
+        self.require_same_length(graph)?;
+        let feature = graph.feature(feature)?;
+        let mut plan = DeletionPlan {
+            id: uuid::Uuid::now_v7().to_string(),
+            feature: feature.key().clone(),
+            mode: request.mode,
+            reason: request.reason.clone(),
+            samples: 0,
+            rows: 0,
+            work: Work::Nothing,
+        };
+        let Some(table) = self.backend().open_table(feature.key()).await? else { return Ok(plan) };
+        match request.mode {
+            DeletionMode::Soft => {
+                self.plan_tombstones(graph, feature, request, &table, &mut plan).await?;
+            }
+            DeletionMode::Hard => {
+                let doomed = find_doomed(self, feature, &table, request).await?;
+                plan.samples = doomed.samples;
+                plan.rows = doomed.rows;
+                if doomed.rows > 0 {
+                    plan.work = Work::Rewrite { table, doomed };
+                }
+            }
+        }
+        Ok(plan)
+    }
+
+    async fn plan_tombstones(
+        &self,
+        graph: &FeatureGraph,
+        feature: &Feature,
+        request: &DeletionRequest,
+        table: &Arc<dyn Table>,
+        plan: &mut DeletionPlan,
+    ) -> Result<(), StoreError> {
+        let options = ReadOptions {
+            filters: request.filters.clone(),
+            feature_history: request.feature_history,
+            sample_history: request.sample_history,
+            ..ReadOptions::default()
+        };
+        let mut rows = self.visible_rows_of(feature, table, &options).await?;
+        let failed = |error| StoreError::engine(feature.key().as_str(), error);
+        if request.sample_history || request.feature_history {
+            // Of several tombstones of a sample the last one is what a restore brings back.
+            rows = LogicalPlanBuilder::from(rows)
+                .sort([column(columns::UPDATED_AT).sort(true, true)])
+                .and_then(LogicalPlanBuilder::build)
+                .map_err(failed)?;
+        }
+        let ids = LogicalPlanBuilder::from(rows.clone())
+            .project(feature.spec().id_columns.iter().map(|id| column(id)))
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(failed)?;
+        let ids = self.run(ids, feature.key().as_str()).await?.collect().await?;
+        plan.rows = ids.iter().map(|batch| batch.num_rows() as u64).sum();
+        let ids: Vec<Vec<ArrayRef>> = ids.iter().map(|it| it.columns().to_vec()).collect();
+        plan.samples = IdSet::new(&ids)?.map_or(0, |ids| ids.len() as u64);
+        if plan.rows > 0 {
+            let stamp = TombstoneStamp {
+                now: self.now(),
+                deletion: plan.id.clone(),
+                feature_version: feature.feature_version().to_owned(),
+                project_version: graph.snapshot_version().to_owned(),
+            };
+            plan.work = Work::Tombstones { rows, version: table.version(), stamp };
+        }
+        Ok(())
+    }
+
+    /// Does what a plan says, or refuses with [`StoreError::Conflict`] when the table has changed.
+    pub async fn apply_deletion(&self, plan: DeletionPlan) -> Result<DeletionReceipt, StoreError> {
+        self.require_write()?;
+        let note = self.deletion_note(&plan);
+        let commit = match plan.work {
+            Work::Nothing => None,
+            Work::Tombstones { rows, version, stamp } => {
+                let rows = self.run(rows, plan.feature.as_str()).await?;
+                let rows = stamp.apply_to(rows)?;
+                let note = note.only_at(version);
+                Some(self.backend().append(&plan.feature, rows, note).await?)
+            }
+            Work::Rewrite { table, doomed } => {
+                let replacement = Replacement {
+                    rows: survivors(&table, &doomed)?,
+                    chunks: doomed.chunks.iter().map(|(chunk, _)| *chunk).collect(),
+                    table,
+                    change: Change::Content,
+                };
+                Some(self.backend().replace(&plan.feature, replacement, note).await?)
+            }
+        };
+        Ok(DeletionReceipt {
+            id: plan.id,
+            feature: plan.feature,
+            mode: plan.mode,
+            samples: plan.samples,
+            rows: plan.rows,
+            table_version: commit.map(|commit| commit.version),
+        })
+    }
+
+    fn deletion_note(&self, plan: &DeletionPlan) -> CommitNote {
+        let mut note = CommitNote::new("delete").with("deletionId", &plan.id);
+        if let Some(actor) = self.actor() {
+            note = note.with("actor", actor);
+        }
+        if let Some(reason) = &plan.reason {
+            note = note.with("reason", reason);
+        }
+        note
+    }
+}
+
+/// The rows that stay, of the chunks that are rewritten.
+fn survivors(table: &Arc<dyn Table>, doomed: &Doomed) -> Result<Rows, StoreError> {
+    let schema = table.schema();
+    let columns: Vec<usize> = (0..schema.fields().len()).collect();
+    let table = Arc::clone(table);
+    let batches = stream::iter(doomed.chunks.clone())
+        .then(move |(chunk, kept)| {
+            let table = Arc::clone(&table);
+            let request =
+                ChunkRequest { columns: columns.clone(), range: None, rows: Some(kept) };
+            async move { table.read_chunk(chunk, request).await }
+        })
+        .map_ok(Rows::into_stream)
+        .try_flatten();
+    Ok(Rows::new(schema, batches))
+}
+
+impl TombstoneStamp {
+    fn apply_to(self, rows: Rows) -> Result<Rows, StoreError> {
+        let schema = self.stamp(&RecordBatch::new_empty(rows.schema()))?.schema();
+        let tombstones = rows.into_stream().map(move |batch| self.stamp(&batch?));
+        Ok(Rows::new(schema, tombstones))
+    }
+
+    fn stamp(&self, batch: &RecordBatch) -> Result<RecordBatch, StoreError> {
+        let rows = batch.num_rows();
+        let deleted_at = later_than(batch, columns::UPDATED_AT, self.now);
+        let mut stamped = batch.clone();
+        for (name, array) in [
+            (columns::FEATURE_VERSION, constant(&self.feature_version, rows)),
+            (columns::PROJECT_VERSION, constant(&self.project_version, rows)),
+            (columns::UPDATED_AT, Arc::clone(&deleted_at)),
+            (columns::DELETED_AT, deleted_at),
+            (columns::DELETION_ID, constant(&self.deletion, rows)),
+        ] {
+            stamped = with_column(&stamped, name, array)?;
+        }
+        Ok(stamped)
+    }
+}
+
+/// `now`, or just after the time in `column` where that lies ahead: the clock of another machine
+/// may be fast, and the new row must win all the same.
+pub(crate) fn later_than(batch: &RecordBatch, column: &str, now: Timestamp) -> ArrayRef {
+    let earlier = batch
+        .column_by_name(column)
+        .and_then(|it| it.as_primitive_opt::<TimestampMicrosecondType>());
+    let times = (0..batch.num_rows()).map(|row| match earlier {
+        Some(earlier) if earlier.is_valid(row) => now.as_micros().max(earlier.value(row) + 1),
+        _ => now.as_micros(),
+    });
+    Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"))
+}

@@ -1,0 +1,274 @@
+//! Increments: what to compute, to recompute, and to consider deleting.
+
+use std::collections::BTreeMap;
+
+use datafusion::{
+    arrow::{array::RecordBatch, datatypes::SchemaRef},
+    logical_expr::{Expr as PlanExpr, LogicalPlan, LogicalPlanBuilder},
+};
+use metalith_base::FeatureKey;
+use metalith_expr::Expr;
+use metalith_graph::{Feature, FeatureGraph, Lineage, columns};
+
+use crate::{
+    RequestProblem, Store, StoreError,
+    compare::{self, Stored, comparison, in_memory, newest_per_key, rows_with_keys, sort_out},
+    current::{Visibility, select_visible},
+    expected::{Filters, UpstreamVersions, expected_rows, scan},
+    lower::{column, lower_filters},
+    read::visible_columns,
+    samples::given_samples,
+};
+
+/// What a resolve is to look at.
+#[derive(Clone, Debug, Default)]
+pub struct ResolveOptions {
+    /// The expected rows, instead of those computed from upstreams. A root feature needs them.
+    pub samples: Option<Vec<RecordBatch>>,
+    /// Per feature, filters on its stored columns. Those on the feature itself filter `samples`.
+    pub filters: BTreeMap<FeatureKey, Vec<Expr>>,
+    /// Filters on every upstream and on the feature itself.
+    pub global_filters: Vec<Expr>,
+    /// Filters on the feature's own rows: stored ones, and `samples` if they are given.
+    pub target_filters: Vec<Expr>,
+    /// Stored rows for which one of these holds are stale, whatever their provenance.
+    pub staleness: Vec<Expr>,
+    /// Take every expected row as new.
+    pub skip_comparison: bool,
+}
+
+/// Rows in memory.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// The columns.
+    pub schema: SchemaRef,
+    /// The rows; every batch has this schema.
+    pub batches: Vec<RecordBatch>,
+}
+
+/// What to compute, to recompute, and to consider deleting.
+///
+/// `new` and `stale` hold the join keys, the upstreams' columns and the four version columns, ready
+/// to be worked off and written back; `orphaned` holds stored rows.
+#[derive(Clone, Debug)]
+pub struct Increment {
+    /// Expected but not stored.
+    pub new: Frame,
+    /// Stored, but computed from something else than what is upstream now.
+    pub stale: Frame,
+    /// Stored but not expected any more.
+    pub orphaned: Frame,
+    /// Those of `orphaned` whose upstream is still there under an older definition. They wait for
+    /// the upstream to be written again, and must not be taken for garbage.
+    pub waiting: Frame,
+}
+
+impl Frame {
+    /// A frame without rows.
+    pub fn empty(schema: SchemaRef) -> Self {
+        Self { schema, batches: Vec::new() }
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+}
+
+impl Store {
+    /// Compares what a feature should hold with what it holds.
+    pub async fn resolve(
+        &self,
+        graph: &FeatureGraph,
+        feature: &FeatureKey,
+        options: ResolveOptions,
+    ) -> Result<Increment, StoreError> {
+        self.require_same_length(graph)?;
+        let feature = graph.feature(feature)?;
+        let resolve = Resolve { store: self, graph, feature, options };
+        resolve.run().await
+    }
+
+    /// How many percent of the samples that a feature is computed from have been worked off at
+    /// least once, stale ones included. `None` when there is no input at all, or for a root.
+    pub async fn progress(
+        &self,
+        graph: &FeatureGraph,
+        feature: &FeatureKey,
+    ) -> Result<Option<f64>, StoreError> {
+        let feature = graph.feature(feature)?;
+        if feature.spec().deps.is_empty() {
+            return Ok(None);
+        }
+        let keys = feature.join_keys();
+        let options = ResolveOptions { skip_comparison: true, ..ResolveOptions::default() };
+        let all = self.resolve(graph, feature.key(), options).await?.new;
+        let open = self.resolve(graph, feature.key(), ResolveOptions::default()).await?.new;
+        let (all, open) = (self.distinct(&all, keys).await?, self.distinct(&open, keys).await?);
+        Ok((all > 0).then(|| 100.0 * (all - open) as f64 / all as f64))
+    }
+
+    async fn distinct(&self, frame: &Frame, keys: &[String]) -> Result<usize, StoreError> {
+        let plan = in_memory(frame)
+            .and_then(|plan| plan.project(keys.iter().map(|name| column(name))))
+            .and_then(LogicalPlanBuilder::distinct)
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(|error| StoreError::engine("a count", error))?;
+        let rows = self.run(plan, "a count").await?.collect().await?;
+        Ok(rows.iter().map(RecordBatch::num_rows).sum())
+    }
+}
+
+struct Resolve<'a> {
+    store: &'a Store,
+    graph: &'a FeatureGraph,
+    feature: &'a Feature,
+    options: ResolveOptions,
+}
+
+impl Resolve<'_> {
+    async fn run(&self) -> Result<Increment, StoreError> {
+        let expected = self.expected().await?;
+        let keys = match self.options.samples {
+            Some(_) => self.feature.spec().id_columns.as_slice(),
+            None => self.feature.join_keys(),
+        };
+        let stored = match self.options.skip_comparison {
+            true => None,
+            false => self.stored(keys).await?,
+        };
+        let Some(stored) = stored else { return self.all_new(expected).await };
+        let rows = stored.rows.clone();
+        let plan = comparison(expected, stored, keys).map_err(|error| self.failed(error))?;
+        let found = sort_out(self.store.run(plan, self.subject()).await?, keys).await?;
+        let orphaned = self.orphaned(&rows, &found.orphans, keys).await?;
+        let waiting = self.waiting(&orphaned, keys).await?;
+        Ok(Increment { new: found.new, stale: found.stale, orphaned, waiting })
+    }
+
+    async fn expected(&self) -> Result<LogicalPlan, StoreError> {
+        let filters = self.filters();
+        if let Some(samples) = &self.options.samples {
+            // Samples stand for the feature itself, so what filters its rows filters them too.
+            let mut on_target = filters.on(self.feature.key());
+            on_target.extend(self.options.target_filters.iter().cloned());
+            return given_samples(self.store, self.feature, samples, &on_target);
+        }
+        if self.feature.spec().deps.is_empty() {
+            let problem = RequestProblem::SamplesRequired;
+            return Err(StoreError::request(self.feature.key(), problem));
+        }
+        expected_rows(self.store, self.graph, self.feature, filters, UpstreamVersions::Current).await
+    }
+
+    fn filters(&self) -> Filters<'_> {
+        Filters { by_feature: &self.options.filters, global: &self.options.global_filters }
+    }
+
+    /// The stored side, or `None` when the feature has no table yet.
+    async fn stored(&self, keys: &[String]) -> Result<Option<Stored>, StoreError> {
+        let key = self.feature.key();
+        let Some(table) = self.store.backend().open_table(key).await? else { return Ok(None) };
+        let schema = table.schema();
+        if let Some(missing) = keys.iter().find(|name| schema.index_of(name).is_err()) {
+            let problem = RequestProblem::UnknownColumn {
+                of: key.clone(),
+                part: "a join key",
+                column: missing.clone(),
+                known: schema.fields().iter().map(|field| field.name().clone()).collect(),
+            };
+            return Err(StoreError::request(key, problem));
+        }
+        let visibility = Visibility::current(self.feature.feature_version());
+        let ids = &self.feature.spec().id_columns;
+        let selection = select_visible(key, table.as_ref(), ids, &visibility).await?;
+        let mut rows = scan(table, selection).map_err(|error| self.failed(error))?;
+        let now = self.store.now();
+        let filters =
+            self.options.global_filters.iter().chain(&self.options.target_filters).cloned();
+        let filters: Vec<Expr> = filters.collect();
+        for filter in lower_filters(key, &filters, rows.schema(), now)? {
+            rows = rows.filter(filter).map_err(|error| self.failed(error))?;
+        }
+        let stale_if = lower_filters(key, &self.options.staleness, rows.schema(), now)?
+            .into_iter()
+            .reduce(PlanExpr::or);
+        Ok(Some(Stored {
+            rows: rows.build().map_err(|error| self.failed(error))?,
+            stale_if,
+            collapse: self.options.samples.is_none() && self.expands(),
+        }))
+    }
+
+    fn expands(&self) -> bool {
+        let mut deps = self.feature.spec().deps.iter();
+        deps.any(|dep| matches!(dep.lineage, Lineage::Expansion { .. }))
+    }
+
+    async fn all_new(&self, expected: LogicalPlan) -> Result<Increment, StoreError> {
+        let rows = self.store.run(expected, self.subject()).await?;
+        let schema = rows.schema();
+        let new = Frame { schema: schema.clone(), batches: rows.collect().await? };
+        let none = || Frame::empty(schema.clone());
+        Ok(Increment { new, stale: none(), orphaned: none(), waiting: none() })
+    }
+
+    async fn orphaned(
+        &self,
+        rows: &LogicalPlan,
+        orphans: &Frame,
+        keys: &[String],
+    ) -> Result<Frame, StoreError> {
+        let shown = visible_columns(&compare::names(rows));
+        let plan = rows_with_keys(rows.clone(), orphans, keys)
+            .and_then(|plan| {
+                LogicalPlanBuilder::from(plan).project(shown.iter().map(|it| column(it).alias(it)))
+            })
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(|error| self.failed(error))?;
+        if orphans.rows() == 0 {
+            return Ok(Frame::empty(plan.schema().as_arrow().clone().into()));
+        }
+        let rows = self.store.run(plan, self.subject()).await?;
+        let frame = Frame { schema: rows.schema(), batches: rows.collect().await? };
+        if self.expands() { newest_per_key(frame, keys) } else { Ok(frame) }
+    }
+
+    /// Orphans whose upstream exists under another feature version.
+    async fn waiting(&self, orphaned: &Frame, keys: &[String]) -> Result<Frame, StoreError> {
+        if orphaned.rows() == 0 || self.options.samples.is_some() {
+            return Ok(Frame::empty(SchemaRef::clone(&orphaned.schema)));
+        }
+        let any = UpstreamVersions::Any;
+        let ever =
+            expected_rows(self.store, self.graph, self.feature, self.filters(), any).await?;
+        let plan = LogicalPlanBuilder::from(ever)
+            .project(keys.iter().map(|name| column(name)))
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(|error| self.failed(error))?;
+        let ever = self.store.run(plan, self.subject()).await?;
+        let ever = Frame { schema: ever.schema(), batches: ever.collect().await? };
+        let plan = in_memory(orphaned)
+            .and_then(LogicalPlanBuilder::build)
+            .and_then(|plan| rows_with_keys(plan, &ever, keys))
+            .map_err(|error| self.failed(error))?;
+        let rows = self.store.run(plan, self.subject()).await?;
+        Ok(Frame { schema: SchemaRef::clone(&orphaned.schema), batches: rows.collect().await? })
+    }
+
+    fn subject(&self) -> &str {
+        self.feature.key().as_str()
+    }
+
+    fn failed(&self, error: datafusion::error::DataFusionError) -> StoreError {
+        StoreError::engine(self.subject(), error)
+    }
+}
+
+/// The versions of stored rows that a comparison or a copy carries along.
+pub(crate) const VERSION_COLUMNS: [&str; 4] = [
+    columns::PROVENANCE_BY_FIELD,
+    columns::PROVENANCE,
+    columns::DATA_VERSION_BY_FIELD,
+    columns::DATA_VERSION,
+];

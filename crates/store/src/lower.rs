@@ -1,0 +1,233 @@
+//! From checked expressions to expressions of the query engine, one to one.
+
+mod functions;
+mod types;
+
+use datafusion::{
+    common::{Column, DFSchema, ScalarValue},
+    functions::{core::expr_fn::get_field, datetime},
+    functions_aggregate::expr_fn as aggregate,
+    logical_expr::{
+        Between, BinaryExpr, Case as CaseWhen, Cast, Expr as PlanExpr, Like, Operator as PlanOperator,
+        expr::InList, lit,
+    },
+};
+use metalith_base::{FeatureKey, Timestamp};
+use metalith_expr::{
+    Aggregate, Case, Comparison, DateUnit, Expr, Literal, Operator, Rules, Test, Typed, TypedKind,
+    check_condition,
+};
+
+use crate::{StoreError, lower::types::stored_as};
+
+const MICROS_PER_DAY: i64 = 86_400_000_000;
+
+/// A column by its exact name.
+pub(crate) fn column(name: &str) -> PlanExpr {
+    PlanExpr::Column(Column::from_name(name))
+}
+
+/// Checks conditions against the columns of a plan and lowers them.
+pub(crate) fn lower_filters(
+    feature: &FeatureKey,
+    filters: &[Expr],
+    schema: &DFSchema,
+    now: Timestamp,
+) -> Result<Vec<PlanExpr>, StoreError> {
+    if filters.is_empty() {
+        return Ok(Vec::new());
+    }
+    let columns = types::expression_schema(schema);
+    let lower = Lower { schema, now };
+    filters
+        .iter()
+        .map(|filter| {
+            let checked = check_condition(filter, &columns, Rules::default());
+            let checked = checked
+                .map_err(|source| StoreError::Filter { feature: feature.clone(), source })?;
+            Ok(lower.expr(&checked))
+        })
+        .collect()
+}
+
+/// What lowering needs to know beside the tree.
+#[derive(Clone, Copy)]
+struct Lower<'a> {
+    schema: &'a DFSchema,
+    now: Timestamp,
+}
+
+impl Lower<'_> {
+    fn expr(self, typed: &Typed) -> PlanExpr {
+        let boxed = |it: &Typed| Box::new(self.expr(it));
+        match typed.kind() {
+            TypedKind::Literal(literal) => types::literal(literal, typed.data_type()),
+            TypedKind::Decimal(digits) => types::decimal(*digits, typed.data_type()),
+            TypedKind::Column(index) => {
+                PlanExpr::Column(Column::from(self.schema.qualified_field(*index)))
+            }
+            TypedKind::Member { value, name } => get_field(self.expr(value), name.as_str()),
+            TypedKind::Today => {
+                let days = self.now.as_micros().div_euclid(MICROS_PER_DAY);
+                lit(ScalarValue::Date32(i32::try_from(days).ok()))
+            }
+            TypedKind::Now => types::literal(
+                &Literal::Timestamp { micros: self.now.as_micros(), zoned: true },
+                typed.data_type(),
+            ),
+            TypedKind::Not(value) => PlanExpr::Not(boxed(value)),
+            TypedKind::Negate(value) => PlanExpr::Negative(boxed(value)),
+            TypedKind::And(items) => self.joined(items, PlanExpr::and),
+            TypedKind::Or(items) => self.joined(items, PlanExpr::or),
+            TypedKind::Compare { op, left, right } => self.binary(left, comparison(*op), right),
+            TypedKind::Distinct { left, right, negated } => {
+                let op = match negated {
+                    false => PlanOperator::IsDistinctFrom,
+                    true => PlanOperator::IsNotDistinctFrom,
+                };
+                self.binary(left, op, right)
+            }
+            TypedKind::Is { value, test, negated } => is(boxed(value), *test, *negated),
+            TypedKind::In { value, list, negated } => PlanExpr::InList(InList::new(
+                boxed(value),
+                list.iter().map(|it| self.expr(it)).collect(),
+                *negated,
+            )),
+            TypedKind::Between { value, low, high, negated } => {
+                PlanExpr::Between(Between::new(boxed(value), *negated, boxed(low), boxed(high)))
+            }
+            TypedKind::Like { value, pattern, escape, case, negated } => {
+                let insensitive = *case == Case::Insensitive;
+                let like = Like::new(*negated, boxed(value), boxed(pattern), *escape, insensitive);
+                PlanExpr::Like(like)
+            }
+            TypedKind::Arithmetic { op, left, right } => self.binary(left, operator(*op), right),
+            TypedKind::AddDays { value, days } => self.add_days(typed, value, days),
+            TypedKind::DaysBetween { from, to } => self.days(to) - self.days(from),
+            TypedKind::DatePart { unit, value } => {
+                let part = datetime::date_part().call(vec![lit(unit_name(*unit)), self.expr(value)]);
+                cast(part, typed)
+            }
+            TypedKind::DateTrunc { unit, value } => {
+                let start = datetime::date_trunc().call(vec![lit(unit_name(*unit)), self.expr(value)]);
+                cast(start, typed)
+            }
+            TypedKind::Case { operand, branches, otherwise } => PlanExpr::Case(CaseWhen::new(
+                operand.as_deref().map(boxed),
+                branches.iter().map(|(when, then)| (boxed(when), boxed(then))).collect(),
+                otherwise.as_deref().map(boxed),
+            )),
+            TypedKind::Cast(value) => cast(self.expr(value), typed),
+            TypedKind::Call { function, arguments } => {
+                let of_number = arguments.first().is_some_and(|it| it.data_type().is_number());
+                let arguments = arguments.iter().map(|it| self.expr(it)).collect();
+                let called = functions::engine_function(*function, of_number).call(arguments);
+                functions::as_promised(called, typed.data_type())
+            }
+            TypedKind::Aggregate { function, argument, distinct } => {
+                self.aggregate(*function, argument.as_deref(), *distinct)
+            }
+        }
+    }
+
+    fn joined(self, items: &[Typed], join: fn(PlanExpr, PlanExpr) -> PlanExpr) -> PlanExpr {
+        let items = items.iter().map(|it| self.expr(it));
+        items.reduce(join).unwrap_or_else(|| lit(ScalarValue::Boolean(None)))
+    }
+
+    fn binary(self, left: &Typed, op: PlanOperator, right: &Typed) -> PlanExpr {
+        let (left, right) = (Box::new(self.expr(left)), Box::new(self.expr(right)));
+        PlanExpr::BinaryExpr(BinaryExpr::new(left, op, right))
+    }
+
+    /// A date is a number of days, a timestamp one of microseconds.
+    fn add_days(self, whole: &Typed, value: &Typed, days: &Typed) -> PlanExpr {
+        let number = |it| PlanExpr::Cast(Cast::new(Box::new(it), types::INT));
+        let (value_type, days) = (value.data_type(), number(self.expr(days)));
+        if *value_type == metalith_expr::Type::Date {
+            let later = self.days(value) + days;
+            let later = PlanExpr::Cast(Cast::new(Box::new(later), types::DAYS));
+            return cast(later, whole);
+        }
+        let micros = cast(self.expr(value), whole);
+        cast(number(micros) + days * lit(MICROS_PER_DAY), whole)
+    }
+
+    /// The days since 1970 of a date.
+    fn days(self, date: &Typed) -> PlanExpr {
+        let days = PlanExpr::Cast(Cast::new(Box::new(self.expr(date)), types::DAYS));
+        PlanExpr::Cast(Cast::new(Box::new(days), types::INT))
+    }
+
+    fn aggregate(self, function: Aggregate, argument: Option<&Typed>, distinct: bool) -> PlanExpr {
+        let argument = argument.map_or_else(|| lit(1), |it| self.expr(it));
+        match (function, distinct) {
+            (Aggregate::Sum, false) => aggregate::sum(argument),
+            (Aggregate::Sum, true) => aggregate::sum_distinct(argument),
+            (Aggregate::Count, false) => aggregate::count(argument),
+            (Aggregate::Count, true) => aggregate::count_distinct(argument),
+            (Aggregate::Avg, false) => aggregate::avg(argument),
+            (Aggregate::Avg, true) => aggregate::avg_distinct(argument),
+            (Aggregate::Min, _) => aggregate::min(argument),
+            (Aggregate::Max, _) => aggregate::max(argument),
+            (Aggregate::Median, _) => aggregate::median(argument),
+        }
+    }
+}
+
+/// A value as the type of a node.
+fn cast(value: PlanExpr, node: &Typed) -> PlanExpr {
+    match stored_as(node.data_type()) {
+        Some(wanted) => PlanExpr::Cast(Cast::new(Box::new(value), wanted)),
+        None => value,
+    }
+}
+
+fn is(value: Box<PlanExpr>, test: Test, negated: bool) -> PlanExpr {
+    match (test, negated) {
+        (Test::Null, false) => PlanExpr::IsNull(value),
+        (Test::Null, true) => PlanExpr::IsNotNull(value),
+        (Test::True, false) => PlanExpr::IsTrue(value),
+        (Test::True, true) => PlanExpr::IsNotTrue(value),
+        (Test::False, false) => PlanExpr::IsFalse(value),
+        (Test::False, true) => PlanExpr::IsNotFalse(value),
+    }
+}
+
+fn comparison(op: Comparison) -> PlanOperator {
+    match op {
+        Comparison::Equal => PlanOperator::Eq,
+        Comparison::NotEqual => PlanOperator::NotEq,
+        Comparison::Less => PlanOperator::Lt,
+        Comparison::LessOrEqual => PlanOperator::LtEq,
+        Comparison::Greater => PlanOperator::Gt,
+        Comparison::GreaterOrEqual => PlanOperator::GtEq,
+    }
+}
+
+fn operator(op: Operator) -> PlanOperator {
+    match op {
+        Operator::Add => PlanOperator::Plus,
+        Operator::Subtract => PlanOperator::Minus,
+        Operator::Multiply => PlanOperator::Multiply,
+        Operator::Divide => PlanOperator::Divide,
+        Operator::Remainder => PlanOperator::Modulo,
+        Operator::Concat => PlanOperator::StringConcat,
+    }
+}
+
+fn unit_name(unit: DateUnit) -> &'static str {
+    match unit {
+        DateUnit::Year => "year",
+        DateUnit::Quarter => "quarter",
+        DateUnit::Month => "month",
+        DateUnit::Week => "week",
+        DateUnit::Day => "day",
+        DateUnit::DayOfWeek => "dow",
+        DateUnit::DayOfYear => "doy",
+        DateUnit::Hour => "hour",
+        DateUnit::Minute => "minute",
+        DateUnit::Second => "second",
+        DateUnit::Epoch => "epoch",
+    }
+}

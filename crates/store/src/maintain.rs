@@ -1,0 +1,124 @@
+//! Keeping tables quick to read: compaction and vacuum.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use metalith_base::FeatureKey;
+
+use crate::{
+    Change, ChunkRequest, CommitNote, Replacement, Rows, Store, StoreError, Table, Vacuum,
+    Vacuumed,
+};
+
+/// What to do about a table.
+#[derive(Clone, Copy, Debug)]
+pub struct MaintainOptions {
+    /// Put small chunks together.
+    pub compact: bool,
+    /// Remove files that have not been part of the table for so long; `None` keeps them all.
+    pub vacuum: Option<Duration>,
+    /// Only say what would be done.
+    pub dry_run: bool,
+    /// Chunks with fewer rows than this are small, and are put together to about as many.
+    pub target_rows: usize,
+}
+
+impl Default for MaintainOptions {
+    /// Compaction into chunks of 512 thousand rows, and removal of files a week old.
+    fn default() -> Self {
+        Self {
+            compact: true,
+            vacuum: Some(Duration::from_secs(7 * 24 * 3600)),
+            dry_run: false,
+            target_rows: 1 << 19,
+        }
+    }
+}
+
+/// What was done about a table, or would be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MaintenanceReport {
+    /// Chunks there were.
+    pub chunks_before: u64,
+    /// Chunks put together into larger ones.
+    pub chunks_compacted: u64,
+    /// Chunks there are now; in a dry run, as many as before.
+    pub chunks_after: u64,
+    /// Files removed.
+    pub files_removed: u64,
+    /// Their bytes, as far as known.
+    pub bytes_freed: u64,
+}
+
+impl Store {
+    /// Compacts a feature's table and removes files that no reader needs any more.
+    ///
+    /// Rows stay what they were, in the same order. Writers at work are not disturbed: if one of
+    /// the chunks is rewritten by somebody else meanwhile, compaction is left to the next time.
+    pub async fn maintain(
+        &self,
+        feature: &FeatureKey,
+        options: &MaintainOptions,
+    ) -> Result<MaintenanceReport, StoreError> {
+        self.require_write()?;
+        let table = self.require_table(feature).await?;
+        let mut report = MaintenanceReport::default();
+        report.chunks_before = table.chunks().len() as u64;
+        report.chunks_after = report.chunks_before;
+        if options.compact {
+            let small = small_chunks(table.as_ref(), options.target_rows);
+            report.chunks_compacted = small.len() as u64;
+            if !options.dry_run && !small.is_empty() {
+                self.compact(feature, &table, small).await?;
+                report.chunks_after =
+                    self.require_table(feature).await?.chunks().len() as u64;
+            }
+        }
+        if let Some(keep) = options.vacuum {
+            let request = Vacuum { keep, dry_run: options.dry_run };
+            let Vacuumed { files, bytes } = self.backend().vacuum(feature, request).await?;
+            report.files_removed = files;
+            report.bytes_freed = bytes;
+        }
+        Ok(report)
+    }
+
+    async fn compact(
+        &self,
+        feature: &FeatureKey,
+        table: &Arc<dyn Table>,
+        chunks: Vec<usize>,
+    ) -> Result<(), StoreError> {
+        let schema = table.schema();
+        let columns: Vec<usize> = (0..schema.fields().len()).collect();
+        let source = Arc::clone(table);
+        let batches = stream::iter(chunks.clone())
+            .then(move |chunk| {
+                let source = Arc::clone(&source);
+                let request = ChunkRequest { columns: columns.clone(), ..ChunkRequest::default() };
+                async move { source.read_chunk(chunk, request).await }
+            })
+            .map_ok(Rows::into_stream)
+            .try_flatten();
+        let replacement = Replacement {
+            table: Arc::clone(table),
+            chunks,
+            rows: Rows::new(schema, batches),
+            change: Change::Layout,
+        };
+        let note = CommitNote::new("compact");
+        self.backend().replace(feature, replacement, note).await.map(drop)
+    }
+}
+
+/// The chunks worth putting together: small ones, if there are several.
+fn small_chunks(table: &dyn Table, target_rows: usize) -> Vec<usize> {
+    let small: Vec<usize> = table
+        .chunks()
+        .iter()
+        .enumerate()
+        .filter(|(_, chunk)| chunk.rows < target_rows)
+        .map(|(index, _)| index)
+        .collect();
+    if small.len() > 1 { small } else { Vec::new() }
+}

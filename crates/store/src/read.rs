@@ -1,0 +1,139 @@
+//! Reading a feature.
+
+use std::sync::Arc;
+
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use metalith_base::FeatureKey;
+use metalith_expr::Expr;
+use metalith_graph::{Feature, FeatureGraph, columns};
+
+use crate::{
+    RequestProblem, Rows, Store, StoreError, Table,
+    current::{Visibility, select_visible},
+    expected::scan,
+    lower::{column, lower_filters},
+};
+
+/// Which rows and columns to read. The default reads current rows with all columns.
+#[derive(Clone, Debug, Default)]
+pub struct ReadOptions {
+    /// Conditions that rows must meet, all of them. They apply to rows that are otherwise visible.
+    pub filters: Vec<Expr>,
+    /// Names of the columns to return, in this order; `None` for all.
+    pub columns: Option<Vec<String>>,
+    /// Rows of this feature version instead of the graph's.
+    pub feature_version: Option<String>,
+    /// Rows of every feature version.
+    pub feature_history: bool,
+    /// Every row of a sample, not only the latest.
+    pub sample_history: bool,
+    /// Deleted samples as well.
+    pub include_deleted: bool,
+    /// At most so many rows.
+    pub limit: Option<usize>,
+}
+
+impl ReadOptions {
+    pub(crate) fn visibility(&self, current: &str) -> Visibility {
+        let version = self.feature_version.as_deref().unwrap_or(current);
+        Visibility {
+            feature_version: (!self.feature_history).then(|| version.to_owned()),
+            sample_history: self.sample_history,
+            include_deleted: self.include_deleted,
+        }
+    }
+}
+
+impl Store {
+    /// Reads a feature.
+    pub async fn read(
+        &self,
+        graph: &FeatureGraph,
+        feature: &FeatureKey,
+        options: &ReadOptions,
+    ) -> Result<Rows, StoreError> {
+        let plan = self.visible_rows(graph, feature, options).await?;
+        let all = crate::compare::names(&plan);
+        let wanted = match &options.columns {
+            Some(columns) => {
+                self.require_columns(graph, feature, columns, &all)?;
+                columns.clone()
+            }
+            None => visible_columns(&all),
+        };
+        let failed = |error| StoreError::engine(feature.as_str(), error);
+        let plan = LogicalPlanBuilder::from(plan)
+            .project(wanted.iter().map(|name| column(name).alias(name)))
+            .and_then(|plan| match options.limit {
+                Some(rows) => plan.limit(0, Some(rows)),
+                None => Ok(plan),
+            })
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(failed)?;
+        self.run(plan, feature.as_str()).await
+    }
+
+    /// The plan of the rows that [`read`](Self::read) returns, with every stored column.
+    pub(crate) async fn visible_rows(
+        &self,
+        graph: &FeatureGraph,
+        feature: &FeatureKey,
+        options: &ReadOptions,
+    ) -> Result<LogicalPlan, StoreError> {
+        self.require_same_length(graph)?;
+        let table = self.require_table(graph.feature(feature)?.key()).await?;
+        self.visible_rows_of(graph.feature(feature)?, &table, options).await
+    }
+
+    pub(crate) async fn visible_rows_of(
+        &self,
+        feature: &Feature,
+        table: &Arc<dyn Table>,
+        options: &ReadOptions,
+    ) -> Result<LogicalPlan, StoreError> {
+        let key = feature.key();
+        let visibility = options.visibility(feature.feature_version());
+        let ids = &feature.spec().id_columns;
+        let selection = select_visible(key, table.as_ref(), ids, &visibility).await?;
+        let failed = |error| StoreError::engine(key.as_str(), error);
+        let mut plan = scan(Arc::clone(table), selection).map_err(failed)?;
+        for filter in lower_filters(key, &options.filters, plan.schema(), self.now())? {
+            plan = plan.filter(filter).map_err(failed)?;
+        }
+        plan.build().map_err(failed)
+    }
+
+    /// Columns to return must exist, and include the ids: rows without them say nothing.
+    fn require_columns(
+        &self,
+        graph: &FeatureGraph,
+        feature: &FeatureKey,
+        wanted: &[String],
+        known: &[String],
+    ) -> Result<(), StoreError> {
+        let ids = &graph.feature(feature)?.spec().id_columns;
+        let unknown = wanted.iter().find(|name| !known.contains(name));
+        let absent = ids.iter().find(|id| !wanted.contains(id));
+        let (part, column) = match (unknown, absent) {
+            (Some(column), _) => ("`columns`", column),
+            (None, Some(_)) => {
+                let problem = RequestProblem::IdsRequired { ids: ids.clone() };
+                return Err(StoreError::request(feature, problem));
+            }
+            (None, None) => return Ok(()),
+        };
+        let problem = RequestProblem::UnknownColumn {
+            of: feature.clone(),
+            part,
+            column: column.clone(),
+            known: known.to_vec(),
+        };
+        Err(StoreError::request(feature, problem))
+    }
+}
+
+/// The columns that a reader gets who does not ask for particular ones: without the bookkeeping
+/// that only Metalith itself needs.
+pub(crate) fn visible_columns(all: &[String]) -> Vec<String> {
+    all.iter().filter(|name| *name != columns::DELETION_ID).cloned().collect()
+}

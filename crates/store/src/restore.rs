@@ -1,0 +1,219 @@
+//! Bringing back what a soft deletion hid.
+
+use std::collections::BTreeSet;
+
+use datafusion::{
+    arrow::{
+        array::{Array as _, ArrayRef, RecordBatch, new_null_array},
+        datatypes::DataType,
+    },
+    logical_expr::{LogicalPlan, LogicalPlanBuilder, lit},
+};
+use futures::StreamExt as _;
+use metalith_base::FeatureKey;
+use metalith_expr::Expr;
+use metalith_graph::{Feature, FeatureGraph, columns};
+
+use crate::{
+    CommitNote, ReadOptions, RequestProblem, Rows, Store, StoreError,
+    deletion::later_than,
+    lower::column,
+    unique::{IdSet, show_id},
+    write::{constant, text_column, timestamp_type, with_column},
+};
+
+/// Which deleted samples to bring back.
+#[derive(Clone, Debug, Default)]
+pub struct RestoreRequest {
+    /// Only those that this deletion hid.
+    pub deletion: Option<String>,
+    /// Only those that meet these conditions.
+    pub filters: Vec<Expr>,
+    /// Only say what would come back.
+    pub dry_run: bool,
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestoreReceipt {
+    /// How many samples.
+    pub samples: u64,
+    /// The deletions that had hidden them, in order. Deletions by other systems have no id.
+    pub deletions: Vec<String>,
+    /// The version of the table afterwards; `None` in a dry run.
+    pub table_version: Option<u64>,
+}
+
+/// How often a restore is tried anew because somebody wrote in between.
+const ATTEMPTS: usize = 20;
+
+impl Store {
+    /// Brings deleted samples back, as they were, in one commit.
+    ///
+    /// Refused when a sample of the named deletion has been written again since: its newer content
+    /// would be replaced. Narrow the request with filters to restore the others.
+    pub async fn restore(
+        &self,
+        graph: &FeatureGraph,
+        feature: &FeatureKey,
+        request: &RestoreRequest,
+    ) -> Result<RestoreReceipt, StoreError> {
+        self.require_write()?;
+        let feature = graph.feature(feature)?;
+        let mut attempt = 1;
+        loop {
+            match self.restore_once(graph, feature, request).await {
+                Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
+                Err(StoreError::Conflict { feature, with, .. }) => {
+                    return Err(StoreError::Conflict { feature, with, attempts: attempt });
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn restore_once(
+        &self,
+        graph: &FeatureGraph,
+        feature: &Feature,
+        request: &RestoreRequest,
+    ) -> Result<RestoreReceipt, StoreError> {
+        let key = feature.key();
+        let nothing = || {
+            let problem = RequestProblem::NothingToRestore { deletion: request.deletion.clone() };
+            StoreError::request(key, problem)
+        };
+        let table = self.require_table(key).await?;
+        let by_us = table.schema().index_of(columns::DELETION_ID).is_ok();
+        if request.deletion.is_some() && !by_us {
+            return Err(nothing());
+        }
+        let options = ReadOptions {
+            filters: request.filters.clone(),
+            include_deleted: true,
+            ..ReadOptions::default()
+        };
+        let visible = self.visible_rows_of(feature, &table, &options).await?;
+        let hidden = hidden_by(visible, request.deletion.as_deref())
+            .map_err(|error| StoreError::engine(key.as_str(), error))?;
+        let rows = self.run(hidden, key.as_str()).await?;
+        let schema = rows.schema();
+        let batches = rows.collect().await?;
+        if batches.is_empty() {
+            return Err(nothing());
+        }
+        if let (Some(deletion), true) = (&request.deletion, request.filters.is_empty()) {
+            self.refuse_superseded(feature, &table, deletion, &batches).await?;
+        }
+        let mut receipt = RestoreReceipt {
+            samples: batches.iter().map(|batch| batch.num_rows() as u64).sum(),
+            deletions: deletions_of(&batches),
+            table_version: None,
+        };
+        if request.dry_run {
+            return Ok(receipt);
+        }
+        let (now, project_version) = (self.now(), graph.snapshot_version().to_owned());
+        let restored = Rows::from_batches(schema, batches);
+        let form = restored.schema();
+        let restored =
+            restored.into_stream().map(move |batch| alive(&batch?, now, &project_version));
+        let mut note = CommitNote::new("restore").only_at(table.version());
+        if let Some(actor) = self.actor() {
+            note = note.with("actor", actor);
+        }
+        let commit = self.backend().append(key, Rows::new(form, restored), note).await?;
+        receipt.table_version = Some(commit.version);
+        Ok(receipt)
+    }
+
+    /// Samples that this deletion hid and that are not hidden by it any more.
+    async fn refuse_superseded(
+        &self,
+        feature: &Feature,
+        table: &std::sync::Arc<dyn crate::Table>,
+        deletion: &str,
+        hidden: &[RecordBatch],
+    ) -> Result<(), StoreError> {
+        let key = feature.key();
+        let ids = &feature.spec().id_columns;
+        let options =
+            ReadOptions { sample_history: true, include_deleted: true, ..ReadOptions::default() };
+        let ever = self.visible_rows_of(feature, table, &options).await?;
+        let plan = hidden_by(ever, Some(deletion))
+            .and_then(|plan| {
+                LogicalPlanBuilder::from(plan).project(ids.iter().map(|id| column(id)))
+            })
+            .and_then(LogicalPlanBuilder::distinct)
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(|error| StoreError::engine(key.as_str(), error))?;
+        let ever = self.run(plan, key.as_str()).await?.collect().await?;
+        let hidden: Vec<Vec<ArrayRef>> = hidden.iter().map(|batch| id_arrays(batch, ids)).collect();
+        let Some(hidden) = IdSet::new(&hidden)? else { return Ok(()) };
+        let (mut samples, mut examples) = (0, Vec::new());
+        for batch in &ever {
+            let arrays = id_arrays(batch, ids);
+            for (row, is_hidden) in hidden.contains(&arrays)?.into_iter().enumerate() {
+                if !is_hidden {
+                    samples += 1;
+                    if examples.len() < 3 {
+                        examples.push(show_id(ids, &arrays, row)?);
+                    }
+                }
+            }
+        }
+        if samples == 0 {
+            return Ok(());
+        }
+        examples.sort();
+        Err(StoreError::request(key, RequestProblem::Superseded { samples, examples }))
+    }
+}
+
+/// Of some rows, those that are tombstones, of one deletion if one is named.
+fn hidden_by(
+    rows: LogicalPlan,
+    deletion: Option<&str>,
+) -> datafusion::common::Result<LogicalPlan> {
+    let mut rows =
+        LogicalPlanBuilder::from(rows).filter(column(columns::DELETED_AT).is_not_null())?;
+    if let Some(deletion) = deletion {
+        rows = rows.filter(column(columns::DELETION_ID).eq(lit(deletion)))?;
+    }
+    rows.build()
+}
+
+fn id_arrays(batch: &RecordBatch, ids: &[String]) -> Vec<ArrayRef> {
+    ids.iter().filter_map(|id| batch.column_by_name(id).cloned()).collect()
+}
+
+fn deletions_of(batches: &[RecordBatch]) -> Vec<String> {
+    let ids: BTreeSet<String> = batches
+        .iter()
+        .flat_map(|batch| {
+            let ids = text_column(batch, columns::DELETION_ID);
+            ids.iter().flatten().map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    ids.into_iter().collect()
+}
+
+/// A tombstone turned back into the row it hid.
+fn alive(
+    tombstone: &RecordBatch,
+    now: metalith_base::Timestamp,
+    project_version: &str,
+) -> Result<RecordBatch, StoreError> {
+    let rows = tombstone.num_rows();
+    let mut row = with_column(
+        tombstone,
+        columns::UPDATED_AT,
+        later_than(tombstone, columns::DELETED_AT, now),
+    )?;
+    row = with_column(&row, columns::DELETED_AT, new_null_array(&timestamp_type(), rows))?;
+    row = with_column(&row, columns::PROJECT_VERSION, constant(project_version, rows))?;
+    if row.column_by_name(columns::DELETION_ID).is_some() {
+        row = with_column(&row, columns::DELETION_ID, new_null_array(&DataType::Utf8, rows))?;
+    }
+    Ok(row)
+}

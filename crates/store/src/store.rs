@@ -1,0 +1,244 @@
+//! The store as its callers see it.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use datafusion::{
+    execution::session_state::SessionStateBuilder,
+    logical_expr::LogicalPlan,
+    prelude::{SessionConfig, SessionContext},
+};
+use futures::TryStreamExt as _;
+use metalith_base::{Clock, FeatureKey, Timestamp};
+use metalith_graph::FeatureGraph;
+
+use crate::{
+    Backend, HashSettings, MarkerState, PlaceProblem, Rows, StoreError, StoreMarker, Table,
+    system::is_system,
+};
+
+/// A store that is open.
+///
+/// Cheap to clone; all clones share the backend and the clock.
+#[derive(Clone)]
+pub struct Store {
+    backend: Arc<dyn Backend>,
+    hash: HashSettings,
+    mode: Mode,
+    clock: Arc<dyn Clock>,
+    actor: Option<String>,
+    session: SessionContext,
+}
+
+/// What a store is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Reading; nothing is created.
+    Read,
+    /// Reading and writing; an empty place becomes a store.
+    Write,
+}
+
+/// How to open a store.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// What for.
+    pub mode: Mode,
+    /// How it must hash. `None`: as the store says, or the default for a new one.
+    pub hash: Option<HashSettings>,
+    /// Tells the times that are stored.
+    pub clock: Arc<dyn Clock>,
+    /// Who is working, for the log of tables.
+    pub actor: Option<String>,
+    /// How many threads a query may use; 0 for as many as there are cores.
+    pub parallelism: usize,
+}
+
+impl OpenOptions {
+    /// For reading.
+    pub fn read() -> Self {
+        Self {
+            mode: Mode::Read,
+            hash: None,
+            clock: Arc::new(SystemClock::default()),
+            actor: None,
+            parallelism: 0,
+        }
+    }
+
+    /// For reading and writing.
+    pub fn write() -> Self {
+        Self { mode: Mode::Write, ..Self::read() }
+    }
+}
+
+impl Store {
+    /// Opens the store at a place.
+    ///
+    /// For reading, it must exist. For writing, an empty place becomes a store, whose hash is
+    /// recorded for ever; a place that holds something else is refused.
+    pub async fn open(backend: Arc<dyn Backend>, options: OpenOptions) -> Result<Self, StoreError> {
+        let refuse = |problem| StoreError::Place { location: backend.location(), problem };
+        let marker = match (backend.marker().await?, options.mode, options.hash) {
+            (MarkerState::Store(marker), _, _) => marker,
+            (MarkerState::Empty, Mode::Read, _) => return Err(refuse(PlaceProblem::Missing)),
+            (MarkerState::Occupied(found), _, _) => {
+                return Err(refuse(PlaceProblem::NotAStore { found }));
+            }
+            (MarkerState::Foreign, _, None) => return Err(refuse(PlaceProblem::HashUnknown)),
+            (MarkerState::Foreign, Mode::Read, Some(hash)) => {
+                StoreMarker { format: StoreMarker::FORMAT, hash }
+            }
+            (MarkerState::Empty | MarkerState::Foreign, Mode::Write, hash) => {
+                let hash = hash.unwrap_or_default();
+                backend.create(StoreMarker { format: StoreMarker::FORMAT, hash }).await?
+            }
+        };
+        if marker.format > StoreMarker::FORMAT {
+            return Err(refuse(PlaceProblem::NewerFormat { format: marker.format }));
+        }
+        if let Some(asked) = options.hash.filter(|asked| *asked != marker.hash) {
+            return Err(refuse(PlaceProblem::OtherHash { stored: marker.hash, asked }));
+        }
+        Ok(Self {
+            backend,
+            hash: marker.hash,
+            mode: options.mode,
+            clock: options.clock,
+            actor: options.actor,
+            session: session(match options.parallelism {
+                0 => std::thread::available_parallelism().map_or(1, usize::from),
+                given => given,
+            }),
+        })
+    }
+
+    /// How the store hashes samples.
+    pub fn hash(&self) -> HashSettings {
+        self.hash
+    }
+
+    /// Where the store is, as a person would write it.
+    pub fn location(&self) -> String {
+        self.backend.location()
+    }
+
+    /// The features that have a table here, by key, without system tables.
+    pub async fn features(&self) -> Result<Vec<FeatureKey>, StoreError> {
+        let mut features = self.backend.tables().await?;
+        features.retain(|feature| !is_system(feature));
+        Ok(features)
+    }
+
+    /// Removes a feature's table with everything in it; `false` when there was none.
+    pub async fn drop_feature(&self, feature: &FeatureKey) -> Result<bool, StoreError> {
+        self.require_write()?;
+        self.backend.drop_table(feature).await
+    }
+
+    pub(crate) fn backend(&self) -> &dyn Backend {
+        self.backend.as_ref()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn actor(&self) -> Option<&str> {
+        self.actor.as_deref()
+    }
+
+    pub(crate) fn require_write(&self) -> Result<(), StoreError> {
+        match self.mode {
+            Mode::Write => Ok(()),
+            Mode::Read => Err(StoreError::Place {
+                location: self.location(),
+                problem: PlaceProblem::ReadOnly,
+            }),
+        }
+    }
+
+    /// Versions in the graph and hashes in the store must be cut alike, or nothing would match.
+    pub(crate) fn require_same_length(&self, graph: &FeatureGraph) -> Result<(), StoreError> {
+        if graph.hash_length() == self.hash.length {
+            return Ok(());
+        }
+        Err(StoreError::Place {
+            location: self.location(),
+            problem: PlaceProblem::OtherLength { stored: self.hash },
+        })
+    }
+
+    pub(crate) async fn require_table(
+        &self,
+        feature: &FeatureKey,
+    ) -> Result<Arc<dyn Table>, StoreError> {
+        self.backend.open_table(feature).await?.ok_or_else(|| StoreError::NoTable {
+            feature: feature.clone(),
+            location: self.location(),
+        })
+    }
+
+    /// Runs a plan; `subject` says what it is about, should the engine fail.
+    pub(crate) async fn run(
+        &self,
+        plan: LogicalPlan,
+        subject: impl Into<String>,
+    ) -> Result<Rows, StoreError> {
+        let subject = subject.into();
+        let failed = |error| StoreError::engine(subject.as_str(), error);
+        let frame = self.session.execute_logical_plan(plan).await.map_err(failed)?;
+        let stream = frame.execute_stream().await.map_err(failed)?;
+        let schema = stream.schema();
+        let batches = stream.map_err(move |error| StoreError::engine(subject.as_str(), error));
+        Ok(Rows::new(schema, batches))
+    }
+
+    pub(crate) fn session(&self) -> &SessionContext {
+        &self.session
+    }
+}
+
+/// What runs plans. Plans name their functions themselves, so none need to be registered.
+fn session(parallelism: usize) -> SessionContext {
+    let config = SessionConfig::new()
+        .with_target_partitions(parallelism)
+        .with_batch_size(16_384)
+        .with_information_schema(false);
+    SessionContext::new_with_state(SessionStateBuilder::new().with_config(config).build())
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("backend", &self.backend)
+            .field("hash", &self.hash)
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The time of the machine, never telling the same time twice.
+#[derive(Debug, Default)]
+struct SystemClock {
+    last: AtomicI64,
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let micros = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |elapsed| i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX));
+        let last = self
+            .last
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |last| Some(micros.max(last + 1)))
+            .unwrap_or_else(|last| last);
+        Timestamp::from_micros(micros.max(last + 1))
+    }
+}

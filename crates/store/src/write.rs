@@ -1,0 +1,231 @@
+//! Writing samples: checked row by row on their way into one commit.
+
+use std::sync::Arc;
+
+use datafusion::arrow::{
+    array::{
+        Array, ArrayRef, AsArray as _, RecordBatch, StringArray, TimestampMicrosecondArray,
+        new_null_array,
+    },
+    compute::{cast, is_null, kernels::zip::zip},
+    datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit},
+};
+use futures::StreamExt as _;
+use metalith_base::{FeatureKey, Timestamp};
+use metalith_graph::{Feature, FeatureGraph, columns};
+
+use crate::{
+    Commit, CommitNote, HashSettings, RequestProblem, RowProblem, Rows, Store, StoreError,
+    evolution::{is_id_type, to_stored},
+    unique::UniqueIds,
+    versions::{GivenProvenance, Versions},
+};
+
+/// How to write.
+#[derive(Clone, Debug, Default)]
+pub struct WriteOptions {
+    /// The run that made the rows. Without one, a `metaxy_materialization_id` of the rows is kept.
+    pub materialization_id: Option<String>,
+}
+
+/// The type of every time that the store sets.
+pub(crate) fn timestamp_type() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+impl Store {
+    /// Adds samples to a feature in one commit: all rows or none.
+    ///
+    /// Ids must be there, unique and not NULL, and so must `metaxy_provenance_by_field`. Versions
+    /// of feature and graph and the time are set here; the other version columns are filled where
+    /// they are absent or NULL. Existing samples are superseded, deleted ones come back.
+    pub async fn write(
+        &self,
+        graph: &FeatureGraph,
+        feature: &FeatureKey,
+        rows: Rows,
+        options: &WriteOptions,
+    ) -> Result<Commit, StoreError> {
+        self.require_write()?;
+        self.require_same_length(graph)?;
+        let feature = graph.feature(feature)?;
+        if feature.is_external() {
+            return Err(StoreError::request(feature.key(), RequestProblem::External));
+        }
+        let stamp = Stamp {
+            feature: feature.clone(),
+            hash: self.hash(),
+            now: self.now(),
+            project_version: graph.snapshot_version().to_owned(),
+            materialization_id: options.materialization_id.clone(),
+        };
+        let rows = stamp.apply_to(rows)?;
+        let mut note = CommitNote::new("write");
+        if let Some(actor) = self.actor() {
+            note = note.with("actor", actor);
+        }
+        if let Some(run) = &options.materialization_id {
+            note = note.with("materializationId", run);
+        }
+        self.backend().append(feature.key(), rows, note).await
+    }
+}
+
+/// Turns a user's rows into stored rows.
+struct Stamp {
+    feature: Feature,
+    hash: HashSettings,
+    now: Timestamp,
+    project_version: String,
+    materialization_id: Option<String>,
+}
+
+impl Stamp {
+    fn apply_to(self, rows: Rows) -> Result<Rows, StoreError> {
+        let given = rows.schema();
+        self.check_columns(&given)?;
+        // Stamping no rows tells the schema of all stamped rows.
+        let schema = self.stamp(&RecordBatch::new_empty(given), 0)?.schema();
+        let mut ids = UniqueIds::new(&schema, &self.feature.spec().id_columns)?;
+        let mut first_row = 0;
+        let stamped = rows.into_stream().map(move |batch| {
+            let stamped = self.stamp(&batch?, first_row)?;
+            ids.check(self.feature.key(), &stamped, first_row)?;
+            first_row += stamped.num_rows();
+            Ok(stamped)
+        });
+        Ok(Rows::new(schema, stamped))
+    }
+
+    fn check_columns(&self, given: &Schema) -> Result<(), StoreError> {
+        let refuse = |problem| Err(StoreError::rows(self.feature.key(), problem));
+        let names: Vec<String> = given.fields().iter().map(|it| it.name().clone()).collect();
+        for (index, name) in names.iter().enumerate() {
+            if names[..index].contains(name) {
+                return refuse(RowProblem::RepeatedColumn { column: name.clone() });
+            }
+            if columns::is_internal(name) {
+                return refuse(RowProblem::ReservedColumn { column: name.clone() });
+            }
+        }
+        for id in &self.feature.spec().id_columns {
+            let Ok(field) = given.field_with_name(id) else {
+                return refuse(RowProblem::MissingColumn { column: id.clone(), present: names });
+            };
+            if !is_id_type(field.data_type()) {
+                return refuse(RowProblem::WrongType {
+                    column: id.clone(),
+                    expected: "text, an integer, a date or a time to be an id".to_owned(),
+                    found: field.data_type().to_string(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn stamp(&self, batch: &RecordBatch, first_row: usize) -> Result<RecordBatch, StoreError> {
+        let versions =
+            Versions::complete(&self.feature, batch, self.hash, GivenProvenance::Kept)?;
+        let rows = batch.num_rows();
+        let mut stamped = Stamped::default();
+        for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
+            // A column of nothing but NULL says neither what it holds nor what it will.
+            if columns::is_system(field.name()) || *field.data_type() == DataType::Null {
+                continue;
+            }
+            let array = to_stored(field, array, first_row)
+                .map_err(|problem| StoreError::rows(self.feature.key(), problem))?;
+            stamped.push(field.name(), array);
+        }
+        stamped.push(columns::PROVENANCE_BY_FIELD, versions.provenance_by_field);
+        stamped.push(columns::PROVENANCE, versions.provenance);
+        stamped.push(columns::DATA_VERSION_BY_FIELD, versions.data_version_by_field);
+        stamped.push(columns::DATA_VERSION, versions.data_version);
+        stamped.push(columns::FEATURE_VERSION, constant(self.feature.feature_version(), rows));
+        stamped.push(columns::PROJECT_VERSION, constant(&self.project_version, rows));
+        stamped.push(columns::CREATED_AT, self.created_at(batch)?);
+        stamped.push(columns::UPDATED_AT, times(self.now, rows));
+        stamped.push(columns::DELETED_AT, new_null_array(&timestamp_type(), rows));
+        stamped.push(columns::MATERIALIZATION_ID, self.materialization_id(batch)?);
+        stamped.into_batch()
+    }
+
+    fn created_at(&self, batch: &RecordBatch) -> Result<ArrayRef, StoreError> {
+        let now = times(self.now, batch.num_rows());
+        let Some(given) = batch.column_by_name(columns::CREATED_AT) else { return Ok(now) };
+        let given = cast(given, &timestamp_type()).map_err(|_| {
+            let problem = RowProblem::WrongType {
+                column: columns::CREATED_AT.to_owned(),
+                expected: "a time".to_owned(),
+                found: given.data_type().to_string(),
+            };
+            StoreError::rows(self.feature.key(), problem)
+        })?;
+        let absent = is_null(&given).map_err(StoreError::arrow)?;
+        zip(&absent, &now, &given).map_err(StoreError::arrow)
+    }
+
+    fn materialization_id(&self, batch: &RecordBatch) -> Result<ArrayRef, StoreError> {
+        let rows = batch.num_rows();
+        match (&self.materialization_id, batch.column_by_name(columns::MATERIALIZATION_ID)) {
+            (Some(run), _) => Ok(constant(run, rows)),
+            (None, Some(given)) => cast(given, &DataType::Utf8).map_err(StoreError::arrow),
+            (None, None) => Ok(new_null_array(&DataType::Utf8, rows)),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Stamped {
+    fields: Vec<Field>,
+    arrays: Vec<ArrayRef>,
+}
+
+impl Stamped {
+    fn push(&mut self, name: &str, array: ArrayRef) {
+        self.fields.push(Field::new(name, array.data_type().clone(), true));
+        self.arrays.push(array);
+    }
+
+    fn into_batch(self) -> Result<RecordBatch, StoreError> {
+        let schema: SchemaRef = Arc::new(Schema::new(self.fields));
+        RecordBatch::try_new(schema, self.arrays).map_err(StoreError::arrow)
+    }
+}
+
+/// A text in every row.
+pub(crate) fn constant(text: &str, rows: usize) -> ArrayRef {
+    Arc::new(StringArray::new_repeated(text, rows))
+}
+
+/// A time in every row.
+pub(crate) fn times(time: Timestamp, rows: usize) -> ArrayRef {
+    let times = TimestampMicrosecondArray::from_value(time.as_micros(), rows);
+    Arc::new(times.with_timezone("UTC"))
+}
+
+/// A batch with a column replaced, or added at the end.
+pub(crate) fn with_column(
+    batch: &RecordBatch,
+    name: &str,
+    array: ArrayRef,
+) -> Result<RecordBatch, StoreError> {
+    let mut stamped = Stamped::default();
+    let mut array = Some(array);
+    for (field, old) in batch.schema().fields().iter().zip(batch.columns()) {
+        let replaced = if field.name() == name { array.take() } else { None };
+        stamped.push(field.name(), replaced.unwrap_or_else(|| Arc::clone(old)));
+    }
+    if let Some(array) = array {
+        stamped.push(name, array);
+    }
+    stamped.into_batch()
+}
+
+/// A text column as it stands, or NULL where the batch lacks it.
+pub(crate) fn text_column(batch: &RecordBatch, name: &str) -> StringArray {
+    match batch.column_by_name(name).and_then(|it| it.as_string_opt::<i32>()) {
+        Some(text) => text.clone(),
+        None => StringArray::new_null(batch.num_rows()),
+    }
+}

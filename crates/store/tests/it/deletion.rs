@@ -1,0 +1,127 @@
+//! Deleting and restoring samples of one feature.
+
+use metalith_base::Diagnostic as _;
+use metalith_expr::parse;
+use metalith_graph::FeatureGraph;
+use metalith_store::{
+    DeletionMode, DeletionReceipt, DeletionRequest, ReadOptions, RestoreRequest, Store,
+};
+use metalith_testkit::fixtures::{graph, key, memory_store, read, read_with, write};
+use serde_json::{Value, json};
+
+const GRAPH: &str = r#"
+[[features]]
+key = "video"
+id_columns = ["id"]
+fields = ["frames"]
+"#;
+
+async fn three_videos() -> (Store, FeatureGraph) {
+    let (store, graph) = (memory_store().await, graph(GRAPH));
+    let row = |id: &str, size: i64| json!({"id": id, "size": size, "metaxy_provenance_by_field": {"frames": id}});
+    let rows = Value::Array(vec![row("a", 1), row("b", 2), row("c", 3)]);
+    write(&store, &graph, "video", &rows).await.unwrap();
+    (store, graph)
+}
+
+async fn delete(
+    store: &Store,
+    graph: &FeatureGraph,
+    mode: DeletionMode,
+    filter: &str,
+) -> DeletionReceipt {
+    let request = DeletionRequest::new(mode, vec![parse(filter).unwrap()]);
+    store.delete(graph, &key("video"), &request).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_soft_deletion_hides_and_a_restore_brings_back() {
+    let (store, graph) = three_videos().await;
+    let gone = delete(&store, &graph, DeletionMode::Soft, "size >= 2").await;
+    assert_eq!((gone.samples, gone.rows), (2, 2));
+    assert_eq!(read(&store, &graph, "video", &["id"]).await, ["a"]);
+    let all = ReadOptions { include_deleted: true, ..ReadOptions::default() };
+    assert_eq!(read_with(&store, &graph, "video", &["id"], &all).await, ["a", "b", "c"]);
+
+    let request = RestoreRequest { deletion: Some(gone.id.clone()), ..RestoreRequest::default() };
+    let back = store.restore(&graph, &key("video"), &request).await.unwrap();
+    assert_eq!((back.samples, back.deletions), (2, vec![gone.id]));
+    assert_eq!(read(&store, &graph, "video", &["id", "size"]).await, ["a 1", "b 2", "c 3"]);
+
+    let again = store.restore(&graph, &key("video"), &request).await.expect_err("nothing is left");
+    assert_eq!(again.kind().name(), "not-found");
+}
+
+#[tokio::test]
+async fn a_dry_run_restores_nothing() {
+    let (store, graph) = three_videos().await;
+    delete(&store, &graph, DeletionMode::Soft, "id = 'a'").await;
+    let request = RestoreRequest { dry_run: true, ..RestoreRequest::default() };
+    let would = store.restore(&graph, &key("video"), &request).await.unwrap();
+    assert_eq!((would.samples, would.table_version), (1, None));
+    assert_eq!(read(&store, &graph, "video", &["id"]).await, ["b", "c"]);
+}
+
+#[tokio::test]
+async fn repeating_a_deletion_changes_nothing() {
+    let (store, graph) = three_videos().await;
+    for mode in [DeletionMode::Soft, DeletionMode::Hard] {
+        delete(&store, &graph, mode, "id = 'a'").await;
+        let again = delete(&store, &graph, mode, "id = 'a'").await;
+        assert_eq!((again.samples, again.rows, again.table_version), (0, 0, None));
+    }
+}
+
+#[tokio::test]
+async fn a_later_write_brings_a_sample_back_and_a_restore_will_not_replace_it() {
+    let (store, graph) = three_videos().await;
+    let gone = delete(&store, &graph, DeletionMode::Soft, "size <= 2").await;
+    let newer = json!([{"id": "a", "size": 9, "metaxy_provenance_by_field": {"frames": "new"}}]);
+    write(&store, &graph, "video", &newer).await.unwrap();
+    assert_eq!(read(&store, &graph, "video", &["id", "size"]).await, ["a 9", "c 3"]);
+
+    let mut request = RestoreRequest { deletion: Some(gone.id), ..RestoreRequest::default() };
+    let refused = store.restore(&graph, &key("video"), &request).await.expect_err("a is newer");
+    assert_eq!(refused.kind().name(), "blocked");
+    assert_eq!(
+        refused.to_string(),
+        "`video`: 1 of the deleted samples have been written again since, e.g. id=a"
+    );
+    request.filters = vec![parse("id <> 'a'").unwrap()];
+    store.restore(&graph, &key("video"), &request).await.unwrap();
+    assert_eq!(read(&store, &graph, "video", &["id", "size"]).await, ["a 9", "b 2", "c 3"]);
+}
+
+#[tokio::test]
+async fn a_hard_deletion_takes_the_whole_history_so_that_nothing_older_comes_back() {
+    let (store, graph) = three_videos().await;
+    let newer = json!([{"id": "a", "size": 9, "metaxy_provenance_by_field": {"frames": "new"}}]);
+    write(&store, &graph, "video", &newer).await.unwrap();
+    let gone = delete(&store, &graph, DeletionMode::Hard, "size = 9").await;
+    assert_eq!((gone.samples, gone.rows), (1, 2));
+    let history =
+        ReadOptions { sample_history: true, include_deleted: true, ..ReadOptions::default() };
+    assert_eq!(read_with(&store, &graph, "video", &["id"], &history).await, ["b", "c"]);
+}
+
+#[tokio::test]
+async fn a_plan_does_nothing_and_is_refused_when_somebody_wrote_since() {
+    let (store, graph) = three_videos().await;
+    let request = DeletionRequest::new(DeletionMode::Soft, vec![parse("size = 1").unwrap()]);
+    let plan = store.plan_deletion(&graph, &key("video"), &request).await.unwrap();
+    assert_eq!((plan.samples(), plan.rows()), (1, 1));
+    assert_eq!(read(&store, &graph, "video", &["id"]).await, ["a", "b", "c"]);
+
+    let newer = json!([{"id": "a", "size": 9, "metaxy_provenance_by_field": {"frames": "new"}}]);
+    write(&store, &graph, "video", &newer).await.unwrap();
+    let refused = store.apply_deletion(plan).await.expect_err("the plan has not seen the write");
+    assert_eq!(refused.kind().name(), "conflict");
+    assert_eq!(read(&store, &graph, "video", &["id", "size"]).await, ["a 9", "b 2", "c 3"]);
+}
+
+#[tokio::test]
+async fn a_feature_without_a_table_has_nothing_to_delete() {
+    let (store, graph) = (memory_store().await, graph(GRAPH));
+    let gone = delete(&store, &graph, DeletionMode::Hard, "id = 'a'").await;
+    assert_eq!((gone.samples, gone.rows), (0, 0));
+}
