@@ -13,7 +13,7 @@ use metalith_store::{
 };
 
 use crate::{
-    cache::{Footers, Snapshots},
+    cache::{Footers, Snapshots, Turns},
     commit, drop_table, error, features,
     layout::Layout,
     log_entry::{self, Intent, now_millis},
@@ -31,6 +31,7 @@ pub struct DeltaBackend {
     place: Place,
     layout: Layout,
     snapshots: Snapshots,
+    turns: Turns,
     footers: Arc<Footers>,
 }
 
@@ -54,6 +55,7 @@ impl DeltaBackend {
             place: Place::new(opened, shown),
             layout,
             snapshots: Snapshots::default(),
+            turns: Turns::default(),
             footers: Arc::new(Footers::default()),
         }
     }
@@ -94,6 +96,7 @@ impl DeltaBackend {
         let written = written.await?;
         let table = latest.map(|latest| latest.id.clone());
         let change = RowChange { source: source.clone(), columns, written, table, kind };
+        let _turn = self.turns.wait(&source.feature).await;
         let version = commit::commit(&self.snapshots, source, intent, &change).await?;
         Ok(Commit { version, rows: change.written.rows(), bytes: change.written.bytes() })
     }
@@ -202,8 +205,10 @@ impl commit::Change for RowChange {
         let after_all = latest.map_or(0, |latest| latest.last_modified() + 1);
         let mut modified = now_millis().max(after_all);
         let mut changes = true;
-        if let (Kind::Replace { before, chunks, data_change }, Some(latest)) = (&self.kind, latest)
-        {
+        if let Kind::Replace { before, chunks, data_change } = &self.kind {
+            let Some(latest) = latest else {
+                return Err(self.conflict("a drop of its table".to_owned()));
+            };
             changes = *data_change;
             self.still_there(before, chunks, latest).await?;
             let removed = chunks.iter().filter_map(|chunk| before.files.get(*chunk));

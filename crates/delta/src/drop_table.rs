@@ -2,6 +2,7 @@
 
 use std::{fs, io, path::Path};
 
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use metalith_store::StoreError;
 use uuid::Uuid;
 
@@ -10,6 +11,9 @@ use crate::{
     snapshot::Source,
     table_list::{self, LOG},
 };
+
+/// Removals under way at once.
+const AT_ONCE: usize = 16;
 
 /// Removes a table; `false` when there was none.
 ///
@@ -57,9 +61,15 @@ async fn drop_objects(source: &Source) -> Result<bool, StoreError> {
     let (mut entries, data): (Vec<String>, Vec<String>) =
         all.into_iter().map(|(path, _, _)| path).partition(|path| path.starts_with(&log));
     entries.sort();
+    let remove = |path: String| async move {
+        source.place.remove(&format!("{}/{path}", source.folder)).await
+    };
+    let existed = !entries.is_empty();
     // The hint at the last checkpoint sorts last, as it must: it goes before what it points at.
-    for path in entries.iter().rev().chain(&data) {
-        source.place.remove(&format!("{}/{path}", source.folder)).await?;
+    for path in entries.into_iter().rev() {
+        remove(path).await?;
     }
-    Ok(!entries.is_empty())
+    let removals = stream::iter(data).map(remove).buffer_unordered(AT_ONCE);
+    removals.try_collect::<Vec<()>>().await?;
+    Ok(existed)
 }

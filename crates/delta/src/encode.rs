@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use datafusion::{
     arrow::{
         array::{Array, ArrayRef, AsArray as _, RecordBatch, new_null_array},
-        datatypes::{DataType, SchemaRef},
+        datatypes::{DataType, Field, SchemaRef},
     },
     error::DataFusionError,
 };
@@ -87,7 +87,7 @@ impl Encoder {
             rows += batch.num_rows();
             let mut writer = writers.iter_mut();
             for field in self.schema.fields() {
-                let column = self.adapt(batch, field.name(), field.data_type())?;
+                let column = self.adapt(batch, field)?;
                 for leaf in compute_leaves(field, &column).map_err(failed)? {
                     if let Some(writer) = writer.next() {
                         writer.write(&leaf).map_err(failed)?;
@@ -99,23 +99,23 @@ impl Encoder {
         Ok(RowGroup { rows, columns: columns.map_err(failed)? })
     }
 
-    fn adapt(
-        &self,
-        batch: &RecordBatch,
-        name: &str,
-        target: &DataType,
-    ) -> Result<ArrayRef, StoreError> {
-        let Some(column) = batch.column_by_name(name) else {
-            return Ok(new_null_array(target, batch.num_rows()));
-        };
-        adapt_array(column, target).map_err(|misfit| StoreError::Rows {
+    fn adapt(&self, batch: &RecordBatch, field: &Field) -> Result<ArrayRef, StoreError> {
+        let wrong = |expected: String, found: String| StoreError::Rows {
             feature: self.feature.clone(),
-            problem: RowProblem::WrongType {
-                column: name.to_owned(),
-                expected: target.to_string(),
-                found: format!("{} with a value that does not fit: {misfit}", column.data_type()),
-            },
-        })
+            problem: RowProblem::WrongType { column: field.name().clone(), expected, found },
+        };
+        let target = field.data_type();
+        let column = match batch.column_by_name(field.name()) {
+            Some(column) => adapt_array(column, target).map_err(|misfit| {
+                let found = format!("{} with a value that does not fit", column.data_type());
+                wrong(target.to_string(), format!("{found}: {misfit}"))
+            })?,
+            None => new_null_array(target, batch.num_rows()),
+        };
+        if !field.is_nullable() && column.logical_null_count() > 0 {
+            return Err(wrong("without NULL, as the table has it".to_owned(), "NULL".to_owned()));
+        }
+        Ok(column)
     }
 
     fn failed(&self, source: ParquetError) -> StoreError {

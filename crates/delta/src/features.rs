@@ -51,6 +51,15 @@ pub(crate) fn unreadable(state: &DeltaTableState) -> Option<String> {
         .then(|| "columnMapping".to_owned())
 }
 
+/// The feature that a protocol action of a log asks of readers and that is not known here.
+pub(crate) fn unreadable_protocol(protocol: &serde_json::Value) -> Option<String> {
+    let named = protocol["readerFeatures"].as_array().into_iter().flatten();
+    let mut named = named.filter_map(serde_json::Value::as_str);
+    let unknown = named.find(|name| !READABLE.contains(name)).map(ToOwned::to_owned);
+    let version = protocol["minReaderVersion"].as_u64().filter(|version| *version > 3);
+    unknown.or_else(|| version.map(|version| format!("reader version {version}")))
+}
+
 /// The feature of a table that cannot be written here, if there is one.
 pub(crate) fn unwritable(state: &DeltaTableState) -> Option<String> {
     let protocol = state.protocol();

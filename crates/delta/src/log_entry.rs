@@ -7,7 +7,7 @@ use metalith_store::{CommitNote, StoreError};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{error, place::Place, table_list::LOG};
+use crate::{error, features, place::Place, table_list::LOG};
 
 /// What a commit of ours says about itself, besides its actions.
 #[derive(Debug)]
@@ -102,34 +102,46 @@ pub(crate) async fn remover(
     describe(place, folder, last).await
 }
 
-/// The first entry of a log that cannot be read, and why.
-pub(crate) async fn first_damage(
-    place: &Place,
-    folder: &str,
-) -> Result<Option<String>, StoreError> {
+/// Why a log cannot be used, as far as its entries tell.
+#[derive(Debug)]
+pub(crate) enum Obstacle {
+    /// An entry cannot be read.
+    Damage(String),
+    /// Readers must know a feature that is not known here.
+    Feature(String),
+}
+
+/// Looks for what keeps a table from being opened.
+pub(crate) async fn obstacle(place: &Place, folder: &str) -> Result<Option<Obstacle>, StoreError> {
     let mut files = place.list(&format!("{folder}/{LOG}")).await?;
     files.retain(|(name, _, _)| is_entry(name));
     files.sort();
-    let mut expected = None;
+    let (mut expected, mut feature) = (None, None);
     for (name, _, _) in files {
         let version = name.trim_end_matches(".json").parse::<u64>().unwrap_or_default();
+        let damage = |detail: String| {
+            Ok(Some(Obstacle::Damage(format!("log entry `{LOG}/{name}`{detail}"))))
+        };
         if let Some(expected) = expected.filter(|it| *it != version) {
-            return Ok(Some(format!("log entry `{LOG}/{expected:020}.json` is missing")));
+            let missing = format!("log entry `{LOG}/{expected:020}.json` is missing");
+            return Ok(Some(Obstacle::Damage(missing)));
         }
         expected = Some(version + 1);
         let entry = place.get(&file(folder, version)).await?.unwrap_or_default();
         if entry.is_empty() {
-            return Ok(Some(format!("log entry `{LOG}/{name}` is empty")));
+            return damage(" is empty".to_owned());
         }
         for (line, action) in lines(&entry).enumerate() {
-            if let Err(source) = action {
-                let line = line + 1;
-                let detail = error::one_line(&source);
-                return Ok(Some(format!("log entry `{LOG}/{name}`, line {line}: {detail}")));
+            match action {
+                Ok(action) if action["protocol"].is_null() => {}
+                Ok(action) => feature = features::unreadable_protocol(&action["protocol"]),
+                Err(source) => {
+                    return damage(format!(", line {}: {}", line + 1, error::one_line(&source)));
+                }
             }
         }
     }
-    Ok(None)
+    Ok(feature.map(Obstacle::Feature))
 }
 
 /// Milliseconds since 1970, the unit of times in the log.

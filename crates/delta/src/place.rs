@@ -72,7 +72,9 @@ impl Place {
 
     /// Something below the root, in the file system, if the store is in one.
     pub(crate) fn local(&self, relative: &str) -> Option<PathBuf> {
-        self.opened.folder.as_ref().map(|folder| folder.join(relative))
+        let folder = self.opened.folder.as_ref()?;
+        // Joining nothing would add a slash, which makes a folder of what may be none.
+        Some(if relative.is_empty() { folder.clone() } else { folder.join(relative) })
     }
 
     /// Delta's view of the table in a folder.

@@ -13,7 +13,8 @@ use metalith_store::{Chunk, ChunkRequest, Rows, StoreError, Table};
 use crate::{
     cache::Footers,
     data_file::DataFile,
-    error, features, log_entry,
+    error, features,
+    log_entry::{self, Obstacle},
     place::{Fingerprint, Place},
     read, schema,
 };
@@ -142,8 +143,9 @@ impl Source {
     /// Says why a table cannot be opened.
     async fn unreadable(&self, source: DeltaTableError) -> StoreError {
         let storage = classify(&source);
-        match log_entry::first_damage(&self.place, &self.folder).await {
-            Ok(Some(damage)) => self.corrupt(damage),
+        match log_entry::obstacle(&self.place, &self.folder).await {
+            Ok(Some(Obstacle::Damage(damage))) => self.corrupt(damage),
+            Ok(Some(Obstacle::Feature(feature))) => self.unsupported(&feature),
             Err(error) => error,
             Ok(None) if storage.is_some() => {
                 error::storage("read", self.place.shown(&self.folder), source)

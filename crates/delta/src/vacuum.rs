@@ -23,7 +23,9 @@ pub(crate) async fn vacuum(table: &Snapshot, request: Vacuum) -> Result<Vacuumed
     let mut doomed = Vec::new();
     for (path, bytes, modified) in table.place.list(&table.folder).await? {
         let hidden = path.split('/').any(|part| part.starts_with(['_', '.']));
-        if hidden || live.contains(path.as_str()) {
+        // Names with other characters may be spelled otherwise in the log, and then look unused.
+        let plain = |it: char| it.is_ascii_alphanumeric() || "-_.=/ ".contains(it);
+        if hidden || !path.chars().all(plain) || live.contains(path.as_str()) {
             continue;
         }
         let needed_until = match replaced.get(&path) {
