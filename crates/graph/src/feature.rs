@@ -10,6 +10,7 @@ use crate::{
         DepFields, FeatureDefinition, FeatureDep, FeatureSpec, FieldDeps, FieldSpec, FieldsMapping,
         Lineage,
     },
+    spec_to_wire,
     version::hash,
 };
 
@@ -60,6 +61,12 @@ impl Feature {
     /// The version of each field.
     pub fn field_versions(&self) -> &BTreeMap<FieldKey, String> {
         &self.field_versions
+    }
+
+    /// The version of everything that was declared, description and metadata included: it changes
+    /// when the feature version need not.
+    pub fn definition_version(&self) -> String {
+        hash([spec_to_wire(self.spec()).to_string().as_str()], HashLength::UNCUT)
     }
 
     /// The upstream fields that each field is computed from, by qualified name. Fields of a root

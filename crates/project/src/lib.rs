@@ -1,0 +1,19 @@
+//! A project on disk: `metalith.toml`, the feature files it names, and the stores it knows.
+//!
+//! Settings are resolved once, here: flags of the caller over environment over file over default.
+//! The environment comes in as a map, so that resolving is a pure function of what is on disk and
+//! what is passed. What this crate is not: it parses no command line and prints nothing.
+
+mod config;
+mod environment;
+mod error;
+mod init;
+mod project;
+
+pub use crate::{
+    config::{Settings, StoreKind, StoreSettings},
+    environment::{VARIABLES, Variable},
+    error::ProjectError,
+    init::init,
+    project::{Project, ProjectOptions, find_config},
+};

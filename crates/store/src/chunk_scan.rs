@@ -9,7 +9,7 @@ use datafusion::{
         datatypes::{Schema, SchemaRef},
     },
     catalog::{Session, TableProvider},
-    common::{Result, stats::Precision, Statistics, tree_node::TreeNodeRecursion},
+    common::{Result, Statistics, stats::Precision, tree_node::TreeNodeRecursion},
     execution::{SendableRecordBatchStream, TaskContext},
     logical_expr::{Expr, TableType},
     physical_expr::{EquivalenceProperties, PhysicalExpr},
@@ -263,7 +263,12 @@ impl ExecutionPlan for ChunkScanExec {
 impl DisplayAs for ChunkScanExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pieces: usize = self.partitions.iter().map(Vec::len).sum();
-        write!(f, "ChunkScanExec: version={}, rows={}, pieces={pieces}", self.table.version(), self.rows)
+        write!(
+            f,
+            "ChunkScanExec: version={}, rows={}, pieces={pieces}",
+            self.table.version(),
+            self.rows
+        )
     }
 }
 

@@ -20,9 +20,7 @@ use datafusion::{
     datasource::{MemTable, provider_as_source},
     functions::core::expr_fn::coalesce,
     functions_aggregate::{bool_and_or::bool_or_udaf, first_last::last_value},
-    logical_expr::{
-        Expr, LogicalPlan, LogicalPlanBuilder, expr::AggregateFunction, lit, when,
-    },
+    logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, expr::AggregateFunction, lit, when},
 };
 use futures::TryStreamExt as _;
 use metalith_graph::columns;
@@ -129,11 +127,11 @@ fn stored_side(stored: Stored, keys: &[String]) -> PlanResult<LogicalPlan> {
     } else {
         rows
     };
-    rows.project(
-        keys.iter()
-            .map(|name| column(&stored_key(name)))
-            .chain([column(STORED_PROVENANCE), column(STORED_STALE), lit(true).alias(STORED)]),
-    )?
+    rows.project(keys.iter().map(|name| column(&stored_key(name))).chain([
+        column(STORED_PROVENANCE),
+        column(STORED_STALE),
+        lit(true).alias(STORED),
+    ]))?
     .build()
 }
 
@@ -143,7 +141,8 @@ pub(crate) async fn sort_out(rows: Rows, keys: &[String]) -> Result<Compared, St
     let width = schema.fields().len();
     let expected: Vec<usize> = (1..width - keys.len()).collect();
     let orphans: Vec<usize> = (width - keys.len()..width).collect();
-    let project = |columns: &[usize]| schema.project(columns).map(Arc::new).map_err(StoreError::arrow);
+    let project =
+        |columns: &[usize]| schema.project(columns).map(Arc::new).map_err(StoreError::arrow);
     let mut found = Compared {
         new: Frame::empty(project(&expected)?),
         stale: Frame::empty(project(&expected)?),

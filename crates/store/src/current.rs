@@ -119,7 +119,14 @@ impl Layout {
             .iter()
             .map(|column| schema.field(*column).data_type().clone())
             .collect();
-        Ok(Self { columns: read, ids: id_columns.len(), id_types, updated_at, deleted_at, feature_version })
+        Ok(Self {
+            columns: read,
+            ids: id_columns.len(),
+            id_types,
+            updated_at,
+            deleted_at,
+            feature_version,
+        })
     }
 
     fn facts(&self, batch: &RecordBatch, visibility: &Visibility) -> Result<Facts, StoreError> {
@@ -167,7 +174,9 @@ fn micros(column: &ArrayRef) -> Result<ArrayRef, StoreError> {
 pub(crate) fn equals(column: &ArrayRef, wanted: &str) -> Result<BooleanBuffer, StoreError> {
     let text = cast(column, &DataType::Utf8).map_err(StoreError::arrow)?;
     let text = text.as_string::<i32>();
-    Ok(BooleanBuffer::collect_bool(text.len(), |row| text.is_valid(row) && text.value(row) == wanted))
+    Ok(BooleanBuffer::collect_bool(text.len(), |row| {
+        text.is_valid(row) && text.value(row) == wanted
+    }))
 }
 
 /// The best row of each id so far.

@@ -297,8 +297,7 @@ fn survivors(table: &Arc<dyn Table>, doomed: &Doomed) -> Result<Rows, StoreError
     let batches = stream::iter(doomed.chunks.clone())
         .then(move |(chunk, kept)| {
             let table = Arc::clone(&table);
-            let request =
-                ChunkRequest { columns: columns.clone(), range: None, rows: Some(kept) };
+            let request = ChunkRequest { columns: columns.clone(), range: None, rows: Some(kept) };
             async move { table.read_chunk(chunk, request).await }
         })
         .map_ok(Rows::into_stream)

@@ -63,7 +63,9 @@ pub enum StoreError {
         name: String,
     },
     /// Others changed the same rows at the same time, again and again.
-    #[error("`{feature}` was changed at the same time by {with}; gave up after {attempts} attempts")]
+    #[error(
+        "`{feature}` was changed at the same time by {with}; gave up after {attempts} attempts"
+    )]
     Conflict {
         /// The feature.
         feature: FeatureKey,
@@ -339,10 +341,16 @@ impl fmt::Display for PlaceProblem {
                 write!(f, "the store hashes with {stored}, but {asked} was asked for")
             }
             Self::OtherLength { stored } => {
-                write!(f, "the store hashes with {stored}, but the graph's versions are cut otherwise")
+                write!(
+                    f,
+                    "the store hashes with {stored}, but the graph's versions are cut otherwise"
+                )
             }
             Self::HashUnknown => {
-                write!(f, "the tables were written by another system, which does not record its hash")
+                write!(
+                    f,
+                    "the tables were written by another system, which does not record its hash"
+                )
             }
             Self::NewerFormat { format } => {
                 write!(f, "the store has format {format}, which a newer Metalith wrote")
@@ -469,9 +477,10 @@ impl Diagnostic for StoreError {
         match self {
             Self::Graph(error) => error.hint(),
             Self::Filter { source, .. } => source.hint(),
-            Self::NoTable { feature, .. } => {
-                Some(format!("write its first samples with `metalith metadata write {feature} FILE`").into())
-            }
+            Self::NoTable { feature, .. } => Some(
+                format!("write its first samples with `metalith metadata write {feature} FILE`")
+                    .into(),
+            ),
             Self::Rows { problem, .. } => row_hint(problem),
             Self::Request { problem, .. } => request_hint(problem),
             Self::Place { problem, .. } => Some(place_hint(problem).into()),
@@ -485,14 +494,18 @@ impl Diagnostic for StoreError {
                 }
                 .into(),
             ),
-            Self::Conflict { .. } => Some("run the command again when the other one is done".into()),
+            Self::Conflict { .. } => {
+                Some("run the command again when the other one is done".into())
+            }
             Self::Storage { reason, .. } => storage_hint(*reason).map(Cow::Borrowed),
             Self::Corrupt { .. } => Some(
                 "restore the table's folder from a backup, or drop the feature and write it again"
                     .into(),
             ),
             Self::Unsupported { .. } => None,
-            Self::Engine { .. } => Some("this is a defect of Metalith: report it with the command".into()),
+            Self::Engine { .. } => {
+                Some("this is a defect of Metalith: report it with the command".into())
+            }
         }
     }
 }
@@ -529,16 +542,17 @@ fn request_hint(problem: &RequestProblem) -> Option<Cow<'_, str>> {
         }
         RequestProblem::External => None,
         RequestProblem::SharedColumn { column, second, .. } => Some(
-            format!("in the dep on `{second}`, rename `{column}` or leave it out of `select`").into(),
+            format!("in the dep on `{second}`, rename `{column}` or leave it out of `select`")
+                .into(),
         ),
         RequestProblem::UnknownColumn { column, known, .. } => {
             Some(did_you_mean(column, known).into())
         }
         RequestProblem::IdsRequired { ids } => Some(format!("add {}", known(ids)).into()),
         RequestProblem::RootRebase => Some("write its samples again".into()),
-        RequestProblem::NothingToRestore { .. } => {
-            Some("list deleted samples with `metalith metadata read FEATURE --include-deleted`".into())
-        }
+        RequestProblem::NothingToRestore { .. } => Some(
+            "list deleted samples with `metalith metadata read FEATURE --include-deleted`".into(),
+        ),
         RequestProblem::Superseded { .. } => {
             Some("narrow the restore with `--filter` to samples that were not written again".into())
         }

@@ -52,8 +52,8 @@ fn merge_fields(stored: &FieldRef, added: &FieldRef) -> Result<FieldRef, RowProb
 /// Whether every value of `from` is also a value of `to`.
 fn is_lossless(from: &DataType, to: &DataType) -> bool {
     use DataType::{
-        Date32, Date64, Dictionary, Float16, Float32, Float64, Int8, Int16, Int32, Int64, LargeUtf8,
-        Null, Timestamp, Utf8, Utf8View,
+        Date32, Date64, Dictionary, Float16, Float32, Float64, Int8, Int16, Int32, Int64,
+        LargeUtf8, Null, Timestamp, Utf8, Utf8View,
     };
     match (from, to) {
         (Null, _)
@@ -66,10 +66,16 @@ fn is_lossless(from: &DataType, to: &DataType) -> bool {
         | (Utf8 | Utf8View, LargeUtf8)
         | (Date32, Date64) => true,
         (Timestamp(from, zone), Timestamp(to, other)) => {
-            zone.is_some() == other.is_some() && (from == to || *from == TimeUnit::Second || *to == TimeUnit::Nanosecond || (*from == TimeUnit::Millisecond && *to == TimeUnit::Microsecond))
+            zone.is_some() == other.is_some()
+                && (from == to
+                    || *from == TimeUnit::Second
+                    || *to == TimeUnit::Nanosecond
+                    || (*from == TimeUnit::Millisecond && *to == TimeUnit::Microsecond))
         }
         (Dictionary(_, values), to) => values.as_ref() == to || is_lossless(values, to),
-        (from, to) if from.is_unsigned_integer() => stored_type(from) == *to || is_lossless(&stored_type(from), to),
+        (from, to) if from.is_unsigned_integer() => {
+            stored_type(from) == *to || is_lossless(&stored_type(from), to)
+        }
         _ => false,
     }
 }

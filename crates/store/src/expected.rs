@@ -212,7 +212,8 @@ impl Dep<'_> {
         }
         let ids = self.ids();
         let keys = self.feature.join_keys();
-        let wanted = |name: &String| select.contains(name) || ids.contains(name) || keys.contains(name);
+        let wanted =
+            |name: &String| select.contains(name) || ids.contains(name) || keys.contains(name);
         Ok(all.into_iter().filter(wanted).collect())
     }
 
@@ -359,7 +360,9 @@ fn join_all(feature: &Feature, deps: Vec<Prepared>) -> PlanResult<Joined> {
             Some(left) => join_one(feature, left, dep, kind)?,
         });
     }
-    joined.ok_or_else(|| datafusion::error::DataFusionError::Plan("a feature without deps".to_owned()))
+    joined.ok_or_else(|| {
+        datafusion::error::DataFusionError::Plan("a feature without deps".to_owned())
+    })
 }
 
 fn values_of(dep: &Prepared) -> impl Iterator<Item = (QualifiedField, String, bool)> {
@@ -398,16 +401,13 @@ fn join_one(feature: &Feature, left: Joined, dep: Prepared, kind: JoinType) -> P
     };
     let kept = left.columns.iter().filter(|name| !keys.contains(name)).chain(&added);
     let old_values: Vec<_> = values.iter().map(|(_, name, _)| column(name)).collect();
-    let plan = left
-        .plan
-        .join(right, kind, on, None)?
-        .project(
-            keys.iter()
-                .map(key)
-                .chain(kept.map(|name| column(name)))
-                .chain(old_values)
-                .chain(dep.values.iter().map(|(_, name)| column(name))),
-        )?;
+    let plan = left.plan.join(right, kind, on, None)?.project(
+        keys.iter()
+            .map(key)
+            .chain(kept.map(|name| column(name)))
+            .chain(old_values)
+            .chain(dep.values.iter().map(|(_, name)| column(name))),
+    )?;
     values.extend(values_of(&dep));
     let columns = left.columns.into_iter().chain(added).collect();
     Ok(Joined { plan, columns, values })
@@ -430,8 +430,7 @@ fn with_provenance(store: &Store, feature: &Feature, joined: Joined) -> PlanResu
         hash_of(store.hash(), texts).alias(hashed(index))
     });
     let columns = &joined.columns;
-    let with_fields =
-        joined.plan.project(columns.iter().map(|name| column(name)).chain(fields))?;
+    let with_fields = joined.plan.project(columns.iter().map(|name| column(name)).chain(fields))?;
     let mut members: Vec<(String, Expr)> = feature
         .spec()
         .fields

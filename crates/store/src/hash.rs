@@ -165,7 +165,8 @@ impl ScalarUDFImpl for FieldVersion {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [by_field, ColumnarValue::Scalar(ScalarValue::Utf8(Some(name)))] = &args.args[..] else {
+        let [by_field, ColumnarValue::Scalar(ScalarValue::Utf8(Some(name)))] = &args.args[..]
+        else {
             return exec_err!("a field version is asked for by a literal name");
         };
         let by_field = by_field.to_array(args.number_rows)?;

@@ -158,7 +158,8 @@ impl Resolve<'_> {
             let problem = RequestProblem::SamplesRequired;
             return Err(StoreError::request(self.feature.key(), problem));
         }
-        expected_rows(self.store, self.graph, self.feature, filters, UpstreamVersions::Current).await
+        expected_rows(self.store, self.graph, self.feature, filters, UpstreamVersions::Current)
+            .await
     }
 
     fn filters(&self) -> Filters<'_> {
@@ -240,8 +241,7 @@ impl Resolve<'_> {
             return Ok(Frame::empty(SchemaRef::clone(&orphaned.schema)));
         }
         let any = UpstreamVersions::Any;
-        let ever =
-            expected_rows(self.store, self.graph, self.feature, self.filters(), any).await?;
+        let ever = expected_rows(self.store, self.graph, self.feature, self.filters(), any).await?;
         let plan = LogicalPlanBuilder::from(ever)
             .project(keys.iter().map(|name| column(name)))
             .and_then(LogicalPlanBuilder::build)

@@ -8,8 +8,8 @@ use datafusion::{
     functions::{core::expr_fn::get_field, datetime},
     functions_aggregate::expr_fn as aggregate,
     logical_expr::{
-        Between, BinaryExpr, Case as CaseWhen, Cast, Expr as PlanExpr, Like, Operator as PlanOperator,
-        expr::InList, lit,
+        Between, BinaryExpr, Case as CaseWhen, Cast, Expr as PlanExpr, Like,
+        Operator as PlanOperator, expr::InList, lit,
     },
 };
 use metalith_base::{FeatureKey, Timestamp};
@@ -105,11 +105,13 @@ impl Lower<'_> {
             TypedKind::AddDays { value, days } => self.add_days(typed, value, days),
             TypedKind::DaysBetween { from, to } => self.days(to) - self.days(from),
             TypedKind::DatePart { unit, value } => {
-                let part = datetime::date_part().call(vec![lit(unit_name(*unit)), self.expr(value)]);
+                let part =
+                    datetime::date_part().call(vec![lit(unit_name(*unit)), self.expr(value)]);
                 cast(part, typed)
             }
             TypedKind::DateTrunc { unit, value } => {
-                let start = datetime::date_trunc().call(vec![lit(unit_name(*unit)), self.expr(value)]);
+                let start =
+                    datetime::date_trunc().call(vec![lit(unit_name(*unit)), self.expr(value)]);
                 cast(start, typed)
             }
             TypedKind::Case { operand, branches, otherwise } => PlanExpr::Case(CaseWhen::new(

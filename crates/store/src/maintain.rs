@@ -6,8 +6,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use metalith_base::FeatureKey;
 
 use crate::{
-    Change, ChunkRequest, CommitNote, Replacement, Rows, Store, StoreError, Table, Vacuum,
-    Vacuumed,
+    Change, ChunkRequest, CommitNote, Replacement, Rows, Store, StoreError, Table, Vacuum, Vacuumed,
 };
 
 /// What to do about a table.
@@ -70,8 +69,7 @@ impl Store {
             report.chunks_compacted = small.len() as u64;
             if !options.dry_run && !small.is_empty() {
                 self.compact(feature, &table, small).await?;
-                report.chunks_after =
-                    self.require_table(feature).await?.chunks().len() as u64;
+                report.chunks_after = self.require_table(feature).await?.chunks().len() as u64;
             }
         }
         if let Some(keep) = options.vacuum {

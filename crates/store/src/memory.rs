@@ -110,8 +110,12 @@ impl Backend for MemoryBackend {
         let snapshot: &dyn std::any::Any = replacement.table.as_ref();
         let ids = match (old, snapshot.downcast_ref::<MemoryTable>()) {
             (Some(old), Some(snapshot)) => {
-                let ids: Vec<u64> =
-                    replacement.chunks.iter().filter_map(|it| snapshot.ids.get(*it)).copied().collect();
+                let ids: Vec<u64> = replacement
+                    .chunks
+                    .iter()
+                    .filter_map(|it| snapshot.ids.get(*it))
+                    .copied()
+                    .collect();
                 ids.iter().all(|id| old.ids.contains(id)).then_some(ids)
             }
             _ => None,
@@ -128,7 +132,11 @@ impl Backend for MemoryBackend {
         Ok(self.state().tables.remove(feature).is_some())
     }
 
-    async fn vacuum(&self, _feature: &FeatureKey, _request: Vacuum) -> Result<Vacuumed, StoreError> {
+    async fn vacuum(
+        &self,
+        _feature: &FeatureKey,
+        _request: Vacuum,
+    ) -> Result<Vacuumed, StoreError> {
         Ok(Vacuumed::default())
     }
 }
@@ -199,7 +207,8 @@ impl MemoryTable {
             }
         }
         if !batches.is_empty() {
-            let added = concat_batches(batches[0].schema_ref(), batches).map_err(StoreError::arrow)?;
+            let added =
+                concat_batches(batches[0].schema_ref(), batches).map_err(StoreError::arrow)?;
             let id = table.next_id;
             table.next_id += 1;
             table.push(adapt_batch(&added, &table.schema)?, id);

@@ -59,7 +59,12 @@ fn rebased(
     let new_key = |name: &str| format!("__new_{name}");
     let versions = [columns::PROVENANCE_BY_FIELD, columns::PROVENANCE];
     let expected = LogicalPlanBuilder::from(expected)
-        .project(keys.iter().map(String::as_str).chain(versions).map(|name| column(name).alias(new_key(name))))?
+        .project(
+            keys.iter()
+                .map(String::as_str)
+                .chain(versions)
+                .map(|name| column(name).alias(new_key(name))),
+        )?
         .distinct()?
         .build()?;
     let on = (
@@ -80,5 +85,8 @@ fn rebased(
     for name in [columns::CREATED_AT, columns::MATERIALIZATION_ID] {
         projected.push(column(name));
     }
-    LogicalPlanBuilder::from(old).join(expected, JoinType::Inner, on, None)?.project(projected)?.build()
+    LogicalPlanBuilder::from(old)
+        .join(expected, JoinType::Inner, on, None)?
+        .project(projected)?
+        .build()
 }

@@ -171,10 +171,7 @@ impl Store {
 }
 
 /// Of some rows, those that are tombstones, of one deletion if one is named.
-fn hidden_by(
-    rows: LogicalPlan,
-    deletion: Option<&str>,
-) -> datafusion::common::Result<LogicalPlan> {
+fn hidden_by(rows: LogicalPlan, deletion: Option<&str>) -> datafusion::common::Result<LogicalPlan> {
     let mut rows =
         LogicalPlanBuilder::from(rows).filter(column(columns::DELETED_AT).is_not_null())?;
     if let Some(deletion) = deletion {

@@ -57,7 +57,10 @@ impl Rows {
 
     /// All batches at once, without empty ones.
     pub async fn collect(self) -> Result<Vec<RecordBatch>, StoreError> {
-        self.batches.try_filter(|batch| std::future::ready(batch.num_rows() > 0)).try_collect().await
+        self.batches
+            .try_filter(|batch| std::future::ready(batch.num_rows() > 0))
+            .try_collect()
+            .await
     }
 }
 

@@ -48,11 +48,8 @@ pub(crate) fn given_samples(
 fn no_samples(feature: &Feature) -> RecordBatch {
     let ids = feature.spec().id_columns.iter();
     let ids = ids.map(|id| Field::new(id, datafusion::arrow::datatypes::DataType::Utf8, true));
-    let versions = Field::new(
-        columns::PROVENANCE_BY_FIELD,
-        crate::versions::by_field_type(feature),
-        true,
-    );
+    let versions =
+        Field::new(columns::PROVENANCE_BY_FIELD, crate::versions::by_field_type(feature), true);
     RecordBatch::new_empty(Arc::new(Schema::new(ids.chain([versions]).collect::<Vec<_>>())))
 }
 
@@ -81,7 +78,8 @@ fn with_versions(
         fields.push(Field::new(field.name(), array.data_type().clone(), true));
         arrays.push(array);
     }
-    let Versions { provenance_by_field, provenance, data_version_by_field, data_version } = versions;
+    let Versions { provenance_by_field, provenance, data_version_by_field, data_version } =
+        versions;
     let versions = [provenance_by_field, provenance, data_version_by_field, data_version];
     for (name, array) in VERSION_COLUMNS.into_iter().zip(versions) {
         fields.push(Field::new(name, array.data_type().clone(), true));

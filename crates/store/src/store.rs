@@ -146,7 +146,8 @@ impl Store {
         self.backend.as_ref()
     }
 
-    pub(crate) fn now(&self) -> Timestamp {
+    /// The time, later each time it is asked for.
+    pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 

@@ -2,11 +2,7 @@
 
 use metalith_base::FeatureKey;
 
-use crate::{
-    Commit, CommitNote, Rows, Store, StoreError,
-    chunk_scan::Selection,
-    expected::scan,
-};
+use crate::{Commit, CommitNote, Rows, Store, StoreError, chunk_scan::Selection, expected::scan};
 
 /// The first part of the keys of system tables. No feature of a graph may begin with it.
 const SYSTEM: [&str; 2] = ["metaxy-system", "metalith-system"];

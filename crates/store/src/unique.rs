@@ -34,8 +34,7 @@ impl UniqueIds {
             .map(|name| schema.index_of(name))
             .collect::<Result<Vec<_>, _>>()
             .map_err(StoreError::arrow)?;
-        let fields =
-            columns.iter().map(|it| SortField::new(schema.field(*it).data_type().clone()));
+        let fields = columns.iter().map(|it| SortField::new(schema.field(*it).data_type().clone()));
         Ok(Self {
             converter: RowConverter::new(fields.collect()).map_err(StoreError::arrow)?,
             columns,

@@ -107,7 +107,9 @@ fn by_field(
         .map(|field| member(given, field.name()).map_err(|_| wrong_type()))
         .collect::<Result<Vec<_>, _>>()?;
     let nulls = given.logical_nulls();
-    StructArray::try_new(members, values, nulls).map(|it| Some(Arc::new(it) as ArrayRef)).map_err(|_| wrong_type())
+    StructArray::try_new(members, values, nulls)
+        .map(|it| Some(Arc::new(it) as ArrayRef))
+        .map_err(|_| wrong_type())
 }
 
 fn check_members(column: &str, present: &Fields, wanted: &Fields) -> Result<(), RowProblem> {

@@ -124,8 +124,7 @@ impl Stamp {
     }
 
     fn stamp(&self, batch: &RecordBatch, first_row: usize) -> Result<RecordBatch, StoreError> {
-        let versions =
-            Versions::complete(&self.feature, batch, self.hash, GivenProvenance::Kept)?;
+        let versions = Versions::complete(&self.feature, batch, self.hash, GivenProvenance::Kept)?;
         let rows = batch.num_rows();
         let mut stamped = Stamped::default();
         for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {

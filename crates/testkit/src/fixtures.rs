@@ -57,7 +57,12 @@ pub async fn write(
 }
 
 /// The values of some columns of a feature's current rows, one text a row, sorted.
-pub async fn read(store: &Store, graph: &FeatureGraph, feature: &str, columns: &[&str]) -> Vec<String> {
+pub async fn read(
+    store: &Store,
+    graph: &FeatureGraph,
+    feature: &str,
+    columns: &[&str],
+) -> Vec<String> {
     let options = metalith_store::ReadOptions::default();
     read_with(store, graph, feature, columns, &options).await
 }
@@ -76,10 +81,7 @@ pub async fn read_with(
 }
 
 /// The values of some columns, one text a row, sorted.
-pub fn shown(
-    rows: &[std::collections::BTreeMap<String, Value>],
-    columns: &[&str],
-) -> Vec<String> {
+pub fn shown(rows: &[std::collections::BTreeMap<String, Value>], columns: &[&str]) -> Vec<String> {
     let mut lines: Vec<String> = rows
         .iter()
         .map(|row| {

@@ -101,7 +101,9 @@ fn json_values(column: &ArrayRef) -> Vec<Value> {
             rows.map(|row| {
                 optional(row, &|row| {
                     let named = fields.iter().zip(&members);
-                    named.map(|(field, values)| (field.name().clone(), values[row].clone())).collect()
+                    named
+                        .map(|(field, values)| (field.name().clone(), values[row].clone()))
+                        .collect()
                 })
             })
             .collect()

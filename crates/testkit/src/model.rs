@@ -112,8 +112,12 @@ where
         .expect("a runtime can be built");
     let deadline = Instant::now() + time;
     let told = std::cell::Cell::new(0);
-    let config =
-        Config { cases: stories, failure_persistence: None, max_shrink_iters: 400, ..Config::default() };
+    let config = Config {
+        cases: stories,
+        failure_persistence: None,
+        max_shrink_iters: 400,
+        ..Config::default()
+    };
     let mut runner = TestRunner::new(config);
     let result = runner.run(&proptest::collection::vec(op(), 1..12), |ops| {
         if Instant::now() > deadline {

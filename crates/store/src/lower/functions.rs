@@ -20,8 +20,16 @@ pub(super) fn as_promised(called: PlanExpr, data_type: &Type) -> PlanExpr {
                 None => called,
             }
         }
-        Type::Null | Type::Bool | Type::UInt | Type::Decimal(..) | Type::Text | Type::Bytes
-        | Type::Interval | Type::List(_) | Type::Struct(_) | Type::Other(_) => called,
+        Type::Null
+        | Type::Bool
+        | Type::UInt
+        | Type::Decimal(..)
+        | Type::Text
+        | Type::Bytes
+        | Type::Interval
+        | Type::List(_)
+        | Type::Struct(_)
+        | Type::Other(_) => called,
     }
 }
 
@@ -64,7 +72,9 @@ pub(super) fn engine_function(function: Scalar, of_number: bool) -> Arc<ScalarUD
         Scalar::NullIf => core::nullif(),
         Scalar::ToDate => datetime::to_date(),
         // A number means seconds; a text is read as microseconds at once.
-        Scalar::ToTimestamp if of_number => datetime::to_timestamp_seconds(&ConfigOptions::default()),
+        Scalar::ToTimestamp if of_number => {
+            datetime::to_timestamp_seconds(&ConfigOptions::default())
+        }
         Scalar::ToTimestamp => datetime::to_timestamp_micros(&ConfigOptions::default()),
     }
 }

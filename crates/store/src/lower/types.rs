@@ -96,9 +96,19 @@ pub(super) fn literal(literal: &Literal, data_type: &Type) -> PlanExpr {
 pub(super) fn decimal(digits: i128, data_type: &Type) -> PlanExpr {
     let (precision, scale) = match data_type {
         Type::Decimal(precision, scale) => (*precision, *scale),
-        Type::Null | Type::Bool | Type::Int | Type::UInt | Type::Float | Type::Text
-        | Type::Bytes | Type::Date | Type::Timestamp { .. } | Type::Interval | Type::List(_)
-        | Type::Struct(_) | Type::Other(_) => (38, 0),
+        Type::Null
+        | Type::Bool
+        | Type::Int
+        | Type::UInt
+        | Type::Float
+        | Type::Text
+        | Type::Bytes
+        | Type::Date
+        | Type::Timestamp { .. }
+        | Type::Interval
+        | Type::List(_)
+        | Type::Struct(_)
+        | Type::Other(_) => (38, 0),
     };
     lit(ScalarValue::Decimal128(Some(digits), precision, scale))
 }

@@ -112,10 +112,8 @@ async fn bookkeeping_is_not_for_users() {
 fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     let member = |name: &str| Arc::new(Field::new(name, DataType::Utf8, true));
     let text = || Arc::new(StringArray::from(vec!["v"])) as ArrayRef;
-    let by_field: ArrayRef = Arc::new(StructArray::from(vec![
-        (member("frames"), text()),
-        (member("audio"), text()),
-    ]));
+    let by_field: ArrayRef =
+        Arc::new(StructArray::from(vec![(member("frames"), text()), (member("audio"), text())]));
     RecordBatch::try_from_iter(
         columns.into_iter().chain([("metaxy_provenance_by_field", by_field)]),
     )

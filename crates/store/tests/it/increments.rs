@@ -66,10 +66,15 @@ async fn samples_whose_upstream_awaits_its_new_definition_are_told_from_garbage(
     work_off(&store, &before, "crop").await;
     // The new definition of `video` changes the version of `crop` too, so carry `crop` over.
     let after = chain("2");
-    write(&store, &after, "crop", &json!([
-        {"id": "a", "metaxy_provenance_by_field": {"frames": "x"}},
-        {"id": "gone", "metaxy_provenance_by_field": {"frames": "x"}},
-    ]))
+    write(
+        &store,
+        &after,
+        "crop",
+        &json!([
+            {"id": "a", "metaxy_provenance_by_field": {"frames": "x"}},
+            {"id": "gone", "metaxy_provenance_by_field": {"frames": "x"}},
+        ]),
+    )
     .await
     .unwrap();
     let [new, stale, orphaned, waiting] = ids(&resolve(&store, &after, "crop").await);
@@ -101,7 +106,8 @@ async fn three_upstreams_join() {
         ),
     );
     for upstream in ["u1", "u2", "u3"] {
-        let row = json!([{"id": "1", "metaxy_provenance_by_field": {"default": format!("{upstream}1")}}]);
+        let row =
+            json!([{"id": "1", "metaxy_provenance_by_field": {"default": format!("{upstream}1")}}]);
         write(&store, &graph, upstream, &row).await.unwrap();
     }
     let found = rows_to_json(&resolve(&store, &graph, "leaf").await.new.batches);
@@ -136,7 +142,10 @@ async fn a_column_that_two_upstreams_share_is_named_with_both() {
     }
     let options = ResolveOptions::default();
     let error = store.resolve(&graph, &key("both"), options).await.expect_err("ambiguous");
-    assert_eq!(error.to_string(), "`both`: its upstreams `left` and `right` both have a column `path`");
+    assert_eq!(
+        error.to_string(),
+        "`both`: its upstreams `left` and `right` both have a column `path`"
+    );
     assert_eq!(
         error.hint().unwrap(),
         "in the dep on `right`, rename `path` or leave it out of `select`"
@@ -157,7 +166,8 @@ async fn fewer_children_than_before_come_to_rest() {
         "#,
     );
     let store = memory_store().await;
-    let one = |version: &str| json!([{"id": "a", "metaxy_provenance_by_field": {"default": version}}]);
+    let one =
+        |version: &str| json!([{"id": "a", "metaxy_provenance_by_field": {"default": version}}]);
     for (version, children) in [("1", 3), ("2", 2)] {
         write(&store, &graph, "video", &one(version)).await.unwrap();
         let found = resolve(&store, &graph, "chunk").await;

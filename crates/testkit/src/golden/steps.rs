@@ -41,7 +41,9 @@ pub(super) async fn run(case: &GoldenCase, backend: Arc<dyn Backend>) -> Result<
             (Err(error), false) => return Err(format!("step {index} ({op}) failed: {error:?}")),
             (Err(_), true) => {}
             (Ok(found), false) => {
-                story.compare(index, step, found).map_err(|it| format!("step {index} ({op}): {it}"))?;
+                story
+                    .compare(index, step, found)
+                    .map_err(|it| format!("step {index} ({op}): {it}"))?;
             }
         }
     }
@@ -100,9 +102,9 @@ impl Story<'_> {
         let flag = |name: &str| step[name].as_bool().unwrap_or(false);
         let options = ReadOptions {
             filters: filters(&step["filters"]),
-            columns: step["columns"].as_array().map(|names| {
-                names.iter().filter_map(Value::as_str).map(str::to_owned).collect()
-            }),
+            columns: step["columns"]
+                .as_array()
+                .map(|names| names.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
             feature_history: flag("with_feature_history"),
             sample_history: flag("with_sample_history"),
             include_deleted: flag("include_soft_deleted"),
@@ -153,7 +155,8 @@ impl Story<'_> {
         let mut rows: Vec<Map<String, Value>> = Vec::new();
         for row in rows_to_json(&frame.batches) {
             let wanted = |name: &String| {
-                name.starts_with("metaxy_") || kept.as_ref().is_none_or(|it| it.contains(&name.as_str()))
+                name.starts_with("metaxy_")
+                    || kept.as_ref().is_none_or(|it| it.contains(&name.as_str()))
             };
             let mut row: Map<String, Value> =
                 row.into_iter().filter(|(name, _)| wanted(name)).collect();

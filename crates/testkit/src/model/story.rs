@@ -118,15 +118,18 @@ impl Story {
                 "id": id.to_string(), "g": group.to_string(), "metaxy_provenance_by_field": versions,
             }));
             let provenance = hash(&format!("{}|{}", versions["f1"], versions["f2"]));
-            self.model.append(Which::Up, Row {
-                key: id.to_string(),
-                id: Some(id),
-                group,
-                versions,
-                provenance,
-                deleted: false,
-                deletion: None,
-            });
+            self.model.append(
+                Which::Up,
+                Row {
+                    key: id.to_string(),
+                    id: Some(id),
+                    group,
+                    versions,
+                    provenance,
+                    deleted: false,
+                    deletion: None,
+                },
+            );
         }
         self.write_json(Which::Up, &json_rows).await
     }
@@ -272,9 +275,8 @@ impl Story {
 
     async fn compare_rows(&self, which: Which) -> Result<(), String> {
         let options = ReadOptions::default();
-        let rows = async {
-            self.store.read(&self.graph, &key(which), &options).await?.collect().await
-        };
+        let rows =
+            async { self.store.read(&self.graph, &key(which), &options).await?.collect().await };
         let rows = rows_to_json(&rows.await.map_err(|error| format!("{error:?}"))?);
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let found: BTreeSet<(String, String)> = rows

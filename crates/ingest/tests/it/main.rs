@@ -1,0 +1,4 @@
+//! Files in and out, and folders as samples.
+
+mod files;
+mod scanning;

@@ -1,0 +1,239 @@
+//! `metalith.toml`, with the environment over it.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use metalith_document::{Format, Node, Table, Value, parse, text};
+use metalith_graph::HashLength;
+use metalith_store::{HashAlgorithm, HashSettings};
+
+use crate::{ProjectError, environment::expand};
+
+/// What a project says about itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The project's name.
+    pub project: String,
+    /// The name of the store that is used when none is named.
+    pub store: String,
+    /// The stores by name.
+    pub stores: BTreeMap<String, StoreSettings>,
+    /// How stores must hash; `None` to take each as it is.
+    pub hash: Option<HashSettings>,
+    /// Feature files: paths relative to the project, `*` allowed in file names.
+    pub features: Vec<String>,
+    /// Who is working, unless the caller says otherwise.
+    pub actor: Option<String>,
+}
+
+/// Where a store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// Of what kind it is.
+    pub kind: StoreKind,
+    /// A folder, or an address such as `s3://bucket/prefix`.
+    pub address: String,
+    /// How features are laid out in folders.
+    pub flat: bool,
+    /// Options of the object storage.
+    pub options: BTreeMap<String, String>,
+}
+
+/// A kind of store. A new one is a line here, its name, and its opener in `project.rs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreKind {
+    /// Delta Lake tables in a folder or bucket.
+    Delta,
+    /// In memory, gone at the end of the process.
+    Memory,
+}
+
+impl StoreKind {
+    const ALL: [(&'static str, Self); 2] = [("delta", Self::Delta), ("memory", Self::Memory)];
+}
+
+/// The folder of a store that the file says nothing about.
+const DEFAULT_PATH: &str = ".metalith/store";
+const DEFAULT_STORE: &str = "dev";
+
+/// Reads the settings from the text of a `metalith.toml`.
+pub(crate) fn read_settings(
+    file: &Path,
+    source: &str,
+    environment: &BTreeMap<String, String>,
+) -> Result<Settings, ProjectError> {
+    let name = file.display().to_string();
+    let mut tree = parse(&name, source, Format::Toml)?;
+    expand_texts(&name, &mut tree, environment)?;
+    let mut table = Table::new(&name, &tree)?;
+    let root = file.parent().unwrap_or(Path::new("."));
+    let mut settings = Settings {
+        project: table.required_text("project")?.to_owned(),
+        store: table.text("store")?.unwrap_or(DEFAULT_STORE).to_owned(),
+        stores: BTreeMap::new(),
+        hash: None,
+        features: table.texts("features")?.unwrap_or_else(|| vec!["features.toml".to_owned()]),
+        actor: table.text("actor")?.map(str::to_owned),
+    };
+    if let Some(stores) = table.table("stores")? {
+        for entry in stores.entries() {
+            let store = read_store(&name, root, &entry.node)?;
+            settings.stores.insert(entry.key.clone(), store);
+        }
+    }
+    if let Some(hash) = table.table("hash")? {
+        settings.hash = Some(read_hash(hash)?);
+    }
+    table.finish()?;
+    override_by(&mut settings, root, environment)?;
+    if settings.stores.is_empty() {
+        settings.stores.insert(settings.store.clone(), local(root.join(DEFAULT_PATH)));
+    }
+    Ok(settings)
+}
+
+fn local(path: PathBuf) -> StoreSettings {
+    StoreSettings {
+        kind: StoreKind::Delta,
+        address: path.display().to_string(),
+        flat: false,
+        options: BTreeMap::new(),
+    }
+}
+
+fn expand_texts(
+    file: &str,
+    node: &mut Node,
+    environment: &BTreeMap<String, String>,
+) -> Result<(), ProjectError> {
+    match &mut node.value {
+        Value::Text(text) => {
+            *text = expand(text, environment).map_err(|name| ProjectError::Variable {
+                name: format!("{name}, which {file}:{} needs,", node.span.line),
+                value: "not set".to_owned(),
+                expected: "set, or given a default as `${NAME:-default}`".to_owned(),
+            })?;
+        }
+        Value::List(items) => {
+            for item in items {
+                expand_texts(file, item, environment)?;
+            }
+        }
+        Value::Table(entries) => {
+            for entry in entries {
+                expand_texts(file, &mut entry.node, environment)?;
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {}
+    }
+    Ok(())
+}
+
+fn read_store(file: &str, root: &Path, node: &Node) -> Result<StoreSettings, ProjectError> {
+    let mut table = Table::new(file, node)?;
+    let kind = match table.optional("type") {
+        None => StoreKind::Delta,
+        Some(node) => {
+            let name = text(file, "type", node)?;
+            let known = StoreKind::ALL.iter().find(|(known, _)| *known == name);
+            known.map(|(_, kind)| *kind).ok_or_else(|| {
+                let known = StoreKind::ALL.map(|(name, _)| format!("`{name}`")).join(", ");
+                table.mistake(
+                    node,
+                    format!("`{name}` is no type of store"),
+                    Some(format!("choose one of {known}")),
+                )
+            })?
+        }
+    };
+    let path = table.text("path")?.map(|path| root.join(path).display().to_string());
+    let address = table.text("address")?.map(str::to_owned);
+    let address = match (path, address) {
+        (Some(address), None) | (None, Some(address)) => address,
+        (None, None) => root.join(DEFAULT_PATH).display().to_string(),
+        (Some(_), Some(_)) => {
+            let message = "a store has a `path` or an `address`, not both".to_owned();
+            return Err(table.mistake(node, message, None).into());
+        }
+    };
+    let layout = table.text("layout")?;
+    let flat = match layout {
+        None | Some("nested") => false,
+        Some("flat") => true,
+        Some(other) => {
+            let hint = Some("choose `nested` or `flat`".to_owned());
+            return Err(table.mistake(node, format!("`{other}` is no layout"), hint).into());
+        }
+    };
+    let mut options = BTreeMap::new();
+    if let Some(given) = table.table("options")? {
+        for entry in given.entries() {
+            let value = text(file, &entry.key, &entry.node)?.to_owned();
+            options.insert(entry.key.clone(), value);
+        }
+    }
+    table.finish()?;
+    Ok(StoreSettings { kind, address, flat, options })
+}
+
+fn read_hash(mut table: Table<'_>) -> Result<HashSettings, ProjectError> {
+    let mut hash = HashSettings::default();
+    if let Some(name) = table.text("algorithm")? {
+        hash.algorithm = name.parse::<HashAlgorithm>()?;
+    }
+    if let Some(length) = table.integer("length")? {
+        hash.length = HashLength::cut_to(usize::try_from(length).unwrap_or(0))?;
+    }
+    table.finish()?;
+    Ok(hash)
+}
+
+/// Puts variables of the environment over what the file says.
+fn override_by(
+    settings: &mut Settings,
+    root: &Path,
+    environment: &BTreeMap<String, String>,
+) -> Result<(), ProjectError> {
+    if let Some(store) = environment.get("METALITH_STORE") {
+        settings.store.clone_from(store);
+    }
+    if let Some(actor) = environment.get("METALITH_ACTOR") {
+        settings.actor = Some(actor.clone());
+    }
+    if let Some(name) = environment.get("METALITH_HASH_ALGORITHM") {
+        settings.hash.get_or_insert_default().algorithm = name.parse::<HashAlgorithm>()?;
+    }
+    if let Some(length) = environment.get("METALITH_HASH_LENGTH") {
+        let number = length.parse().map_err(|_| ProjectError::Variable {
+            name: "METALITH_HASH_LENGTH".to_owned(),
+            value: length.clone(),
+            expected: "a number".to_owned(),
+        })?;
+        settings.hash.get_or_insert_default().length = HashLength::cut_to(number)?;
+    }
+    for (variable, value) in environment {
+        let Some(rest) = variable.strip_prefix("METALITH_STORES__") else { continue };
+        let Some((name, key)) = rest.split_once("__") else { continue };
+        let name = name.to_lowercase();
+        let store = settings.stores.entry(name).or_insert_with(|| local(root.join(DEFAULT_PATH)));
+        match key {
+            "PATH" => store.address = root.join(value).display().to_string(),
+            "ADDRESS" => store.address.clone_from(value),
+            other => match other.strip_prefix("OPTIONS__") {
+                Some(option) => {
+                    store.options.insert(option.to_lowercase(), value.clone());
+                }
+                None => {
+                    return Err(ProjectError::Variable {
+                        name: variable.clone(),
+                        value: value.clone(),
+                        expected: "one of PATH, ADDRESS and OPTIONS__<KEY>".to_owned(),
+                    });
+                }
+            },
+        }
+    }
+    Ok(())
+}

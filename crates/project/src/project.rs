@@ -1,0 +1,173 @@
+//! A project, read and ready.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use metalith_delta::{Layout, open_backend};
+use metalith_document::Format;
+use metalith_graph::{FeatureDefinition, FeatureGraph, HashLength, parse_features};
+use metalith_store::{Backend, MemoryBackend, Mode, OpenOptions, Store};
+
+use crate::{ProjectError, Settings, StoreKind, config::read_settings};
+
+const CONFIG: &str = "metalith.toml";
+
+/// A project, read and ready.
+#[derive(Debug)]
+pub struct Project {
+    root: PathBuf,
+    settings: Settings,
+    graph: FeatureGraph,
+}
+
+/// How to find a project, and what to put over its settings.
+#[derive(Clone, Debug, Default)]
+pub struct ProjectOptions {
+    /// A folder or a `metalith.toml`. `None`: as the environment says, or from the current folder
+    /// upwards.
+    pub project: Option<PathBuf>,
+    /// The store to use instead of the configured one.
+    pub store: Option<String>,
+    /// Who is working.
+    pub actor: Option<String>,
+    /// The environment.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// The `metalith.toml` of a folder or of the nearest folder above it; a file is taken as it is.
+pub fn find_config(start: &Path) -> Result<PathBuf, ProjectError> {
+    if start.is_file() {
+        return Ok(start.to_path_buf());
+    }
+    let absolute = std::path::absolute(start).unwrap_or_else(|_| start.to_path_buf());
+    let found = absolute.ancestors().map(|folder| folder.join(CONFIG)).find(|file| file.is_file());
+    found.ok_or_else(|| ProjectError::NotFound { start: start.to_path_buf() })
+}
+
+impl Project {
+    /// Finds and reads a project with its features.
+    pub fn load(options: &ProjectOptions) -> Result<Self, ProjectError> {
+        let named = options.project.clone();
+        let named =
+            named.or_else(|| options.environment.get("METALITH_PROJECT").map(PathBuf::from));
+        let file = match named {
+            // A project that is named is not searched for above.
+            Some(folder) if folder.is_dir() && folder.join(CONFIG).is_file() => folder.join(CONFIG),
+            Some(folder) if folder.is_dir() => {
+                return Err(ProjectError::NotFound { start: folder });
+            }
+            Some(file) => file,
+            None => find_config(Path::new("."))?,
+        };
+        let mut settings = read_settings(&file, &read(&file)?, &options.environment)?;
+        if let Some(store) = &options.store {
+            settings.store.clone_from(store);
+        }
+        if let Some(actor) = &options.actor {
+            settings.actor = Some(actor.clone());
+        }
+        let root = file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+        let graph = read_graph(&root, &settings)?;
+        Ok(Self { root, settings, graph })
+    }
+
+    /// The folder of the project.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What the project says about itself.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Its features.
+    pub fn graph(&self) -> &FeatureGraph {
+        &self.graph
+    }
+
+    /// Opens a store of the project: the named one, or the configured one.
+    pub async fn open_store(&self, name: Option<&str>, mode: Mode) -> Result<Store, ProjectError> {
+        let name = name.unwrap_or(&self.settings.store);
+        let settings =
+            self.settings.stores.get(name).ok_or_else(|| ProjectError::UnknownStore {
+                name: name.to_owned(),
+                known: self.settings.stores.keys().cloned().collect(),
+            })?;
+        let backend: Arc<dyn Backend> = match settings.kind {
+            StoreKind::Memory => Arc::new(MemoryBackend::new()),
+            StoreKind::Delta => {
+                let layout = if settings.flat { Layout::Flat } else { Layout::Nested };
+                open_backend(&settings.address, &settings.options, layout)?
+            }
+        };
+        let options = match mode {
+            Mode::Read => OpenOptions::read(),
+            Mode::Write => OpenOptions::write(),
+        };
+        let options =
+            OpenOptions { hash: self.settings.hash, actor: self.settings.actor.clone(), ..options };
+        Ok(Store::open(backend, options).await?)
+    }
+}
+
+fn read(path: &Path) -> Result<String, ProjectError> {
+    std::fs::read_to_string(path).map_err(|source| ProjectError::File {
+        action: "read",
+        path: path.to_path_buf(),
+        source,
+    })
+}
+
+fn read_graph(root: &Path, settings: &Settings) -> Result<FeatureGraph, ProjectError> {
+    let mut definitions: Vec<FeatureDefinition> = Vec::new();
+    for pattern in &settings.features {
+        for path in files(root, pattern)? {
+            // Messages call a file as the user would from the project.
+            let shown = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+            let format = Format::of_file(&shown).unwrap_or(Format::Toml);
+            let mut found = parse_features(&shown, &read(&path)?, format)?;
+            for definition in &mut found {
+                if definition.project == "default" {
+                    definition.project.clone_from(&settings.project);
+                }
+            }
+            definitions.extend(found);
+        }
+    }
+    let length = settings.hash.map_or(HashLength::UNCUT, |hash| hash.length);
+    Ok(FeatureGraph::new(definitions, length)?)
+}
+
+/// The files that a path names, `*` in its last part standing for any text, in order.
+fn files(root: &Path, pattern: &str) -> Result<Vec<PathBuf>, ProjectError> {
+    let missing = || ProjectError::NoFeatureFile { pattern: pattern.to_owned() };
+    let path = root.join(pattern);
+    if !pattern.contains('*') {
+        return if path.is_file() { Ok(vec![path]) } else { Err(missing()) };
+    }
+    let folder = path.parent().unwrap_or(root);
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let entries = std::fs::read_dir(folder).map_err(|_| missing())?;
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.is_file())
+        .filter(|path| path.file_name().and_then(|it| it.to_str()).is_some_and(|it| fits(name, it)))
+        .collect();
+    found.sort();
+    if found.is_empty() { Err(missing()) } else { Ok(found) }
+}
+
+/// Whether a name fits a pattern in which `*` stands for any text.
+fn fits(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((start, rest)) => name.strip_prefix(start).is_some_and(|tail| {
+            let ends = tail.char_indices().map(|(index, _)| index).chain([tail.len()]);
+            ends.into_iter().any(|index| fits(rest, &tail[index..]))
+        }),
+    }
+}

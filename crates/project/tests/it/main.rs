@@ -1,0 +1,104 @@
+//! A project on disk, read with an environment.
+
+use std::{collections::BTreeMap, path::Path};
+
+use expect_test::{Expect, expect};
+use metalith_base::Diagnostic as _;
+use metalith_project::{Project, ProjectOptions, StoreKind, init};
+
+fn load(folder: &Path, environment: &[(&str, &str)]) -> Result<Project, String> {
+    let environment: BTreeMap<String, String> =
+        environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let options =
+        ProjectOptions { project: Some(folder.into()), environment, ..ProjectOptions::default() };
+    Project::load(&options).map_err(|error| {
+        let text = format!("{error}\nhint: {}", error.hint().unwrap_or_default());
+        text.replace(&folder.display().to_string(), "DIR")
+    })
+}
+
+fn check_refused(config: &str, environment: &[(&str, &str)], expected: Expect) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("metalith.toml"), config).unwrap();
+    std::fs::write(folder.path().join("features.toml"), "").unwrap();
+    expected.assert_eq(&load(folder.path(), environment).expect_err("refused"));
+}
+
+#[test]
+fn a_new_project_loads() {
+    let folder = tempfile::tempdir().unwrap();
+    init(folder.path(), "media").unwrap();
+    let project = load(folder.path(), &[]).unwrap();
+    assert_eq!(project.settings().project, "media");
+    assert_eq!(project.graph().len(), 2);
+    let again = init(folder.path(), "media").expect_err("nothing is overwritten");
+    assert_eq!(again.code(), "project.exists");
+}
+
+#[test]
+fn the_environment_goes_over_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    init(folder.path(), "media").unwrap();
+    let environment = [
+        ("METALITH_STORE", "prod"),
+        ("METALITH_STORES__PROD__ADDRESS", "s3://bucket/media"),
+        ("METALITH_STORES__PROD__OPTIONS__ENDPOINT", "http://localhost:9000"),
+        ("METALITH_HASH_ALGORITHM", "md5"),
+        ("METALITH_HASH_LENGTH", "16"),
+        ("METALITH_ACTOR", "anna"),
+    ];
+    let project = load(folder.path(), &environment).unwrap();
+    let settings = project.settings();
+    assert_eq!(settings.store, "prod");
+    let store = &settings.stores["prod"];
+    assert_eq!((store.kind, store.address.as_str()), (StoreKind::Delta, "s3://bucket/media"));
+    assert_eq!(store.options["endpoint"], "http://localhost:9000");
+    assert_eq!(settings.hash.unwrap().to_string(), "md5, cut to 16");
+    assert_eq!(settings.actor.as_deref(), Some("anna"));
+}
+
+#[test]
+fn mistakes_are_named_with_their_place() {
+    check_refused(
+        "project = 'a'\nstors = 'b'",
+        &[],
+        expect![[r#"
+            DIR/metalith.toml:2:1: unknown key `stors`
+            hint: did you mean `stores`?"#]],
+    );
+    check_refused(
+        "project = 'a'\n[stores.dev]\ntype = 'postgres'",
+        &[],
+        expect![[r#"
+            DIR/metalith.toml:3:8: `postgres` is no type of store
+            hint: choose one of `delta`, `memory`"#]],
+    );
+    check_refused(
+        "project = 'a'\nfeatures = ['feature/*.toml']",
+        &[],
+        expect![[r#"
+            `feature/*.toml` in `features` names no file
+            hint: paths are relative to metalith.toml, and `*` stands for any name"#]],
+    );
+    check_refused(
+        "project = 'a'\n[hash]\nalgorithm = 'xxhash'",
+        &[],
+        expect![[r#"
+            unknown hash algorithm `xxhash`
+            hint: did you mean `xxhash64`?"#]],
+    );
+    check_refused(
+        "project = 'a'",
+        &[("METALITH_HASH_LENGTH", "long")],
+        expect![[r#"
+            the variable METALITH_HASH_LENGTH is `long`, but must be a number
+            hint: change or unset METALITH_HASH_LENGTH"#]],
+    );
+    check_refused(
+        "project = '${TEAM}'",
+        &[],
+        expect![[r#"
+            the variable TEAM, which DIR/metalith.toml:1 needs, is `not set`, but must be set, or given a default as `${NAME:-default}`
+            hint: change or unset TEAM, which DIR/metalith.toml:1 needs,"#]],
+    );
+}
