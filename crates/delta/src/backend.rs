@@ -92,7 +92,7 @@ impl DeltaBackend {
             None => stored,
         };
         let written =
-            write::write(&self.place, &source.folder, &source.feature, columns.clone(), rows);
+            write::write(&self.place, &source.folder, &source.feature, SchemaRef::clone(&columns), rows);
         let written = written.await?;
         let table = latest.map(|latest| latest.id.clone());
         let change = RowChange { source: source.clone(), columns, written, table, kind };
@@ -158,8 +158,7 @@ impl Backend for DeltaBackend {
     }
 
     async fn vacuum(&self, feature: &FeatureKey, request: Vacuum) -> Result<Vacuumed, StoreError> {
-        let source = self.source(feature);
-        match self.latest(&source).await? {
+        match self.source(feature).load().await? {
             Some(latest) => vacuum::vacuum(&latest, request).await,
             None => Ok(Vacuumed::default()),
         }

@@ -55,11 +55,11 @@ impl Snapshots {
         let known = self.lock().get(&source.feature).map(Arc::clone);
         let latest = match known {
             Some(known) if known.fingerprint.is_some() && is_there(source, &known).await? => {
-                let next = log_entry::file(&source.folder, known.version + 1);
-                if source.place.head(&next).await?.is_none() {
-                    return Ok(Some(known));
+                match source.advance(&known).await? {
+                    Some(advanced) if Arc::ptr_eq(&advanced, &known) => return Ok(Some(known)),
+                    Some(advanced) => Some(advanced),
+                    None => source.load().await?.map(Arc::new),
                 }
-                Some(Arc::new(source.update(&known).await?))
             }
             Some(_) | None => source.load().await?.map(Arc::new),
         };

@@ -59,7 +59,7 @@ pub(crate) async fn commit(
         }
         match put? {
             Put::Created => {
-                checkpoint(snapshots, source, latest, version).await;
+                checkpoint(source, latest, version).await;
                 return Ok(version);
             }
             Put::Exists => taken = version,
@@ -116,12 +116,7 @@ async fn put(
 
 /// Sums up the log now and then, so that opening a table does not read all of it. If that fails,
 /// the table is as good as before, and a later commit tries again.
-async fn checkpoint(
-    snapshots: &Snapshots,
-    source: &Source,
-    before: Option<Arc<Snapshot>>,
-    version: u64,
-) {
+async fn checkpoint(source: &Source, before: Option<Arc<Snapshot>>, version: u64) {
     let interval = before
         .and_then(|table| {
             let state = table.delta.snapshot().ok()?;
@@ -131,7 +126,7 @@ async fn checkpoint(
     if version == 0 || !version.is_multiple_of(interval.max(1)) {
         return;
     }
-    if let Ok(Some(table)) = snapshots.latest(source).await
+    if let Ok(Some(table)) = source.load().await
         && let Err(failed) = checkpoints::create_checkpoint(&table.delta, None).await
     {
         tracing::warn!(feature = %source.feature, %failed, "no checkpoint");

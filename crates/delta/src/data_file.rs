@@ -19,10 +19,34 @@ pub(crate) struct DataFile {
     pub(crate) partition: HashMap<String, Option<String>>,
 }
 
+/// Whether a path leads out of the folder of the table.
+pub(crate) fn is_elsewhere(path: &str) -> bool {
+    path.starts_with('/') || path.contains("://")
+}
+
 /// Whether a commit changes what is in the table, or only how it is stored.
 pub(crate) type DataChange = bool;
 
 impl DataFile {
+    /// The file that an action adds, and whether the action says how many rows it has; `None` when
+    /// the file cannot be read here.
+    pub(crate) fn added(add: Add) -> Option<(Self, bool)> {
+        if add.deletion_vector.is_some() || is_elsewhere(&add.path) {
+            return None;
+        }
+        let stats: Option<serde_json::Value> =
+            add.stats.as_deref().and_then(|stats| serde_json::from_str(stats).ok());
+        let rows = stats.and_then(|stats| stats["numRecords"].as_u64());
+        let file = Self {
+            path: add.path,
+            bytes: u64::try_from(add.size).unwrap_or_default(),
+            modified: add.modification_time,
+            rows: usize::try_from(rows.unwrap_or_default()).unwrap_or_default(),
+            partition: add.partition_values,
+        };
+        Some((file, rows.is_some()))
+    }
+
     pub(crate) fn add(&self, modified: i64, data_change: DataChange) -> Add {
         Add {
             path: self.path.clone(),

@@ -56,6 +56,6 @@ fn reason(reason: ObjectReason) -> StorageReason {
         ObjectReason::Denied => StorageReason::Denied,
         ObjectReason::Full => StorageReason::Full,
         ObjectReason::Unreachable => StorageReason::Unreachable,
-        _ => StorageReason::Other,
+        ObjectReason::Other | _ => StorageReason::Other,
     }
 }

@@ -72,6 +72,12 @@ pub(crate) fn file(folder: &str, version: u64) -> String {
     format!("{folder}/{LOG}/{version:020}.json")
 }
 
+/// The actions of an entry, or `None` when it has something that is not one.
+pub(crate) fn actions(entry: &[u8]) -> Option<Vec<Action>> {
+    let lines = entry.split(|it| *it == b'\n').filter(|line| !line.trim_ascii().is_empty());
+    lines.map(|line| serde_json::from_slice(line).ok()).collect()
+}
+
 /// The operation and version of a commit, as a person would say it.
 pub(crate) async fn describe(
     place: &Place,

@@ -7,8 +7,8 @@ use futures::StreamExt as _;
 use metalith_objects::OpenedLocation;
 use metalith_store::StoreError;
 use object_store::{
-    Error as ObjectStoreError, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
-    path::Path, prefix::PrefixStore,
+    Error as ObjectStoreError, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions,
+    PutPayload, path::Path, prefix::PrefixStore,
 };
 use uuid::Uuid;
 
@@ -45,6 +45,16 @@ pub(crate) enum Put {
 pub(crate) enum Parent {
     Make,
     MustExist,
+}
+
+impl Fingerprint {
+    fn new(meta: &ObjectMeta) -> Self {
+        Self {
+            size: meta.size,
+            modified: meta.last_modified.timestamp_micros(),
+            etag: meta.e_tag.clone(),
+        }
+    }
 }
 
 impl Place {
@@ -91,11 +101,7 @@ impl Place {
     /// What a file looks like now, or `None` when it is not there.
     pub(crate) async fn head(&self, relative: &str) -> Result<Option<Fingerprint>, StoreError> {
         match self.opened.store.head(&self.object(relative)).await {
-            Ok(meta) => Ok(Some(Fingerprint {
-                size: meta.size,
-                modified: meta.last_modified.timestamp_micros(),
-                etag: meta.e_tag,
-            })),
+            Ok(meta) => Ok(Some(Fingerprint::new(&meta))),
             Err(ObjectStoreError::NotFound { .. }) => Ok(None),
             Err(source) => Err(error::storage("read", self.shown(relative), source)),
         }
@@ -103,9 +109,20 @@ impl Place {
 
     /// The content of a small file, or `None` when it is not there.
     pub(crate) async fn get(&self, relative: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.look(relative).await?.map(|(content, _)| content))
+    }
+
+    /// The content of a small file and what it looks like, or `None` when it is not there.
+    pub(crate) async fn look(
+        &self,
+        relative: &str,
+    ) -> Result<Option<(Vec<u8>, Fingerprint)>, StoreError> {
         let failed = |source| error::storage("read", self.shown(relative), source);
         match self.opened.store.get(&self.object(relative)).await {
-            Ok(found) => Ok(Some(found.bytes().await.map_err(failed)?.to_vec())),
+            Ok(found) => {
+                let fingerprint = Fingerprint::new(&found.meta);
+                Ok(Some((found.bytes().await.map_err(failed)?.to_vec(), fingerprint)))
+            }
             Err(ObjectStoreError::NotFound { .. }) => Ok(None),
             Err(source) => Err(failed(source)),
         }

@@ -65,6 +65,7 @@ pub(crate) fn to_delta(schema: &Schema) -> Result<StructType, ()> {
 
 /// Whether a column, or a part of one, is a time without a zone.
 pub(crate) fn has_time_without_zone(schema: &Schema) -> bool {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all but these have no parts")]
     fn within(given: &DataType) -> bool {
         match given {
             DataType::Timestamp(_, None) => true,
@@ -139,6 +140,7 @@ fn stored_entries(entries: &FieldRef) -> Option<FieldRef> {
 }
 
 /// A type without the metadata that Delta may attach to its parts.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all but these have no parts")]
 fn plain(given: &DataType) -> DataType {
     let plain_field = |field: &FieldRef| {
         Arc::new(Field::new(field.name(), plain(field.data_type()), field.is_nullable()))

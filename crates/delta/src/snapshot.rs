@@ -4,7 +4,10 @@ use std::{collections::HashSet, sync::Arc};
 
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
-use deltalake_core::{DeltaTable, DeltaTableError, kernel::LogicalFileView};
+use deltalake_core::{
+    DeltaTable, DeltaTableError,
+    kernel::{Action, LogicalFileView},
+};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use metalith_base::FeatureKey;
 use metalith_objects::classify;
@@ -12,12 +15,15 @@ use metalith_store::{Chunk, ChunkRequest, Rows, StoreError, Table};
 
 use crate::{
     cache::Footers,
-    data_file::DataFile,
+    data_file::{DataFile, is_elsewhere},
     error, features,
     log_entry::{self, Obstacle},
     place::{Fingerprint, Place},
     read, schema,
 };
+
+/// After so many commits reading the whole log, which has checkpoints, is quicker.
+const MANY_COMMITS: u64 = 64;
 
 /// One state of a table.
 pub(crate) struct Snapshot {
@@ -26,6 +32,7 @@ pub(crate) struct Snapshot {
     pub(crate) folder: String,
     pub(crate) place: Place,
     pub(crate) footers: Arc<Footers>,
+    /// Delta's view of this state, or of an earlier one with the same columns and settings.
     pub(crate) delta: DeltaTable,
     /// What the log entry of this version looks like.
     pub(crate) fingerprint: Option<Fingerprint>,
@@ -63,13 +70,65 @@ impl Source {
         }
     }
 
-    /// Reads what was committed since a snapshot was taken.
-    pub(crate) async fn update(&self, old: &Snapshot) -> Result<Snapshot, StoreError> {
-        let mut delta = old.delta.clone();
-        match delta.update_incremental(None).await {
-            Ok(()) => self.snapshot(delta).await,
-            Err(source) => Err(self.unreadable(source).await),
+    /// The table after what was committed since a snapshot was taken, read entry by entry.
+    ///
+    /// `None` when that is not all there is to it, e.g. columns changed: then the whole log tells.
+    pub(crate) async fn advance(
+        &self,
+        old: &Arc<Snapshot>,
+    ) -> Result<Option<Arc<Snapshot>>, StoreError> {
+        let (mut version, mut fingerprint) = (old.version, old.fingerprint.clone());
+        let mut added: Vec<(DataFile, bool)> = Vec::new();
+        let mut gone = HashSet::new();
+        loop {
+            let next = log_entry::file(&self.folder, version + 1);
+            let Some((entry, seen)) = self.place.look(&next).await? else { break };
+            let actions = log_entry::actions(&entry).filter(|it| !it.is_empty());
+            let Some(actions) = actions.filter(|_| version < old.version + MANY_COMMITS) else {
+                return Ok(None);
+            };
+            for action in actions {
+                match action {
+                    Action::Add(add) => {
+                        // Adding a file again replaces what was said about it.
+                        added.retain(|(file, _)| file.path != add.path);
+                        gone.insert(add.path.clone());
+                        let Some(file) = DataFile::added(add) else { return Ok(None) };
+                        added.push(file);
+                    }
+                    Action::Remove(remove) => {
+                        added.retain(|(file, _)| file.path != remove.path);
+                        gone.insert(remove.path);
+                    }
+                    Action::Metadata(_) | Action::Protocol(_) => return Ok(None),
+                    Action::Cdc(_)
+                    | Action::Txn(_)
+                    | Action::CommitInfo(_)
+                    | Action::DomainMetadata(_) => {}
+                }
+            }
+            (version, fingerprint) = (version + 1, Some(seen));
         }
+        if version == old.version {
+            return Ok(Some(Arc::clone(old)));
+        }
+        let kept = old.files.iter().filter(|file| !gone.contains(&file.path));
+        added.extend(kept.map(|file| (file.clone(), true)));
+        let files = self.counted(added).await?;
+        Ok(Some(Arc::new(Snapshot {
+            fingerprint,
+            version,
+            chunks: chunks(&files),
+            files,
+            delta: old.delta.clone(),
+            id: old.id.clone(),
+            schema: SchemaRef::clone(&old.schema),
+            partitioned_by: old.partitioned_by.clone(),
+            feature: self.feature.clone(),
+            folder: self.folder.clone(),
+            place: self.place.clone(),
+            footers: Arc::clone(&self.footers),
+        })))
     }
 
     async fn snapshot(&self, delta: DeltaTable) -> Result<Snapshot, StoreError> {
@@ -88,7 +147,7 @@ impl Source {
         let schema: SchemaRef = Arc::new(arrow);
         let views: Vec<LogicalFileView> = state.log_data().iter().collect();
         let files = self.data_files(views).await?;
-        let chunks = files.iter().map(|it| Chunk { rows: it.rows, bytes: it.bytes }).collect();
+        let chunks = chunks(&files);
         Ok(Snapshot {
             feature: self.feature.clone(),
             folder: self.folder.clone(),
@@ -112,7 +171,7 @@ impl Source {
                 return Err(self.unsupported("deletionVectors"));
             }
             let path = view.path().into_owned();
-            if path.starts_with('/') || path.contains("://") {
+            if is_elsewhere(&path) {
                 return Err(self.unsupported("data files outside of its folder"));
             }
             let rows = view.num_records();
@@ -125,6 +184,11 @@ impl Source {
             };
             files.push((file, rows.is_some()));
         }
+        self.counted(files).await
+    }
+
+    /// Files in the order of their commits, with their rows counted where the log does not say.
+    async fn counted(&self, mut files: Vec<(DataFile, bool)>) -> Result<Vec<DataFile>, StoreError> {
         files.sort_by(|(one, _), (other, _)| {
             (one.modified, &one.path).cmp(&(other.modified, &other.path))
         });
@@ -164,6 +228,10 @@ impl Source {
             what: format!("be read: the table uses `{feature}`"),
         }
     }
+}
+
+fn chunks(files: &[DataFile]) -> Vec<Chunk> {
+    files.iter().map(|it| Chunk { rows: it.rows, bytes: it.bytes }).collect()
 }
 
 impl Snapshot {

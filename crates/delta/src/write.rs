@@ -145,7 +145,7 @@ impl Written {
                 let location = || self.place.shown(&relative);
                 Sink::Local(create().map_err(|source| error::storage("write", location(), source))?)
             }
-            None => Sink::Remote(BufWriter::new(self.place.store(), self.place.object(&relative))),
+            None => Sink::Remote(Box::new(BufWriter::new(self.place.store(), self.place.object(&relative)))),
         };
         Ok(Current { name, bytes, sink, groups: 0, rows: 0, size: 0 })
     }
@@ -207,7 +207,7 @@ struct Current {
 
 enum Sink {
     Local(fs::File),
-    Remote(BufWriter),
+    Remote(Box<BufWriter>),
 }
 
 impl Current {

@@ -133,7 +133,7 @@ async fn killed_a_hundred_times_the_table_holds_whole_batches() {
         for child in &mut children {
             ready(child);
             let chance = u64::from(uuid::Uuid::new_v4().as_bytes()[0]);
-            tokio::time::sleep(Duration::from_millis(chance / 2)).await;
+            tokio::time::sleep(Duration::from_millis(chance)).await;
             child.kill().unwrap();
             child.wait().unwrap();
         }

@@ -100,7 +100,7 @@ pub(super) async fn smaller_types_are_widened(backend: Arc<dyn Backend>) {
     let float = Arc::new(Float64Array::from(vec![0.5])) as ArrayRef;
     append(&backend, batch([("n", Arc::new(Int64Array::from(vec![1]))), ("f", float)])).await;
     let small = Arc::new(Int32Array::from(vec![2])) as ArrayRef;
-    append(&backend, batch([("n", small.clone()), ("f", small)])).await;
+    append(&backend, batch([("n", Arc::clone(&small)), ("f", small)])).await;
     let table = open(&backend).await;
     assert_eq!(*table.schema().field(0).data_type(), DataType::Int64);
     let rows = all(&table).await;
