@@ -1,1 +1,14 @@
-fn main() {}
+//! The `metalith` command: a door that parses, calls and prints. No rule lives here.
+
+mod app;
+mod commands;
+mod context;
+mod failure;
+mod printer;
+mod progress;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    app::run()
+}

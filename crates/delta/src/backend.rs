@@ -91,8 +91,13 @@ impl DeltaBackend {
             Some(latest) => merge_schemas(&latest.file_schema(), &stored).map_err(refuse)?,
             None => stored,
         };
-        let written =
-            write::write(&self.place, &source.folder, &source.feature, SchemaRef::clone(&columns), rows);
+        let written = write::write(
+            &self.place,
+            &source.folder,
+            &source.feature,
+            SchemaRef::clone(&columns),
+            rows,
+        );
         let written = written.await?;
         let table = latest.map(|latest| latest.id.clone());
         let change = RowChange { source: source.clone(), columns, written, table, kind };

@@ -145,7 +145,10 @@ impl Written {
                 let location = || self.place.shown(&relative);
                 Sink::Local(create().map_err(|source| error::storage("write", location(), source))?)
             }
-            None => Sink::Remote(Box::new(BufWriter::new(self.place.store(), self.place.object(&relative)))),
+            None => Sink::Remote(Box::new(BufWriter::new(
+                self.place.store(),
+                self.place.object(&relative),
+            ))),
         };
         Ok(Current { name, bytes, sink, groups: 0, rows: 0, size: 0 })
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use arrow::{
-    array::{ArrayRef, RecordBatch, RecordBatchReader, StringArray},
+    array::{ArrayRef, RecordBatch, StringArray},
     csv,
     datatypes::{DataType, Field, Schema, SchemaRef},
     error::ArrowError,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use datafusion::{
     arrow::{
-        array::{Array as _, ArrayRef, RecordBatch, new_null_array},
+        array::{ArrayRef, RecordBatch, new_null_array},
         datatypes::DataType,
     },
     logical_expr::{LogicalPlan, LogicalPlanBuilder, lit},

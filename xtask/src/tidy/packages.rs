@@ -18,7 +18,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("metalith-lifecycle", 3, &["datafusion"]),
     ("metalith-project", 3, &[]),
     ("metalith-ingest", 3, &["arrow", "datafusion", "object_store", "parquet"]),
-    ("metalith-demo", 4, &[]),
+    ("metalith-demo", 4, &["arrow"]),
     ("metalith-cli", 5, &["arrow", "clap", "comfy-table", "indicatif"]),
     ("metalith-testkit", 6, &["arrow", "datafusion", "s3s", "s3s-fs"]),
     ("metalith-pins", 2, &["arrow", "datafusion", "object_store", "parquet"]),

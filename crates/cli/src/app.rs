@@ -1,0 +1,159 @@
+//! The tree of commands.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    commands::{
+        self, completions, copy, delete, demo, drop_feature, graph, init, list, maintain, read,
+        resolve, restore, scan, status, write,
+    },
+    context::Context,
+    failure::{CliError, Failure, Outcome, fail},
+    printer::{Colour, Printer},
+};
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  done              4  blocked by what is listed      8  not supported here
+  1  a check failed    5  changed by somebody meanwhile  70 a defect of metalith
+  2  invalid request   6  cannot be reached, or no room  130 interrupted
+  3  not found         7  stored data is damaged";
+
+/// Keeps the metadata of ML pipelines: which sample came from what, what must be recomputed, what
+/// may be deleted.
+#[derive(Parser)]
+#[command(name = "metalith", version, after_help = AFTER_HELP)]
+struct App {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(clap::Args)]
+pub(crate) struct Globals {
+    /// The project: a folder, or a metalith.toml [default: found from here upwards]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) project: Option<PathBuf>,
+    /// The store to use [default: as the project says]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) store: Option<String>,
+    /// Who is working, for the log of tables [default: the user]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) actor: Option<String>,
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    json: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value = "auto")]
+    color: Colour,
+    /// Say nothing but data and errors
+    #[arg(long, short, global = true)]
+    quiet: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a new project
+    Init(init::Args),
+    /// List what a project has
+    #[command(subcommand)]
+    List(list::Command),
+    /// Look at and record the feature graph
+    #[command(subcommand)]
+    Graph(graph::Command),
+    /// Work with the samples of features
+    #[command(subcommand)]
+    Metadata(Metadata),
+    /// Turn files of a folder or bucket into samples
+    Scan(scan::Args),
+    /// Compact tables and remove files that nobody needs any more
+    Maintain(maintain::Args),
+    /// See it all at work on real files
+    Demo(demo::Args),
+    /// Print completions for a shell
+    Completions(completions::Args),
+}
+
+#[derive(Subcommand)]
+enum Metadata {
+    /// How features stand: samples, new, stale, orphaned, deleted
+    Status(status::Args),
+    /// Add samples from files
+    Write(write::Args),
+    /// Read samples
+    Read(read::Args),
+    /// Find what is new, stale and orphaned
+    Resolve(resolve::Args),
+    /// Copy features between stores
+    Copy(copy::Args),
+    /// Remove a feature's table with everything in it
+    Drop(drop_feature::Args),
+    /// Delete samples: softly, or for good
+    Delete(delete::Args),
+    /// Bring back what was softly deleted
+    Restore(restore::Args),
+}
+
+pub(crate) fn run() -> ExitCode {
+    let app = App::parse();
+    let printer = Printer::new(app.globals.json, app.globals.quiet, app.globals.color);
+    let context = Context::new(printer, &app.globals);
+    match start(app.command, &context) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::CheckFailed) => ExitCode::from(1),
+        Err(Ended::Failed(failure)) => {
+            printer.failure(&failure);
+            ExitCode::from(failure.kind().exit_code())
+        }
+        Err(Ended::Interrupted) => ExitCode::from(130),
+    }
+}
+
+enum Ended {
+    Failed(Failure),
+    Interrupted,
+}
+
+fn start(command: Command, context: &Context) -> Result<Outcome, Ended> {
+    if let Command::Completions(args) = command {
+        return completions::run(&args, <App as clap::CommandFactory>::command(), context)
+            .map_err(Ended::Failed);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Ended::Failed(fail(CliError::Runtime(error))))?;
+    runtime.block_on(async {
+        tokio::select! {
+            done = dispatch(command, context) => done.map_err(Ended::Failed),
+            // Dropping the work is all it takes: nothing is committed before it is complete.
+            _ = tokio::signal::ctrl_c() => Err(Ended::Interrupted),
+        }
+    })
+}
+
+async fn dispatch(command: Command, context: &Context) -> Result<Outcome, Failure> {
+    match command {
+        Command::Init(args) => init::run(&args, context),
+        Command::List(command) => list::run(&command, context),
+        Command::Graph(command) => graph::run(command, context).await,
+        Command::Metadata(command) => match command {
+            Metadata::Status(args) => status::run(&args, context).await,
+            Metadata::Write(args) => write::run(&args, context).await,
+            Metadata::Read(args) => read::run(&args, context).await,
+            Metadata::Resolve(args) => resolve::run(&args, context).await,
+            Metadata::Copy(args) => copy::run(&args, context).await,
+            Metadata::Drop(args) => drop_feature::run(&args, context).await,
+            Metadata::Delete(args) => delete::run(&args, context).await,
+            Metadata::Restore(args) => restore::run(&args, context).await,
+        },
+        Command::Scan(args) => scan::run(&args, context).await,
+        Command::Maintain(args) => maintain::run(&args, context).await,
+        Command::Demo(args) => demo::run(&args, context).await,
+        Command::Completions(_) => Ok(commands::nothing()),
+    }
+}

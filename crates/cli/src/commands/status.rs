@@ -1,0 +1,86 @@
+//! `metalith metadata status`.
+
+use metalith_base::{Diagnostic, FeatureKey};
+use metalith_store::{FeatureStatus, Mode, StoreError};
+use serde_json::{Value, json};
+
+use crate::{
+    context::{Context, features},
+    failure::{Failure, Outcome},
+    printer::{bytes, number, table},
+};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only these features
+    features: Vec<FeatureKey>,
+    /// End with exit code 1 unless everything is there and in order
+    #[arg(long)]
+    assert_in_sync: bool,
+}
+
+pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
+    let (project, store) = context.open(Mode::Read).await?;
+    let mut found = Vec::new();
+    for key in features(&project, &args.features)? {
+        let status = store.status(project.graph(), &key).await;
+        found.push((key, status));
+    }
+    let json: Vec<Value> = found.iter().map(|(key, status)| status_json(key, status)).collect();
+    context.printer.show(json!({"features": json}), || {
+        let rows: Vec<Vec<String>> = found.iter().map(|(key, status)| row(key, status)).collect();
+        let headers =
+            ["FEATURE", "SAMPLES", "NEW", "STALE", "ORPHANED", "WAITING", "DELETED", "BYTES"];
+        table(&headers, &rows)
+    })?;
+    let in_sync = found.iter().all(|(_, status)| status.as_ref().is_ok_and(is_in_sync));
+    Ok(if args.assert_in_sync && !in_sync { Outcome::CheckFailed } else { Outcome::Done })
+}
+
+fn is_in_sync(status: &FeatureStatus) -> bool {
+    let settled =
+        status.increment.is_none_or(|it| it.new + it.stale + it.orphaned + it.waiting == 0);
+    status.exists && settled
+}
+
+fn row(key: &FeatureKey, status: &Result<FeatureStatus, StoreError>) -> Vec<String> {
+    let status = match status {
+        Ok(status) => status,
+        Err(error) => return vec![key.to_string(), format!("error[{}]: {error}", error.code())],
+    };
+    let count = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), number);
+    let increment = status.increment;
+    vec![
+        key.to_string(),
+        if status.exists { number(status.samples) } else { "no table".to_owned() },
+        count(increment.map(|it| it.new)),
+        count(increment.map(|it| it.stale)),
+        count(increment.map(|it| it.orphaned)),
+        count(increment.map(|it| it.waiting)),
+        number(status.deleted),
+        bytes(status.bytes),
+    ]
+}
+
+fn status_json(key: &FeatureKey, status: &Result<FeatureStatus, StoreError>) -> Value {
+    match status {
+        Err(error) => json!({
+            "key": key.as_str(),
+            "error": {"code": error.code(), "message": error.to_string()},
+        }),
+        Ok(status) => json!({
+            "key": key.as_str(),
+            "exists": status.exists,
+            "samples": status.samples,
+            "new": status.increment.map(|it| it.new),
+            "stale": status.increment.map(|it| it.stale),
+            "orphaned": status.increment.map(|it| it.orphaned),
+            "waiting": status.increment.map(|it| it.waiting),
+            "deleted": status.deleted,
+            "rows": status.rows,
+            "bytes": status.bytes,
+            "chunks": status.chunks,
+            "table_version": status.table_version,
+        }),
+    }
+}

@@ -1,0 +1,75 @@
+//! What every command works with.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use metalith_base::FeatureKey;
+use metalith_expr::Expr;
+use metalith_project::{Project, ProjectOptions};
+use metalith_store::{Mode, Store};
+
+use crate::{
+    failure::{CliError, Failure, fail},
+    printer::Printer,
+};
+
+/// What every command works with.
+pub(crate) struct Context {
+    pub(crate) printer: Printer,
+    options: ProjectOptions,
+}
+
+impl Context {
+    pub(crate) fn new(printer: Printer, globals: &crate::app::Globals) -> Self {
+        let environment: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let user = ["USER", "USERNAME"].iter().find_map(|name| environment.get(*name).cloned());
+        let named = environment.contains_key("METALITH_ACTOR");
+        let actor = globals.actor.clone().or(if named { None } else { user });
+        let options = ProjectOptions {
+            project: globals.project.clone(),
+            store: globals.store.clone(),
+            actor,
+            environment,
+        };
+        Self { printer, options }
+    }
+
+    pub(crate) fn project(&self) -> Result<Project, Failure> {
+        Project::load(&self.options).map_err(fail)
+    }
+
+    /// Like [`project`](Self::project), and its store.
+    pub(crate) async fn open(&self, mode: Mode) -> Result<(Project, Store), Failure> {
+        let project = self.project()?;
+        let store = project.open_store(None, mode).await.map_err(fail)?;
+        Ok((project, store))
+    }
+}
+
+/// Conditions as the user wrote them.
+pub(crate) fn filters(texts: &[String]) -> Result<Vec<Expr>, Failure> {
+    texts
+        .iter()
+        .map(|text| metalith_expr::parse(text).map_err(|error| fail(CliError::Filter(error))))
+        .collect()
+}
+
+/// The features that were named, which must be part of the project, or all of them.
+pub(crate) fn features(
+    project: &Project,
+    named: &[FeatureKey],
+) -> Result<Vec<FeatureKey>, Failure> {
+    if named.is_empty() {
+        return Ok(project.graph().features().map(|feature| feature.key().clone()).collect());
+    }
+    for key in named {
+        project.graph().feature(key).map_err(fail)?;
+    }
+    Ok(named.to_vec())
+}
+
+/// A folder that output goes to, made if need be.
+pub(crate) fn output_folder(folder: &PathBuf) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder).map_err(|error| fail(CliError::Output(error)))
+}
