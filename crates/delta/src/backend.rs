@@ -91,14 +91,7 @@ impl DeltaBackend {
             Some(latest) => merge_schemas(&latest.file_schema(), &stored).map_err(refuse)?,
             None => stored,
         };
-        let written = write::write(
-            &self.place,
-            &source.folder,
-            &source.feature,
-            SchemaRef::clone(&columns),
-            rows,
-        );
-        let written = written.await?;
+        let written = write::write(source, SchemaRef::clone(&columns), rows).await?;
         let table = latest.map(|latest| latest.id.clone());
         let change = RowChange { source: source.clone(), columns, written, table, kind };
         let _turn = self.turns.wait(&source.feature).await;
@@ -136,7 +129,8 @@ impl Backend for DeltaBackend {
         rows: Rows,
         note: CommitNote,
     ) -> Result<Commit, StoreError> {
-        self.put_rows(&self.source(feature), rows, &Intent::append(note), Kind::Append).await
+        let kind = Kind::Append { only_at: note.only_at };
+        self.put_rows(&self.source(feature), rows, &Intent::append(note), kind).await
     }
 
     async fn replace(
@@ -151,7 +145,7 @@ impl Backend for DeltaBackend {
         let Ok(before) = table.downcast::<Snapshot>() else {
             return Err(source.corrupt("the rows to replace are of a table of another store"));
         };
-        let kind = Kind::Replace { before, chunks, data_change: change == Change::Content };
+        let kind = Kind::Replace { before, chunks, change, only_at: note.only_at };
         self.put_rows(&source, rows, &Intent::replace(note), kind).await
     }
 
@@ -194,13 +188,16 @@ struct RowChange {
     kind: Kind,
 }
 
+///
+/// `only_at` is the version of the table that they were computed from, if they were.
 enum Kind {
-    Append,
-    Replace { before: Arc<Snapshot>, chunks: Vec<usize>, data_change: bool },
+    Append { only_at: Option<u64> },
+    Replace { before: Arc<Snapshot>, chunks: Vec<usize>, change: Change, only_at: Option<u64> },
 }
 
 impl commit::Change for RowChange {
     async fn actions(&self, latest: Option<&Snapshot>) -> Result<Vec<Action>, StoreError> {
+        self.still_at(latest).await?;
         let same = latest.map(|latest| latest.id.as_str()) == self.table.as_deref();
         if (self.table.is_some() && !same) || !self.written.are_there() {
             return Err(self.conflict("a drop of its table".to_owned()));
@@ -208,29 +205,47 @@ impl commit::Change for RowChange {
         let mut actions = self.declaration(latest)?;
         let after_all = latest.map_or(0, |latest| latest.last_modified() + 1);
         let mut modified = now_millis().max(after_all);
-        let mut changes = true;
-        if let Kind::Replace { before, chunks, data_change } = &self.kind {
+        let mut kind = Change::Content;
+        if let Kind::Replace { before, chunks, change, .. } = &self.kind {
             let Some(latest) = latest else {
                 return Err(self.conflict("a drop of its table".to_owned()));
             };
-            changes = *data_change;
+            kind = *change;
             self.still_there(before, chunks, latest).await?;
             let removed = chunks.iter().filter_map(|chunk| before.files.get(*chunk));
             // The rows stay where the youngest of the replaced ones were.
             modified = removed.clone().map(|file| file.modified).max().unwrap_or(modified);
-            actions.extend(removed.map(|file| Action::Remove(file.remove(changes))));
+            actions.extend(removed.map(|file| Action::Remove(file.remove(kind))));
         }
         let added = self.written.files.iter();
-        actions.extend(added.map(|file| Action::Add(file.add(modified, changes))));
+        actions.extend(added.map(|file| Action::Add(file.add(modified, kind))));
         Ok(actions)
     }
 
-    fn may_be_made(&self, may: bool) {
-        self.written.keep(may);
+    fn hold(&self) {
+        self.written.keep();
+    }
+
+    fn release(&self) {
+        self.written.let_go();
     }
 }
 
 impl RowChange {
+    /// Refuses rows that were computed from another version of the table than the latest.
+    async fn still_at(&self, latest: Option<&Snapshot>) -> Result<(), StoreError> {
+        let (Kind::Append { only_at } | Kind::Replace { only_at, .. }) = &self.kind;
+        match (only_at, latest) {
+            (None, _) => Ok(()),
+            (Some(wanted), Some(latest)) if latest.version == *wanted => Ok(()),
+            (Some(_), None) => Err(self.conflict("a drop of its table".to_owned())),
+            (Some(wanted), Some(_)) => {
+                let Source { place, folder, .. } = &self.source;
+                Err(self.conflict(log_entry::describe(place, folder, wanted + 1).await?))
+            }
+        }
+    }
+
     /// What the log must say about columns and features before it names the files.
     fn declaration(&self, latest: Option<&Snapshot>) -> Result<Vec<Action>, StoreError> {
         let place = || self.source.place.shown(&self.source.folder);

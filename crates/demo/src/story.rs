@@ -164,8 +164,8 @@ impl Story<'_> {
 
     async fn a_deletion_and_its_restore(&mut self) -> Result<(), DemoError> {
         self.headline("A soft deletion hides, a restore brings back");
-        self.command("metadata delete --feature video/light --filter \"mean > 90\"");
-        let gone = self.delete("video/light", DeletionMode::Soft, "mean > 90").await?;
+        self.command("metadata delete --feature video/light --filter \"mean > 60\"");
+        let gone = self.delete("video/light", DeletionMode::Soft, "mean > 60").await?;
         let left = self.status("video/light").await?;
         let (deleted, samples) = (gone.samples, left.samples);
         (self.say)(&format!("  {deleted} hidden, {samples} left to read"));

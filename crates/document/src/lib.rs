@@ -13,6 +13,10 @@
 //! table.finish()?;
 //! # Ok::<(), metalith_document::DocumentError>(())
 //! ```
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a value of any other kind is refused, whatever kinds there are"
+)]
 
 mod error;
 mod node;

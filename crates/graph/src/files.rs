@@ -9,6 +9,10 @@
 //! fields = ["frames", { key = "audio", code_version = "2" }]
 //! deps = [{ feature = "video/raw", lineage = { expansion = { on = ["path"] } } }]
 //! ```
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a value of any other kind is refused, whatever kinds there are"
+)]
 
 use metalith_base::{Diagnostic as _, FeatureKey, FieldKey, KeyError};
 use metalith_document::{DocumentError, Format, Node, Problem, Table, Value, json, parse, text};

@@ -1,4 +1,8 @@
 //! A new project.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "errors of the system are many; one of them is told apart"
+)]
 
 use std::{
     io::Write as _,

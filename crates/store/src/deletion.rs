@@ -73,7 +73,7 @@ enum Work {
     /// The feature has no table, or nothing matches.
     Nothing,
     /// Rows to copy as tombstones, of a table at this version.
-    Tombstones { rows: LogicalPlan, version: u64, stamp: TombstoneStamp },
+    Tombstones { rows: Box<LogicalPlan>, version: u64, stamp: TombstoneStamp },
     /// Chunks of a table, and which of their rows stay.
     Rewrite { table: Arc<dyn Table>, doomed: Doomed },
 }
@@ -240,6 +240,7 @@ impl Store {
                 feature_version: feature.feature_version().to_owned(),
                 project_version: graph.snapshot_version().to_owned(),
             };
+            let rows = Box::new(rows);
             plan.work = Work::Tombstones { rows, version: table.version(), stamp };
         }
         Ok(())
@@ -252,7 +253,7 @@ impl Store {
         let commit = match plan.work {
             Work::Nothing => None,
             Work::Tombstones { rows, version, stamp } => {
-                let rows = self.run(rows, plan.feature.as_str()).await?;
+                let rows = self.run(*rows, plan.feature.as_str()).await?;
                 let rows = stamp.apply_to(rows)?;
                 let note = note.only_at(version);
                 Some(self.backend().append(&plan.feature, rows, note).await?)

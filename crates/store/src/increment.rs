@@ -209,8 +209,8 @@ impl Resolve<'_> {
     async fn all_new(&self, expected: LogicalPlan) -> Result<Increment, StoreError> {
         let rows = self.store.run(expected, self.subject()).await?;
         let schema = rows.schema();
-        let new = Frame { schema: schema.clone(), batches: rows.collect().await? };
-        let none = || Frame::empty(schema.clone());
+        let new = Frame { schema: SchemaRef::clone(&schema), batches: rows.collect().await? };
+        let none = || Frame::empty(SchemaRef::clone(&schema));
         Ok(Increment { new, stale: none(), orphaned: none(), waiting: none() })
     }
 

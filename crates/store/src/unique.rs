@@ -52,7 +52,8 @@ impl UniqueIds {
         batch: &RecordBatch,
         first_row: usize,
     ) -> Result<(), StoreError> {
-        let ids: Vec<ArrayRef> = self.columns.iter().map(|it| batch.column(*it).clone()).collect();
+        let ids: Vec<ArrayRef> =
+            self.columns.iter().map(|it| ArrayRef::clone(batch.column(*it))).collect();
         for (column, name) in ids.iter().zip(&self.names) {
             if let Some(row) = (0..column.len()).find(|row| column.is_null(*row)) {
                 let problem = RowProblem::NullId { column: name.clone(), row: first_row + row };

@@ -1,6 +1,11 @@
 //! What tests of several crates share: vectors, contracts, models, servers.
 //!
 //! A dev-dependency only. Nothing here ships.
+#![expect(
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "this is for tests, which fail by panicking, on few kinds of values"
+)]
 
 pub mod backend_contract;
 pub mod fixtures;

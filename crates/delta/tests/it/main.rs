@@ -14,4 +14,5 @@ mod leftovers;
 mod log;
 mod places;
 mod processes;
+mod rules;
 mod support;

@@ -1,4 +1,5 @@
 //! A project on disk, read with an environment.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeMap, path::Path};
 

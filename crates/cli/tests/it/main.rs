@@ -1,0 +1,169 @@
+//! The real command, in real folders.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use expect_test::{Expect, expect};
+
+fn metalith(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_metalith"))
+        .args(args)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .env_remove("METALITH_STORE")
+        .env("USER", "anna")
+        .output()
+        .unwrap()
+}
+
+/// Runs a command that must succeed and returns what it printed.
+fn told(folder: &Path, args: &[&str]) -> String {
+    let output = metalith(folder, args);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{args:?}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs a command that must fail, and compares exit code and message.
+fn check_refused(folder: &Path, args: &[&str], expected: Expect) {
+    let output = metalith(folder, args);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let place = folder.canonicalize().unwrap().display().to_string();
+    let errors = errors.replace(&place, "DIR");
+    expected.assert_eq(&format!("exit {}\n{errors}", output.status.code().unwrap_or(-1)));
+}
+
+/// A project with two features and three samples.
+fn project() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("metalith.toml"), "project = \"test\"\n[stores.dev]\npath = \"store\"\n")
+        .unwrap();
+    let features = "[[features]]\nkey = \"video/raw\"\nid_columns = [\"video_id\"]\nfields = [\"frames\"]\n\
+                    [[features]]\nkey = \"crop\"\nid_columns = [\"video_id\"]\ndeps = [\"video/raw\"]\n";
+    std::fs::write(at("features.toml"), features).unwrap();
+    let rows = "video_id,size,metaxy_provenance_by_field.frames\nv1,1,a\nv2,2,b\nv3,3,c\n";
+    std::fs::write(at("raw.csv"), rows).unwrap();
+    told(folder.path(), &["metadata", "write", "video/raw", "raw.csv"]);
+    folder
+}
+
+#[test]
+fn from_writing_to_working_off() {
+    let project = project();
+    let here = project.path();
+    let status = told(here, &["metadata", "status", "--json"]);
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status["features"][0]["samples"], 3);
+    assert_eq!(status["features"][1]["new"], 3);
+    assert_eq!(metalith(here, &["metadata", "status", "--assert-in-sync"]).status.code(), Some(1));
+
+    let resolved = told(here, &["metadata", "resolve", "crop", "--output-dir", "todo"]);
+    assert!(resolved.starts_with("new 3, stale 0, orphaned 0\n"), "{resolved}");
+    told(here, &["metadata", "write", "crop", "todo/new.parquet"]);
+    assert_eq!(metalith(here, &["metadata", "status", "--assert-in-sync"]).status.code(), Some(0));
+    assert_eq!(
+        told(here, &["metadata", "read", "crop", "--columns", "video_id", "--filter", "size > 1"])
+            .lines()
+            .count(),
+        3
+    );
+}
+
+#[test]
+fn deleting_softly_restoring_and_deleting_for_good() {
+    let project = project();
+    let here = project.path();
+    let filter = ["--feature", "video/raw", "--filter", "video_id='v1'"];
+    let with = |command: &[&'static str]| [&["metadata", "delete"], &filter[..], command].concat();
+    assert_eq!(
+        told(here, &with(&["--dry-run"])),
+        "would hide 1 samples of `video/raw` (1 tombstones)\n"
+    );
+    let deleted = told(here, &with(&["--json"]));
+    let deleted: serde_json::Value = serde_json::from_str(&deleted).unwrap();
+    let id = deleted["deletion"].as_str().unwrap();
+    let restore = ["metadata", "restore", "--feature", "video/raw", "--deletion", id];
+    assert_eq!(told(here, &restore), "restored 1 samples of `video/raw`\n");
+    check_refused(
+        here,
+        &with(&["--soft=false"]),
+        expect![[r#"
+            exit 2
+            error[cli.not-confirmed]: removing 1 samples of `video/raw` (3 rows) for good needs your consent
+
+            hint: see what would happen with `--dry-run`, then pass `--yes`
+        "#]],
+    );
+    assert!(told(here, &with(&["--soft=false", "--yes"])).starts_with("removed 1 samples"));
+    let all = ["metadata", "read", "video/raw", "--include-deleted", "--sample-history", "--json"];
+    assert!(!told(here, &all).contains("v1"));
+}
+
+#[test]
+fn graphs_are_drawn_and_recorded() {
+    let project = project();
+    let here = project.path();
+    assert!(told(here, &["graph", "render", "--format", "mermaid"]).starts_with("flowchart TD\n"));
+    assert!(told(here, &["graph", "push", "--tag", "commit=abc"]).starts_with("recorded "));
+    assert!(told(here, &["graph", "push"]).ends_with("was recorded already\n"));
+    assert!(told(here, &["graph", "snapshots"]).contains("commit=abc"));
+}
+
+#[test]
+fn bad_input_is_named_with_its_remedy() {
+    let project = project();
+    let here = project.path();
+    check_refused(
+        here,
+        &["metadata", "read", "video/row"],
+        expect![[r#"
+            exit 3
+            error[graph.unknown-feature]: unknown feature `video/row`
+
+            hint: did you mean `video/raw`?
+        "#]],
+    );
+    check_refused(
+        here,
+        &["metadata", "delete", "--feature", "video/raw", "--filter", "siz > 1"],
+        expect![[r#"
+            exit 2
+            error[expr.unknown-column]: in a filter on `video/raw`: unknown column `siz`
+              siz > 1
+              ^^^
+
+            hint: did you mean `size`?
+        "#]],
+    );
+    std::fs::write(
+        here.join("twice.csv"),
+        "video_id,metaxy_provenance_by_field.frames\nv1,a\nv1,b\n",
+    )
+    .unwrap();
+    check_refused(
+        here,
+        &["metadata", "write", "video/raw", "twice.csv"],
+        expect![[r#"
+            exit 2
+            error[store.rows]: cannot take these rows for `video/raw`: 1 row repeats an id of this write, e.g. video_id=v1
+
+            hint: keep one row for each id
+        "#]],
+    );
+    std::fs::write(here.join("metalith.toml"), "project = 'a'\n[stores.dev]\npath = '.'\n")
+        .unwrap();
+    check_refused(
+        here,
+        &["metadata", "status"],
+        expect![[r#"
+            exit 2
+            error[store.place]: DIR/.: this is not a store: it holds `features.toml`
+
+            hint: choose an empty folder or an existing store
+        "#]],
+    );
+}

@@ -1,0 +1,84 @@
+//! The rules of the store, on Delta tables in folders.
+
+use std::{process::Command, sync::Arc, time::Duration};
+
+use metalith_expr::parse;
+use metalith_store::{Backend, DeletionMode, DeletionRequest, OpenOptions, Store};
+use metalith_testkit::{
+    fixtures::{graph, key, read, write},
+    golden, model,
+};
+use serde_json::json;
+
+use super::support::local;
+
+/// A backend over a folder that lives as long as the process.
+fn fresh() -> Arc<dyn Backend> {
+    local(&tempfile::tempdir().unwrap().keep())
+}
+
+#[tokio::test]
+async fn every_vector_of_the_contract_holds() {
+    golden::check_all(|| async { fresh() }).await;
+}
+
+#[test]
+fn random_stories_end_as_the_model_says() {
+    let told = model::check(10_000, Duration::from_secs(60), || async { fresh() });
+    assert!(told > 5, "only {told} stories were told");
+}
+
+const GRAPH: &str = "[[features]]\nkey = \"video\"\nid_columns = [\"id\"]\nfields = [\"frames\"]";
+
+#[tokio::test]
+async fn a_tombstone_never_hides_a_row_it_has_not_seen() {
+    let backend = fresh();
+    let store = Store::open(backend, OpenOptions::write()).await.unwrap();
+    let graph = graph(GRAPH);
+    let row = |size: i64| json!([{"id": "a", "size": size, "metaxy_provenance_by_field": {"frames": "f"}}]);
+    write(&store, &graph, "video", &row(1)).await.unwrap();
+    let filter = parse("size = 1").unwrap();
+    let request = DeletionRequest::new(DeletionMode::Soft, vec![filter]);
+    let plan = store.plan_deletion(&graph, &key("video"), &request).await.unwrap();
+    write(&store, &graph, "video", &row(2)).await.unwrap();
+    let refused = store.apply_deletion(plan).await.expect_err("the plan has not seen the write");
+    assert_eq!(metalith_base::Diagnostic::kind(&refused).name(), "conflict");
+    assert_eq!(read(&store, &graph, "video", &["id", "size"]).await, ["a 2"]);
+    assert_eq!(store.delete(&graph, &key("video"), &request).await.unwrap().samples, 0);
+}
+
+/// Reads our table with the Python packages `deltalake`, Polars, and DuckDB over Arrow.
+#[tokio::test]
+async fn others_read_the_same_rows() {
+    let python = std::env::var("METALITH_TEST_PYTHON").expect(
+        "METALITH_TEST_PYTHON names a Python with tools/requirements.txt: run `cargo xtask test`",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(local(folder.path()), OpenOptions::write()).await.unwrap();
+    let graph = graph(GRAPH);
+    for size in [1, 2] {
+        let rows = json!([
+            {"id": "a", "size": size, "metaxy_provenance_by_field": {"frames": "f"}},
+            {"id": format!("b{size}"), "size": 5, "metaxy_provenance_by_field": {"frames": "g"}},
+        ]);
+        write(&store, &graph, "video", &rows).await.unwrap();
+    }
+    let history = metalith_store::ReadOptions { sample_history: true, ..Default::default() };
+    let columns = ["id", "size", "metaxy_provenance", "metaxy_feature_version"];
+    let expected =
+        metalith_testkit::fixtures::read_with(&store, &graph, "video", &columns, &history).await;
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/read_table.py");
+    let output = Command::new(python)
+        .arg(script)
+        .arg(folder.path().join("video.delta"))
+        .args(columns)
+        .output()
+        .unwrap();
+    let found = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    for reader in ["deltalake", "polars", "duckdb"] {
+        let lines: Vec<&str> =
+            found.lines().filter_map(|line| line.strip_prefix(&format!("{reader}: "))).collect();
+        assert_eq!(lines, expected, "{reader}: {errors}");
+    }
+}
