@@ -60,7 +60,7 @@ fn test() -> Result<()> {
     step("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     step("docs", || {
         step::cargo_with(
-            &["doc", "--workspace", "--no-deps", "--document-private-items"],
+            &["doc", "--workspace", "--no-deps"],
             &[("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links")],
         )
     })
