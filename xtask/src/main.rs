@@ -2,10 +2,14 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command-line program")]
 
 mod interop;
+mod pins;
 mod step;
 mod tidy;
 
-use std::process::ExitCode;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Result, bail};
 
@@ -18,6 +22,7 @@ cargo xtask <command>
   check    the quick part of it, for before a push
   golden   the vectors of the versioning contract alone
   tidy     layers, heavy dependencies, licences, file sizes, stray paths
+  pins     choose the features of shared dependencies anew, into crates/pins
   fix      format, and let clippy mend what it can";
 
 fn main() -> ExitCode {
@@ -31,12 +36,18 @@ fn main() -> ExitCode {
     }
 }
 
+/// The folder of the repository.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
 fn run(command: &str) -> Result<()> {
     match command {
         "test" => test(),
         "check" => check(),
         "golden" => golden(),
         "tidy" => step("tidy", tidy::run),
+        "pins" => step("pins", pins::generate),
         "fix" => fix(),
         "" | "help" | "--help" => {
             println!("{USAGE}");
@@ -49,6 +60,7 @@ fn run(command: &str) -> Result<()> {
 fn test() -> Result<()> {
     step("format", || cargo(&["fmt", "--all", "--check"]))?;
     step("tidy", tidy::run)?;
+    step("pins", pins::check)?;
     let python = step("tools", interop::python)?;
     step("tests", || {
         step::cargo_with(

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+const PINS: &str = "metalith-pins";
+
 /// The layer of each crate and the heavy dependencies it may have. A crate may depend on lower
 /// layers, and within layer 2 as listed in [`SIDEWAYS`]. A crate missing here is a complaint:
 /// where it belongs is a decision.
@@ -12,16 +14,17 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("metalith-document", 0, &[]),
     ("metalith-graph", 1, &[]),
     ("metalith-expr", 1, &[]),
+    // No code, only features: it may name everything.
+    (PINS, 1, HEAVY),
     ("metalith-store", 2, &["datafusion"]),
     ("metalith-objects", 2, &["object_store"]),
     ("metalith-delta", 2, &["datafusion", "deltalake-core", "object_store", "parquet"]),
     ("metalith-lifecycle", 3, &["datafusion"]),
     ("metalith-project", 3, &[]),
     ("metalith-ingest", 3, &["arrow", "datafusion", "object_store", "parquet"]),
-    ("metalith-demo", 4, &[]),
+    ("metalith-demo", 4, &["arrow"]),
     ("metalith-cli", 5, &["arrow", "clap", "comfy-table", "indicatif"]),
     ("metalith-testkit", 6, &["arrow", "datafusion", "s3s", "s3s-fs"]),
-    ("metalith-pins", 2, &["arrow", "datafusion", "object_store", "parquet"]),
     ("xtask", 9, &[]),
 ];
 
@@ -69,6 +72,14 @@ const LICENCES: &[&str] = &[
     "OpenSSL",
     "MPL-2.0",
 ];
+
+/// The crates of layer 2 and above, without the developer commands.
+pub(super) fn members_from_layer_2(metadata: &Value) -> Vec<String> {
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let names = packages.filter(|it| it["source"].is_null()).map(|it| text(it, "name"));
+    let shares = |name: &&str| *name != "xtask" && layer(name).is_none_or(|(layer, _)| layer >= 2);
+    names.filter(shares).map(ToOwned::to_owned).collect()
+}
 
 /// What is wrong with the packages of cargo's metadata.
 pub(super) fn complaints(metadata: &Value) -> Vec<String> {
