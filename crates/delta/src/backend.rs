@@ -91,9 +91,7 @@ impl DeltaBackend {
             Some(latest) => merge_schemas(&latest.file_schema(), &stored).map_err(refuse)?,
             None => stored,
         };
-        let written =
-            write::write(&self.place, &source.folder, &source.feature, SchemaRef::clone(&columns), rows);
-        let written = written.await?;
+        let written = write::write(source, SchemaRef::clone(&columns), rows).await?;
         let table = latest.map(|latest| latest.id.clone());
         let change = RowChange { source: source.clone(), columns, written, table, kind };
         let _turn = self.turns.wait(&source.feature).await;
@@ -146,7 +144,7 @@ impl Backend for DeltaBackend {
         let Ok(before) = table.downcast::<Snapshot>() else {
             return Err(source.corrupt("the rows to replace are of a table of another store"));
         };
-        let kind = Kind::Replace { before, chunks, data_change: change == Change::Content };
+        let kind = Kind::Replace { before, chunks, change };
         self.put_rows(&source, rows, &Intent::replace(note), kind).await
     }
 
@@ -191,7 +189,7 @@ struct RowChange {
 
 enum Kind {
     Append,
-    Replace { before: Arc<Snapshot>, chunks: Vec<usize>, data_change: bool },
+    Replace { before: Arc<Snapshot>, chunks: Vec<usize>, change: Change },
 }
 
 impl commit::Change for RowChange {
@@ -203,25 +201,29 @@ impl commit::Change for RowChange {
         let mut actions = self.declaration(latest)?;
         let after_all = latest.map_or(0, |latest| latest.last_modified() + 1);
         let mut modified = now_millis().max(after_all);
-        let mut changes = true;
-        if let Kind::Replace { before, chunks, data_change } = &self.kind {
+        let mut kind = Change::Content;
+        if let Kind::Replace { before, chunks, change } = &self.kind {
             let Some(latest) = latest else {
                 return Err(self.conflict("a drop of its table".to_owned()));
             };
-            changes = *data_change;
+            kind = *change;
             self.still_there(before, chunks, latest).await?;
             let removed = chunks.iter().filter_map(|chunk| before.files.get(*chunk));
             // The rows stay where the youngest of the replaced ones were.
             modified = removed.clone().map(|file| file.modified).max().unwrap_or(modified);
-            actions.extend(removed.map(|file| Action::Remove(file.remove(changes))));
+            actions.extend(removed.map(|file| Action::Remove(file.remove(kind))));
         }
         let added = self.written.files.iter();
-        actions.extend(added.map(|file| Action::Add(file.add(modified, changes))));
+        actions.extend(added.map(|file| Action::Add(file.add(modified, kind))));
         Ok(actions)
     }
 
-    fn may_be_made(&self, may: bool) {
-        self.written.keep(may);
+    fn hold(&self) {
+        self.written.keep();
+    }
+
+    fn release(&self) {
+        self.written.let_go();
     }
 }
 

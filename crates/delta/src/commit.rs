@@ -30,9 +30,11 @@ pub(crate) trait Change: Send + Sync {
         latest: Option<&Snapshot>,
     ) -> impl Future<Output = Result<Vec<Action>, StoreError>> + Send;
 
-    /// Says whether the commit may have been made. From before the attempt until it is known that
-    /// it was not, what the actions name must not be removed, even if nobody waits for the end.
-    fn may_be_made(&self, may: bool);
+    /// An attempt begins: what the actions name must stay, even if nobody waits for the end.
+    fn hold(&self);
+
+    /// The attempt surely failed: what the actions name may go.
+    fn release(&self);
 }
 
 /// Commits a change and returns the version it made.
@@ -45,17 +47,17 @@ pub(crate) async fn commit(
     let mut taken = 0;
     for attempt in 0..ATTEMPTS {
         let latest = snapshots.latest(source).await?;
-        let version = latest.as_ref().map_or(0, |latest| latest.version + 1);
+        let version = next_version(latest.as_deref());
         let actions = change.actions(latest.as_deref()).await?;
         if actions.is_empty()
             && let Some(latest) = &latest
         {
             return Ok(latest.version);
         }
-        change.may_be_made(true);
-        let put = put(source, intent, latest.as_deref(), version, &actions).await;
+        change.hold();
+        let put = put(source, intent, latest.as_deref(), &actions).await;
         if !matches!(put, Ok(Put::Created) | Err(Failed::Uncertain(_))) {
-            change.may_be_made(false);
+            change.release();
         }
         match put? {
             Put::Created => {
@@ -70,6 +72,10 @@ pub(crate) async fn commit(
     }
     let with = log_entry::describe(&source.place, &source.folder, taken).await?;
     Err(StoreError::Conflict { feature: source.feature.clone(), with, attempts: ATTEMPTS })
+}
+
+fn next_version(latest: Option<&Snapshot>) -> u64 {
+    latest.map_or(0, |latest| latest.version + 1)
 }
 
 /// How an attempt failed.
@@ -92,10 +98,9 @@ async fn put(
     source: &Source,
     intent: &Intent,
     latest: Option<&Snapshot>,
-    version: u64,
     actions: &[Action],
 ) -> Result<Put, Failed> {
-    let file = log_entry::file(&source.folder, version);
+    let file = log_entry::file(&source.folder, next_version(latest));
     let entry = intent.entry(latest.map(|latest| latest.version), actions).map_err(|failed| {
         Failed::Surely(error::storage("write", source.place.shown(&file), failed))
     })?;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use deltalake_core::kernel::{Add, Remove};
+use metalith_store::Change;
 
 use crate::log_entry::now_millis;
 
@@ -24,9 +25,6 @@ pub(crate) fn is_elsewhere(path: &str) -> bool {
     path.starts_with('/') || path.contains("://")
 }
 
-/// Whether a commit changes what is in the table, or only how it is stored.
-pub(crate) type DataChange = bool;
-
 impl DataFile {
     /// The file that an action adds, and whether the action says how many rows it has; `None` when
     /// the file cannot be read here.
@@ -47,13 +45,13 @@ impl DataFile {
         Some((file, rows.is_some()))
     }
 
-    pub(crate) fn add(&self, modified: i64, data_change: DataChange) -> Add {
+    pub(crate) fn add(&self, modified: i64, change: Change) -> Add {
         Add {
             path: self.path.clone(),
             partition_values: HashMap::new(),
             size: i64::try_from(self.bytes).unwrap_or(i64::MAX),
             modification_time: modified,
-            data_change,
+            data_change: change == Change::Content,
             stats: Some(format!("{{\"numRecords\":{}}}", self.rows)),
             tags: None,
             deletion_vector: None,
@@ -63,10 +61,10 @@ impl DataFile {
         }
     }
 
-    pub(crate) fn remove(&self, data_change: DataChange) -> Remove {
+    pub(crate) fn remove(&self, change: Change) -> Remove {
         Remove {
             path: self.path.clone(),
-            data_change,
+            data_change: change == Change::Content,
             deletion_timestamp: Some(now_millis()),
             extended_file_metadata: Some(true),
             partition_values: Some(self.partition.clone()),

@@ -78,8 +78,7 @@ impl Source {
         old: &Arc<Snapshot>,
     ) -> Result<Option<Arc<Snapshot>>, StoreError> {
         let (mut version, mut fingerprint) = (old.version, old.fingerprint.clone());
-        let mut added: Vec<(DataFile, bool)> = Vec::new();
-        let mut gone = HashSet::new();
+        let mut since = Since::default();
         loop {
             let next = log_entry::file(&self.folder, version + 1);
             let Some((entry, seen)) = self.place.look(&next).await? else { break };
@@ -88,30 +87,14 @@ impl Source {
                 return Ok(None);
             };
             for action in actions {
-                match action {
-                    Action::Add(add) => {
-                        // Adding a file again replaces what was said about it.
-                        added.retain(|(file, _)| file.path != add.path);
-                        gone.insert(add.path.clone());
-                        let Some(file) = DataFile::added(add) else { return Ok(None) };
-                        added.push(file);
-                    }
-                    Action::Remove(remove) => {
-                        added.retain(|(file, _)| file.path != remove.path);
-                        gone.insert(remove.path);
-                    }
-                    Action::Metadata(_) | Action::Protocol(_) => return Ok(None),
-                    Action::Cdc(_)
-                    | Action::Txn(_)
-                    | Action::CommitInfo(_)
-                    | Action::DomainMetadata(_) => {}
-                }
+                let Some(()) = since.take(action) else { return Ok(None) };
             }
             (version, fingerprint) = (version + 1, Some(seen));
         }
         if version == old.version {
             return Ok(Some(Arc::clone(old)));
         }
+        let Since { mut added, gone } = since;
         let kept = old.files.iter().filter(|file| !gone.contains(&file.path));
         added.extend(kept.map(|file| (file.clone(), true)));
         let files = self.counted(added).await?;
@@ -227,6 +210,38 @@ impl Source {
             location: self.place.shown(&self.folder),
             what: format!("be read: the table uses `{feature}`"),
         }
+    }
+}
+
+/// What commits changed.
+#[derive(Default)]
+struct Since {
+    /// Files, and whether the log says how many rows they have.
+    added: Vec<(DataFile, bool)>,
+    /// Paths of which what was said before does not hold any more.
+    gone: HashSet<String>,
+}
+
+impl Since {
+    /// Takes an action into account; `None` when it changes more than files.
+    fn take(&mut self, action: Action) -> Option<()> {
+        match action {
+            Action::Add(add) => {
+                // Adding a file again replaces what was said about it.
+                self.forget(&add.path);
+                self.added.push(DataFile::added(add)?);
+            }
+            Action::Remove(remove) => self.forget(&remove.path),
+            Action::Metadata(_) | Action::Protocol(_) => return None,
+            Action::Cdc(_) | Action::Txn(_) | Action::CommitInfo(_) | Action::DomainMetadata(_) => {
+            }
+        }
+        Some(())
+    }
+
+    fn forget(&mut self, path: &str) {
+        self.added.retain(|(file, _)| file.path != path);
+        self.gone.insert(path.to_owned());
     }
 }
 

@@ -17,7 +17,6 @@ use futures::{
     StreamExt as _, TryStreamExt as _,
     stream::{self, BoxStream},
 };
-use metalith_base::FeatureKey;
 use metalith_store::{Rows, StoreError};
 use object_store::{ObjectStoreExt as _, buffered::BufWriter};
 use parquet::errors::ParquetError;
@@ -29,6 +28,7 @@ use crate::{
     encode::{Encoder, FileBytes, RowGroup},
     error, log_entry,
     place::{Place, sync_folder},
+    snapshot::Source,
 };
 
 /// Rows of a row group: the unit of parallel work, and of what a reader can skip.
@@ -49,35 +49,18 @@ pub(crate) struct Written {
     kept: AtomicBool,
 }
 
-/// Writes rows with these columns as data files, in their order.
+/// Writes rows with these columns as data files of a table, in their order.
 pub(crate) async fn write(
-    place: &Place,
-    folder: &str,
-    feature: &FeatureKey,
+    table: &Source,
     schema: SchemaRef,
     rows: Rows,
 ) -> Result<Written, StoreError> {
-    let mut written = Written::new(place.clone(), folder.to_owned());
+    let mut written = Written::new(table.place.clone(), table.folder.clone());
     let mut groups = Groups { rows: rows.into_stream(), rest: None };
     let Some(first) = groups.next().await? else { return Ok(written) };
-    let encoder = Encoder::new(feature, schema, &first);
+    let encoder = Encoder::new(&table.feature, schema, &first);
     let encoder = Arc::new(encoder.map_err(|source| written.failed(source))?);
-    let others = stream::try_unfold(groups, |mut groups| async move {
-        Ok::<_, StoreError>(groups.next().await?.map(|group| (group, groups)))
-    });
-    let encoding = Arc::clone(&encoder);
-    let shown = place.shown(folder);
-    let mut encoded = stream::iter([Ok(first)])
-        .chain(others)
-        .map_ok(move |batches| {
-            let (encoder, shown) = (Arc::clone(&encoding), shown.clone());
-            async move {
-                let task = tokio::task::spawn_blocking(move || encoder.encode(&batches));
-                task.await.unwrap_or_else(|stopped| Err(error::storage("write", shown, stopped)))
-            }
-        })
-        .try_buffered(std::thread::available_parallelism().map_or(1, usize::from).min(4))
-        .boxed();
+    let mut encoded = encode(Arc::clone(&encoder), first, groups, table);
     let mut current: Option<Current> = None;
     while let Some(group) = encoded.try_next().await? {
         let mut file = match current.take() {
@@ -94,10 +77,34 @@ pub(crate) async fn write(
     if let Some(file) = current {
         written.finish(file).await?;
     }
-    if let Some(folder) = place.local(folder) {
+    if let Some(folder) = table.place.local(&table.folder) {
         sync_folder(&folder);
     }
     Ok(written)
+}
+
+/// Encodes row groups on several threads, as many ahead of the consumer, in their order.
+fn encode(
+    encoder: Arc<Encoder>,
+    first: Vec<RecordBatch>,
+    others: Groups,
+    table: &Source,
+) -> BoxStream<'static, Result<RowGroup, StoreError>> {
+    let others = stream::try_unfold(others, |mut groups| async move {
+        Ok::<_, StoreError>(groups.next().await?.map(|group| (group, groups)))
+    });
+    let shown = table.place.shown(&table.folder);
+    stream::iter([Ok(first)])
+        .chain(others)
+        .map_ok(move |batches| {
+            let (encoder, shown) = (Arc::clone(&encoder), shown.clone());
+            async move {
+                let task = tokio::task::spawn_blocking(move || encoder.encode(&batches));
+                task.await.unwrap_or_else(|stopped| Err(error::storage("write", shown, stopped)))
+            }
+        })
+        .try_buffered(std::thread::available_parallelism().map_or(1, usize::from).min(4))
+        .boxed()
 }
 
 impl Written {
@@ -113,9 +120,14 @@ impl Written {
         self.files.iter().map(|file| file.bytes).sum()
     }
 
-    /// Keeps the files, for a commit names them or is about to, or lets them go again.
-    pub(crate) fn keep(&self, keep: bool) {
-        self.kept.store(keep, Ordering::Release);
+    /// Keeps the files, for a commit names them or is about to.
+    pub(crate) fn keep(&self) {
+        self.kept.store(true, Ordering::Release);
+    }
+
+    /// Takes [`keep`](Self::keep) back.
+    pub(crate) fn let_go(&self) {
+        self.kept.store(false, Ordering::Release);
     }
 
     /// Whether all files are still where they were written: a drop of the table takes them along.
@@ -145,7 +157,10 @@ impl Written {
                 let location = || self.place.shown(&relative);
                 Sink::Local(create().map_err(|source| error::storage("write", location(), source))?)
             }
-            None => Sink::Remote(Box::new(BufWriter::new(self.place.store(), self.place.object(&relative)))),
+            None => Sink::Remote(Box::new(BufWriter::new(
+                self.place.store(),
+                self.place.object(&relative),
+            ))),
         };
         Ok(Current { name, bytes, sink, groups: 0, rows: 0, size: 0 })
     }
