@@ -1,6 +1,8 @@
 //! Developer commands: `cargo xtask <command>`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command-line program")]
 
+mod bench;
+mod counted;
 mod interop;
 mod pins;
 mod step;
@@ -13,7 +15,10 @@ use std::{
 
 use anyhow::{Result, bail};
 
-use crate::step::{cargo, step};
+use crate::{
+    counted::Counts,
+    step::{cargo, step},
+};
 
 const USAGE: &str = "\
 cargo xtask <command>
@@ -22,12 +27,14 @@ cargo xtask <command>
   check    the quick part of it, for before a push
   golden   the vectors of the versioning contract alone
   tidy     layers, heavy dependencies, licences, file sizes, stray paths
+  bench    Metalith and Metaxy side by side; `bench --help` lists its options
   pins     choose the features of shared dependencies anew, into crates/pins
   fix      format, and let clippy mend what it can";
 
 fn main() -> ExitCode {
-    let command = std::env::args().nth(1).unwrap_or_default();
-    match run(&command) {
+    let mut args = std::env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    match run(&command, &args.collect::<Vec<_>>()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -41,8 +48,12 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn run(command: &str) -> Result<()> {
+fn run(command: &str, options: &[String]) -> Result<()> {
+    if !options.is_empty() && command != "bench" {
+        bail!("`{command}` takes no options\n\n{USAGE}");
+    }
     match command {
+        "bench" => bench::run(options),
         "test" => test(),
         "check" => check(),
         "golden" => golden(),
@@ -61,21 +72,24 @@ fn test() -> Result<()> {
     step("format", || cargo(&["fmt", "--all", "--check"]))?;
     step("tidy", tidy::run)?;
     step("pins", pins::check)?;
-    let python = step("tools", interop::python)?;
-    step("tests", || {
-        step::cargo_with(
-            &["test", "--workspace", "--all-targets"],
-            &[("METALITH_TEST_PYTHON", &python)],
-        )
+    let python = step("tools", || interop::python("tools/requirements.txt"))?;
+    let python = python.display().to_string();
+    let unit = step("tests", || {
+        let python = [("METALITH_TEST_PYTHON", python.as_str())];
+        counted::tests(&["--workspace", "--all-targets"], &python)
     })?;
-    step("doc tests", || cargo(&["test", "--workspace", "--doc"]))?;
+    let documented = step("doc tests", || counted::tests(&["--workspace", "--doc"], &[]))?;
     step("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     step("docs", || {
         step::cargo_with(
             &["doc", "--workspace", "--no-deps", "--document-private-items"],
             &[("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links")],
         )
-    })
+    })?;
+    let Counts { passed, failed, .. } = unit.and(documented);
+    println!("==> format, tidy, pins, clippy and docs are clean");
+    println!("==> {passed} passed, {failed} failed");
+    Ok(())
 }
 
 /// The crates that build in seconds.
@@ -101,7 +115,17 @@ fn check() -> Result<()> {
 }
 
 fn golden() -> Result<()> {
-    step("vectors", || cargo(&["test", "--workspace", "--all-targets", "vector"]))
+    let vectors = step("vectors", || {
+        let crates = ["graph", "store", "delta"].map(|name| format!("metalith-{name}"));
+        let chosen = crates.iter().flat_map(|name| ["-p", name.as_str()]);
+        counted::tests(&chosen.chain(["--all-targets", "golden"]).collect::<Vec<_>>(), &[])
+    })?;
+    let Counts { passed, failed, .. } = vectors;
+    if passed == 0 {
+        bail!("no test has `golden` in its path, so nothing was checked");
+    }
+    println!("==> {passed} passed, {failed} failed");
+    Ok(())
 }
 
 fn fix() -> Result<()> {

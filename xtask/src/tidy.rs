@@ -1,6 +1,8 @@
 //! What the compiler does not check: layers, heavy dependencies, licences, sizes, stray paths.
 
+mod dependencies;
 mod files;
+mod functions;
 mod packages;
 
 use std::process::Command;
@@ -13,6 +15,7 @@ use crate::root;
 pub(crate) fn run() -> Result<()> {
     let metadata = metadata(&["--locked"])?;
     let mut complaints = packages::complaints(&metadata);
+    complaints.extend(dependencies::Rules::load()?.complaints(&metadata));
     complaints.extend(files::complaints()?);
     if complaints.is_empty() {
         return Ok(());
@@ -25,7 +28,8 @@ pub(crate) fn members_from_layer_2() -> Result<Vec<String>> {
     Ok(packages::members_from_layer_2(&metadata(&[])?))
 }
 
-fn metadata(options: &[&str]) -> Result<serde_json::Value> {
+/// What cargo knows about the workspace.
+pub(crate) fn metadata(options: &[&str]) -> Result<serde_json::Value> {
     let metadata = Command::new("cargo")
         .args(["metadata", "--format-version", "1"])
         .args(options)
