@@ -37,7 +37,9 @@ impl<'a> Table<'a> {
 
     /// The value of a key, unless it is absent or nothing.
     pub fn optional(&mut self, key: &'static str) -> Option<&'a Node> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
         (entry.node.value != Value::Null).then_some(&entry.node)
     }
@@ -103,7 +105,11 @@ impl<'a> Table<'a> {
     /// A table that may be there.
     pub fn table(&mut self, key: &'static str) -> Result<Option<Self>, DocumentError> {
         let file = self.file;
-        self.optional(key).map(|node| Self::new(file, node)).transpose()
+        let Some(node) = self.optional(key) else { return Ok(None) };
+        let Value::Table(entries) = &node.value else {
+            return Err(wrong_type(file, node, &quoted(key), "a table"));
+        };
+        Ok(Some(Self { file, span: node.span, entries, asked: Vec::new() }))
     }
 
     /// A table of texts that may be there, in the order written.
