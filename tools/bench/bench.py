@@ -169,7 +169,7 @@ def same_counts(theirs, mine):
 
 
 def measure(command):
-    """Seconds and peak MiB of a process, and what it printed."""
+    """Seconds on the clock and on the cores, peak MiB of a process, and what it printed."""
     reader, writer = os.pipe()
     start = time.perf_counter()
     child = subprocess.Popen(command, stdout=writer, stderr=subprocess.PIPE)
@@ -184,7 +184,8 @@ def measure(command):
     if child.returncode != 0:
         sys.exit(f"error: {' '.join(command)} ended with {child.returncode}:\n{errors}")
     scale = 2**20 if platform.system() == "Darwin" else 2**10
-    return {"seconds": seconds, "mib": usage.ru_maxrss / scale, "output": output}
+    cpu = usage.ru_utime + usage.ru_stime
+    return {"seconds": seconds, "cpu": cpu, "mib": usage.ru_maxrss / scale, "output": output}
 
 
 def run(command):
@@ -198,6 +199,7 @@ def summed(result, peers, mine):
             result[side] = {
                 "seconds": statistics.median(seconds),
                 "all": seconds,
+                "cpu": statistics.median(it["cpu"] for it in rounds),
                 "mib": statistics.median(it["mib"] for it in rounds),
             }
     if mine:

@@ -26,6 +26,7 @@ cargo xtask <command>
   test     everything that decides whether a change lands (the README's test command)
   check    the quick part of it, for before a push
   golden   the vectors of the versioning contract alone
+  tools    install the Python packages that tests need, and say how to use them
   tidy     layers, heavy dependencies, licences, file sizes, stray paths
   bench    Metalith and Metaxy side by side; `bench --help` lists its options
   pins     choose the features of shared dependencies anew, into crates/pins
@@ -59,6 +60,7 @@ fn run(command: &str, options: &[String]) -> Result<()> {
         "golden" => golden(),
         "tidy" => step("tidy", tidy::run),
         "pins" => step("pins", pins::generate),
+        "tools" => tools(),
         "fix" => fix(),
         "" | "help" | "--help" => {
             println!("{USAGE}");
@@ -89,6 +91,13 @@ fn test() -> Result<()> {
     let Counts { passed, failed, .. } = unit.and(documented);
     println!("==> format, tidy, pins, clippy and docs are clean");
     println!("==> {passed} passed, {failed} failed");
+    Ok(())
+}
+
+/// For running single tests by hand.
+fn tools() -> Result<()> {
+    let python = step("tools", || interop::python("tools/requirements.txt"))?;
+    println!("export METALITH_TEST_PYTHON={}", python.display());
     Ok(())
 }
 
