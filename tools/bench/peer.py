@@ -13,6 +13,7 @@ a leaf of one; `wide` joins two roots of four fields into a leaf of two.
 import argparse
 import json
 import random
+import time
 from pathlib import Path
 
 ROOTS = {
@@ -44,7 +45,10 @@ def main():
     with graph.use():
         roots, leaf = features(metaxy, args.graph)
         with open_store(metaxy, args) as store:
-            COMMANDS[args.command](args, store, roots, leaf)
+            start = time.perf_counter()
+            found = COMMANDS[args.command](args, store, roots, leaf)
+            # Without the start of Python and the opening of the store.
+            print(json.dumps({"seconds": time.perf_counter() - start, **(found or {})}))
 
 
 def arguments():
@@ -132,7 +136,7 @@ def seed(args, store, roots, leaf):
 def resolve(args, store, roots, leaf):
     found = store.resolve_update(leaf).to_polars()
     counts = {name: len(getattr(found, name)) for name in ("new", "stale", "orphaned")}
-    print(json.dumps({"counts": counts}))
+    return {"counts": counts}
 
 
 def write(args, store, roots, leaf):
@@ -144,7 +148,7 @@ def write(args, store, roots, leaf):
 def read(args, store, roots, leaf):
     from metaxy.utils import collect_to_polars
 
-    print(json.dumps({"rows": len(collect_to_polars(store.read(roots[0])))}))
+    return {"rows": len(collect_to_polars(store.read(roots[0])))}
 
 
 COMMANDS = {"seed": seed, "resolve": resolve, "write": write, "read": read}

@@ -18,6 +18,7 @@ pub(crate) fn run(options: &[String]) -> Result<()> {
     step("bench", || {
         command(
             Command::new(&python)
+                .arg("-B")
                 .arg(root().join("tools/bench/bench.py"))
                 .arg("--metalith")
                 .arg(target.join("release/metalith"))
