@@ -207,7 +207,7 @@ def summed(result, peers, mine):
                 "cpu": statistics.median(it["cpu"] for it in rounds),
                 "mib": statistics.median(it["mib"] for it in rounds),
             }
-    inner = [json.loads(it["output"])["seconds"] for it in peers if it["output"].startswith(b"{")]
+    inner = [json.loads(it["output"])["seconds"] for it in peers if it["output"].startswith("{")]
     if inner:
         result["peer"]["inner_seconds"] = statistics.median(inner)
     if mine:
