@@ -168,13 +168,16 @@ impl FeatureGraph {
     /// Resolves a feature whose upstreams are there already, and puts it last.
     fn add(&mut self, key: FeatureKey, definition: FeatureDefinition) -> Result<(), GraphError> {
         let place = self.features.len();
-        let find = |key: &FeatureKey| self.places.get(key).map(|place| &self.features[*place]);
+        // Looked up once a dep, and not once a field: the graph may be large, its deps seldom are.
+        let deps = definition.spec.deps.iter();
+        let found =
+            deps.filter_map(|dep| Some((dep.feature.clone(), *self.places.get(&dep.feature)?)));
+        let upstreams: BTreeMap<FeatureKey, usize> = found.collect();
+        let find = |key: &FeatureKey| upstreams.get(key).map(|place| &self.features[*place]);
         let feature = Feature::resolve(definition, &find, self.hash_length)?;
-        for dep in &feature.spec().deps {
-            if let Some(upstream) = self.places.get(&dep.feature) {
-                self.upstream[place].push(*upstream);
-                self.downstream[*upstream].push(place);
-            }
+        for upstream in upstreams.into_values() {
+            self.upstream[place].push(upstream);
+            self.downstream[upstream].push(place);
         }
         self.features.push(feature);
         self.places.insert(key, place);
