@@ -221,8 +221,8 @@ FORM = "{:<40} {:>8} {:>8} {:>8} {:>7} {:>9} {:>9} {:>7} {:>11}"
 
 def print_header():
     print("`inner`: the peer's seconds without the start of Python and the opening of the store")
-    titles = ["", "peer s", "inner s", "ours s", "ratio", "peer MiB", "ours MiB", "ratio", "ours rows/s"]
-    print(FORM.format(*titles))
+    seconds, memory = ["peer s", "inner s", "ours s", "ratio"], ["peer MiB", "ours MiB", "ratio"]
+    print(FORM.format("", *seconds, *memory, "ours rows/s"))
 
 
 def name(result):
