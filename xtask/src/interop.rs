@@ -1,34 +1,32 @@
-//! The Python packages that read our stores in tests, in an environment of their own.
+//! Python packages for tests and benchmarks, in environments of their own.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result};
 
-use crate::step::command;
+use crate::{root, step::command};
 
-/// The interpreter of an environment with everything in `tools/requirements.txt`. It is made
-/// once for each content of that file, in the user's cache.
-pub(crate) fn python() -> Result<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let requirements = root.join("tools/requirements.txt");
-    let text = std::fs::read(&requirements).context("tools/requirements.txt cannot be read")?;
-    let environment = cache()?.join(format!("python-{:016x}", fingerprint(&text)));
+/// The interpreter of an environment with everything in a file of requirements. It is made once
+/// for each content of that file, in the user's cache.
+pub(crate) fn python(requirements: &str) -> Result<PathBuf> {
+    let file = root().join(requirements);
+    let text = std::fs::read(&file).with_context(|| format!("{requirements} cannot be read"))?;
+    let environment = cache()?.join(format!("venv-{:016x}", fingerprint(&text)));
     let python = environment.join("bin/python");
     let ready = environment.join("ready");
     if !ready.exists() {
         command(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))
             .context("python3 with its venv module is needed: install it, then run this again")?;
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
-        command(Command::new(&python).args(pip).arg(&requirements))?;
+        command(Command::new(&python).args(pip).arg(&file))
+            .with_context(|| format!("{requirements} could not be installed"))?;
         std::fs::write(&ready, "")?;
     }
-    Ok(python.display().to_string())
+    Ok(python)
 }
 
-fn cache() -> Result<PathBuf> {
+/// Where we keep what can be made again.
+pub(crate) fn cache() -> Result<PathBuf> {
     let cache = match std::env::var_os("XDG_CACHE_HOME") {
         Some(cache) => PathBuf::from(cache),
         None => PathBuf::from(std::env::var_os("HOME").context("HOME is not set")?).join(".cache"),

@@ -1,15 +1,23 @@
 //! Developer commands: `cargo xtask <command>`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command-line program")]
 
+mod bench;
+mod counted;
 mod interop;
 mod step;
 mod tidy;
 
-use std::process::ExitCode;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Result, bail};
 
-use crate::step::{cargo, step};
+use crate::{
+    counted::Counts,
+    step::{cargo, step},
+};
 
 const USAGE: &str = "\
 cargo xtask <command>
@@ -17,12 +25,15 @@ cargo xtask <command>
   test     everything that decides whether a change lands (the README's test command)
   check    the quick part of it, for before a push
   golden   the vectors of the versioning contract alone
+  tools    install the Python packages that tests need, and say how to use them
   tidy     layers, heavy dependencies, licences, file sizes, stray paths
+  bench    Metalith and Metaxy side by side; `bench --help` lists its options
   fix      format, and let clippy mend what it can";
 
 fn main() -> ExitCode {
-    let command = std::env::args().nth(1).unwrap_or_default();
-    match run(&command) {
+    let mut args = std::env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    match run(&command, &args.collect::<Vec<_>>()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -31,12 +42,22 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: &str) -> Result<()> {
+/// The folder of the repository.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn run(command: &str, options: &[String]) -> Result<()> {
+    if !options.is_empty() && command != "bench" {
+        bail!("`{command}` takes no options\n\n{USAGE}");
+    }
     match command {
+        "bench" => bench::run(options),
         "test" => test(),
         "check" => check(),
         "golden" => golden(),
         "tidy" => step("tidy", tidy::run),
+        "tools" => tools(),
         "fix" => fix(),
         "" | "help" | "--help" => {
             println!("{USAGE}");
@@ -49,21 +70,31 @@ fn run(command: &str) -> Result<()> {
 fn test() -> Result<()> {
     step("format", || cargo(&["fmt", "--all", "--check"]))?;
     step("tidy", tidy::run)?;
-    let python = step("tools", interop::python)?;
-    step("tests", || {
-        step::cargo_with(
-            &["test", "--workspace", "--all-targets"],
-            &[("METALITH_TEST_PYTHON", &python)],
-        )
+    let python = step("tools", || interop::python("tools/requirements.txt"))?;
+    let python = python.display().to_string();
+    let unit = step("tests", || {
+        let python = [("METALITH_TEST_PYTHON", python.as_str())];
+        counted::tests(&["--workspace", "--all-targets"], &python)
     })?;
-    step("doc tests", || cargo(&["test", "--workspace", "--doc"]))?;
+    let documented = step("doc tests", || counted::tests(&["--workspace", "--doc"], &[]))?;
     step("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     step("docs", || {
         step::cargo_with(
             &["doc", "--workspace", "--no-deps"],
             &[("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links")],
         )
-    })
+    })?;
+    let Counts { passed, failed, .. } = unit.and(documented);
+    println!("==> format, tidy, clippy and docs are clean");
+    println!("==> {passed} passed, {failed} failed");
+    Ok(())
+}
+
+/// For running single tests by hand.
+fn tools() -> Result<()> {
+    let python = step("tools", || interop::python("tools/requirements.txt"))?;
+    println!("export METALITH_TEST_PYTHON={}", python.display());
+    Ok(())
 }
 
 /// The crates that build in seconds.
@@ -89,7 +120,14 @@ fn check() -> Result<()> {
 }
 
 fn golden() -> Result<()> {
-    step("vectors", || cargo(&["test", "--workspace", "--all-targets", "vector"]))
+    let vectors =
+        step("vectors", || counted::tests(&["--workspace", "--all-targets", "vector"], &[]))?;
+    let Counts { passed, failed, .. } = vectors;
+    if passed == 0 {
+        bail!("no test has `vector` in its path, so nothing was checked");
+    }
+    println!("==> {passed} passed, {failed} failed");
+    Ok(())
 }
 
 fn fix() -> Result<()> {

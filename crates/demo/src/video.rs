@@ -39,7 +39,8 @@ impl Video {
         };
         let (luma, whole) = (width * height, width * height * 3 / 2);
         let mut frames = Vec::new();
-        while let Some((mark, planes)) = line(rest) {
+        while !rest.is_empty() {
+            let (mark, planes) = line(rest).ok_or("a frame is cut off")?;
             if !mark.starts_with(b"FRAME") || planes.len() < whole {
                 return Err("a frame is cut off");
             }

@@ -71,9 +71,13 @@ impl fmt::Display for Problem {
             Self::Type { what, expected, found } => {
                 write!(f, "{what} must be {expected}, but is {found}")
             }
-            Self::UnknownKey { key, .. } => write!(f, "unknown key `{key}`"),
+            Self::UnknownKey { key, .. } => {
+                write!(f, "unknown key `{}`", key.escape_debug())
+            }
             Self::MissingKey { key } => write!(f, "key `{key}` is missing"),
-            Self::RepeatedKey { key } => write!(f, "key `{key}` is there twice"),
+            Self::RepeatedKey { key } => {
+                write!(f, "key `{}` is there twice", key.escape_debug())
+            }
         }
     }
 }

@@ -13,13 +13,11 @@
 //! table.finish()?;
 //! # Ok::<(), metalith_document::DocumentError>(())
 //! ```
-#![expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "a value of any other kind is refused, whatever kinds there are"
-)]
 
 mod error;
+mod json_text;
 mod node;
+mod places;
 mod table;
 mod toml_text;
 mod yaml_text;
@@ -53,12 +51,19 @@ impl Format {
     }
 }
 
-/// Parses a text; `file` is how messages call it.
+/// How deep lists and tables may be nested: far more than anybody writes, and few enough that
+/// nothing which walks the tree exhausts its stack.
+const DEPTH_MAX: usize = 100;
+
+/// Parses a text; `file` is how messages call it. Two equal keys in a table are a mistake in every
+/// format.
 pub fn parse(file: &str, text: &str, format: Format) -> Result<Node, DocumentError> {
+    // Editors of some systems begin a file with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match format {
         Format::Toml => toml_text::parse(file, text),
-        // Every JSON document is a YAML document.
-        Format::Yaml | Format::Json => yaml_text::parse(file, text),
+        Format::Yaml => yaml_text::parse(file, text),
+        Format::Json => json_text::parse(file, text),
     }
 }
 

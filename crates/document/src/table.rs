@@ -19,10 +19,10 @@ pub type Items<'a> = &'a [Node];
 impl<'a> Table<'a> {
     /// Reads a node that must be a table.
     pub fn new(file: &'a str, node: &'a Node) -> Result<Self, DocumentError> {
-        match &node.value {
-            Value::Table(entries) => Ok(Self { file, span: node.span, entries, asked: Vec::new() }),
-            other => Err(wrong_type(file, node.span, "this", "a table", other)),
-        }
+        let Value::Table(entries) = &node.value else {
+            return Err(wrong_type(file, node, "this", "a table"));
+        };
+        Ok(Self { file, span: node.span, entries, asked: Vec::new() })
     }
 
     /// How messages call the file.
@@ -37,7 +37,9 @@ impl<'a> Table<'a> {
 
     /// The value of a key, unless it is absent or nothing.
     pub fn optional(&mut self, key: &'static str) -> Option<&'a Node> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
         (entry.node.value != Value::Null).then_some(&entry.node)
     }
@@ -67,10 +69,10 @@ impl<'a> Table<'a> {
     pub fn flag(&mut self, key: &'static str) -> Result<Option<bool>, DocumentError> {
         let file = self.file;
         let Some(node) = self.optional(key) else { return Ok(None) };
-        match &node.value {
-            Value::Bool(flag) => Ok(Some(*flag)),
-            other => Err(wrong_type(file, node.span, &quoted(key), "true or false", other)),
-        }
+        let Value::Bool(flag) = &node.value else {
+            return Err(wrong_type(file, node, &quoted(key), "true or false"));
+        };
+        Ok(Some(*flag))
     }
 
     /// An integer that may be there.
@@ -83,10 +85,10 @@ impl<'a> Table<'a> {
     pub fn list(&mut self, key: &'static str) -> Result<Option<Items<'a>>, DocumentError> {
         let file = self.file;
         let Some(node) = self.optional(key) else { return Ok(None) };
-        match &node.value {
-            Value::List(items) => Ok(Some(items)),
-            other => Err(wrong_type(file, node.span, &quoted(key), "a list", other)),
-        }
+        let Value::List(items) = &node.value else {
+            return Err(wrong_type(file, node, &quoted(key), "a list"));
+        };
+        Ok(Some(items))
     }
 
     /// A list of texts that may be there.
@@ -103,7 +105,35 @@ impl<'a> Table<'a> {
     /// A table that may be there.
     pub fn table(&mut self, key: &'static str) -> Result<Option<Self>, DocumentError> {
         let file = self.file;
-        self.optional(key).map(|node| Self::new(file, node)).transpose()
+        let Some(node) = self.optional(key) else { return Ok(None) };
+        let Value::Table(entries) = &node.value else {
+            return Err(wrong_type(file, node, &quoted(key), "a table"));
+        };
+        Ok(Some(Self { file, span: node.span, entries, asked: Vec::new() }))
+    }
+
+    /// A table of texts that may be there, in the order written.
+    pub fn text_map(
+        &mut self,
+        key: &'static str,
+    ) -> Result<Option<Vec<(String, String)>>, DocumentError> {
+        let Some(table) = self.table(key)? else { return Ok(None) };
+        let pair = |entry: &Entry| {
+            Ok((entry.key.clone(), text(table.file, &entry.key, &entry.node)?.to_owned()))
+        };
+        table.entries.iter().map(pair).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// Anything that may be there and that JSON can say.
+    pub fn json(&mut self, key: &'static str) -> Result<Option<serde_json::Value>, DocumentError> {
+        let Some(node) = self.optional(key) else { return Ok(None) };
+        match not_a_number(node) {
+            None => Ok(Some(json(node))),
+            Some(node) => {
+                let message = "JSON has no infinity and nothing that is not a number".to_owned();
+                Err(self.mistake(node, message, None))
+            }
+        }
     }
 
     /// Every key with its value, for tables whose keys are names.
@@ -141,18 +171,18 @@ impl<'a> Table<'a> {
 
 /// A node that must be text.
 pub fn text<'a>(file: &str, what: &str, node: &'a Node) -> Result<&'a str, DocumentError> {
-    match &node.value {
-        Value::Text(text) => Ok(text),
-        other => Err(wrong_type(file, node.span, &quoted(what), "text", other)),
-    }
+    let Value::Text(text) = &node.value else {
+        return Err(wrong_type(file, node, &quoted(what), "text"));
+    };
+    Ok(text)
 }
 
 /// A node that must be an integer.
 pub fn integer(file: &str, what: &str, node: &Node) -> Result<i64, DocumentError> {
-    match &node.value {
-        Value::Int(number) => Ok(*number),
-        other => Err(wrong_type(file, node.span, &quoted(what), "an integer", other)),
-    }
+    let Value::Int(number) = &node.value else {
+        return Err(wrong_type(file, node, &quoted(what), "an integer"));
+    };
+    Ok(*number)
 }
 
 /// Any node as JSON. A number that JSON cannot hold becomes null.
@@ -170,20 +200,24 @@ pub fn json(node: &Node) -> serde_json::Value {
     }
 }
 
+/// The first number that JSON cannot hold.
+fn not_a_number(node: &Node) -> Option<&Node> {
+    match &node.value {
+        Value::Float(number) => (!number.is_finite()).then_some(node),
+        Value::List(items) => items.iter().find_map(not_a_number),
+        Value::Table(entries) => entries.iter().find_map(|entry| not_a_number(&entry.node)),
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Text(_) => None,
+    }
+}
+
 fn quoted(what: &str) -> String {
     format!("`{what}`")
 }
 
-fn wrong_type(
-    file: &str,
-    span: Span,
-    what: &str,
-    expected: &'static str,
-    found: &Value,
-) -> DocumentError {
+fn wrong_type(file: &str, node: &Node, what: &str, expected: &'static str) -> DocumentError {
     DocumentError {
         file: file.to_owned(),
-        span,
-        problem: Problem::Type { what: what.to_owned(), expected, found: found.described() },
+        span: node.span,
+        problem: Problem::Type { what: what.to_owned(), expected, found: node.value.described() },
     }
 }

@@ -7,10 +7,10 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::{DocumentError, Entry, Node, Problem, Span, Value};
+use crate::{DocumentError, Entry, Node, Problem, Span, Value, places::Places};
 
 pub(crate) fn parse(file: &str, text: &str) -> Result<Node, DocumentError> {
-    let source = Source { file, text };
+    let source = Source { file, places: Places::new(text) };
     match DeTable::parse(text) {
         Ok(table) => source.table(table.get_ref(), 0),
         Err(error) => {
@@ -23,17 +23,12 @@ pub(crate) fn parse(file: &str, text: &str) -> Result<Node, DocumentError> {
 
 struct Source<'a> {
     file: &'a str,
-    text: &'a str,
+    places: Places<'a>,
 }
 
 impl Source<'_> {
     fn span(&self, byte: usize) -> Span {
-        let before = self.text.get(..byte).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |it| it + 1);
-        Span {
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-        }
+        self.places.span(byte)
     }
 
     fn refuse(&self, byte: usize, problem: Problem) -> DocumentError {

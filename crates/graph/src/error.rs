@@ -104,6 +104,15 @@ pub enum GraphError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpecProblem {
+    /// Its key is among those of the system's own tables.
+    #[error("keys that begin with `metaxy-system` or `metalith-system` are those of system tables")]
+    SystemKey,
+    /// A name without characters.
+    #[error("it has an empty {part}")]
+    Empty {
+        /// Of what, e.g. `id column`.
+        part: &'static str,
+    },
     /// No column identifies a sample.
     #[error("it has no id columns")]
     NoIds,
@@ -203,11 +212,34 @@ impl Diagnostic for GraphError {
             Self::NoParents { .. } => {
                 Some("name its parents in `deps` of the field, or change the fields mapping".into())
             }
-            Self::Spec { .. } => None,
+            Self::Spec { problem, .. } => Some(problem.hint()),
             Self::HashLength { .. } => Some(
                 format!("give at least {}, or nothing to leave them whole", HashLength::SHORTEST)
                     .into(),
             ),
+        }
+    }
+}
+
+impl SpecProblem {
+    fn hint(&self) -> Cow<'_, str> {
+        match self {
+            Self::NoIds => "name the columns that identify a sample in `id_columns`".into(),
+            Self::SystemKey | Self::Empty { .. } | Self::Reserved { .. } => {
+                "choose another name".into()
+            }
+            Self::Twice { .. } => "keep one of them".into(),
+            Self::RenameToId { from, to, .. } => {
+                format!("give `{from}` another name, or rename `{to}` as well").into()
+            }
+            Self::EmptyOn { .. } => {
+                "name the columns in `on`; an aggregation without `on` takes the feature's ids"
+                    .into()
+            }
+            Self::FieldDepNotADep { of, .. } => {
+                format!("add `{of}` to `deps` of the feature, or take it out of those of the field")
+                    .into()
+            }
         }
     }
 }

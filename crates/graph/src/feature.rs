@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use metalith_base::{FeatureKey, FieldKey, QualifiedField, nearest};
+use metalith_base::{FeatureKey, FieldKey, QualifiedField};
 
 use crate::{
     GraphError, HashLength,
@@ -25,7 +25,8 @@ pub struct Feature {
     join_keys: Vec<String>,
 }
 
-type Upstreams = BTreeMap<FeatureKey, Feature>;
+/// Finds an upstream, which is resolved already.
+type Upstreams<'a> = dyn Fn(&FeatureKey) -> Option<&'a Feature> + 'a;
 
 impl Feature {
     /// Its name.
@@ -89,7 +90,7 @@ impl Feature {
     /// Computes versions, parents and join keys; the upstreams must be resolved.
     pub(crate) fn resolve(
         definition: FeatureDefinition,
-        upstreams: &Upstreams,
+        upstreams: &Upstreams<'_>,
         length: HashLength,
     ) -> Result<Self, GraphError> {
         let spec = &definition.spec;
@@ -131,12 +132,12 @@ fn field_version(
     feature: &FeatureKey,
     field: &FieldSpec,
     parents: &[QualifiedField],
-    upstreams: &Upstreams,
+    upstreams: &Upstreams<'_>,
     length: HashLength,
 ) -> String {
     let name = format!("{feature}.{}", field.key);
     let versions = parents.iter().filter_map(|parent| {
-        upstreams.get(&parent.feature)?.field_versions.get(&parent.field).map(String::as_str)
+        upstreams(&parent.feature)?.field_versions.get(&parent.field).map(String::as_str)
     });
     hash([name.as_str(), field.code_version.as_str()].into_iter().chain(versions), length)
 }
@@ -145,7 +146,7 @@ fn field_version(
 fn parents(
     definition: &FeatureDefinition,
     field: &FieldSpec,
-    upstreams: &Upstreams,
+    upstreams: &Upstreams<'_>,
 ) -> Result<Vec<QualifiedField>, GraphError> {
     let spec = &definition.spec;
     let mut parents = Vec::new();
@@ -160,14 +161,14 @@ fn parents(
                 match &dep.fields {
                     DepFields::All => parents.extend(all_fields(&dep.feature, upstreams)),
                     DepFields::These(fields) => {
-                        parents.extend(these(definition, &dep.feature, fields, upstreams)?);
+                        parents.extend(these(&dep.feature, fields));
                     }
                 }
             }
         }
         FieldDeps::Mapped => {
             for dep in &spec.deps {
-                parents.extend(mapped(definition, dep, field, upstreams)?);
+                parents.extend(mapped(dep, field, upstreams));
             }
         }
     }
@@ -178,59 +179,35 @@ fn parents(
             origin: definition.origin.clone(),
         });
     }
-    parents.sort_by_cached_key(ToString::to_string);
-    parents.dedup();
+    if parents.len() > 1 {
+        parents.sort_by_cached_key(ToString::to_string);
+        parents.dedup();
+    }
     Ok(parents)
 }
 
-fn all_fields(feature: &FeatureKey, upstreams: &Upstreams) -> Vec<QualifiedField> {
-    let fields = upstreams.get(feature).into_iter().flat_map(|it| &it.spec().fields);
+fn all_fields(feature: &FeatureKey, upstreams: &Upstreams<'_>) -> Vec<QualifiedField> {
+    let fields = upstreams(feature).into_iter().flat_map(|it| &it.spec().fields);
     fields
         .map(|field| QualifiedField { feature: feature.clone(), field: field.key.clone() })
         .collect()
 }
 
-/// Named fields of an upstream, which must be there.
-fn these(
-    definition: &FeatureDefinition,
-    feature: &FeatureKey,
-    fields: &[FieldKey],
-    upstreams: &Upstreams,
-) -> Result<Vec<QualifiedField>, GraphError> {
-    let known = all_fields(feature, upstreams);
-    let find = |field: &FieldKey| {
-        known.iter().find(|it| it.field == *field).cloned().ok_or_else(|| {
-            let names = known.iter().map(|it| it.field.as_str());
-            GraphError::UnknownField {
-                path: vec![definition.spec.key.clone(), feature.clone()],
-                feature: feature.clone(),
-                field: field.clone(),
-                near: nearest(field.as_str(), names).and_then(|near| near.parse().ok()),
-                origin: definition.origin.clone(),
-            }
-        })
-    };
-    fields.iter().map(find).collect()
+/// Named fields of an upstream; that they exist has been checked.
+fn these(feature: &FeatureKey, fields: &[FieldKey]) -> Vec<QualifiedField> {
+    let qualified =
+        |field: &FieldKey| QualifiedField { feature: feature.clone(), field: field.clone() };
+    fields.iter().map(qualified).collect()
 }
 
-fn mapped(
-    definition: &FeatureDefinition,
-    dep: &FeatureDep,
-    field: &FieldSpec,
-    upstreams: &Upstreams,
-) -> Result<Vec<QualifiedField>, GraphError> {
+fn mapped(dep: &FeatureDep, field: &FieldSpec, upstreams: &Upstreams<'_>) -> Vec<QualifiedField> {
     match &dep.fields_mapping {
-        FieldsMapping::All => Ok(all_fields(&dep.feature, upstreams)),
-        FieldsMapping::None => Ok(Vec::new()),
+        FieldsMapping::All => all_fields(&dep.feature, upstreams),
+        FieldsMapping::None => Vec::new(),
         FieldsMapping::Specific(mapping) => {
-            for fields in mapping.values() {
-                these(definition, &dep.feature, fields, upstreams)?;
-            }
-            let fields = mapping.get(&field.key).map_or(&[][..], Vec::as_slice);
-            these(definition, &dep.feature, fields, upstreams)
+            these(&dep.feature, mapping.get(&field.key).map_or(&[][..], Vec::as_slice))
         }
         FieldsMapping::Default { match_suffix, exclude_fields } => {
-            these(definition, &dep.feature, exclude_fields, upstreams)?;
             let mut rest = all_fields(&dep.feature, upstreams);
             rest.retain(|it| !exclude_fields.contains(&it.field));
             let suffix = format!("/{}", field.key);
@@ -238,18 +215,17 @@ fn mapped(
                 it.field == field.key || (*match_suffix && it.field.as_str().ends_with(&suffix))
             };
             let matching: Vec<QualifiedField> = rest.iter().filter(matches).cloned().collect();
-            Ok(if matching.is_empty() { rest } else { matching })
+            if matching.is_empty() { rest } else { matching }
         }
     }
 }
 
-fn join_keys(spec: &FeatureSpec, upstreams: &Upstreams) -> Vec<String> {
+fn join_keys(spec: &FeatureSpec, upstreams: &Upstreams<'_>) -> Vec<String> {
     let mut shared: Option<Vec<String>> = None;
     for dep in &spec.deps {
         let keys = match &dep.lineage {
             Lineage::Identity => {
-                let ids =
-                    upstreams.get(&dep.feature).into_iter().flat_map(|it| &it.spec().id_columns);
+                let ids = upstreams(&dep.feature).into_iter().flat_map(|it| &it.spec().id_columns);
                 ids.map(|id| dep.rename.get(id).unwrap_or(id).clone()).collect()
             }
             Lineage::Aggregation { on: Some(on) } | Lineage::Expansion { on, .. } => on.clone(),

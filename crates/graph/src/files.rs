@@ -9,13 +9,11 @@
 //! fields = ["frames", { key = "audio", code_version = "2" }]
 //! deps = [{ feature = "video/raw", lineage = { expansion = { on = ["path"] } } }]
 //! ```
-#![expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "a value of any other kind is refused, whatever kinds there are"
-)]
+
+use std::collections::BTreeMap;
 
 use metalith_base::{Diagnostic as _, FeatureKey, FieldKey, KeyError};
-use metalith_document::{DocumentError, Format, Node, Problem, Table, Value, json, parse, text};
+use metalith_document::{DocumentError, Format, Node, Problem, Table, Value, parse, text};
 
 use crate::spec::{
     DEFAULT_CODE_VERSION, DepFields, External, FeatureDefinition, FeatureDep, FeatureSpec,
@@ -66,10 +64,11 @@ fn feature(file: &str, node: &Node, project: &str) -> Result<FeatureDefinition, 
 fn metadata(
     table: &mut Table<'_>,
 ) -> Result<serde_json::Map<String, serde_json::Value>, DocumentError> {
-    let Some(node) = table.optional("metadata") else { return Ok(serde_json::Map::new()) };
-    match json(node) {
-        serde_json::Value::Object(metadata) => Ok(metadata),
-        _ => Err(table.mistake(node, "`metadata` must be a table".to_owned(), None)),
+    table.table("metadata")?;
+    match table.json("metadata")? {
+        Some(serde_json::Value::Object(metadata)) => Ok(metadata),
+        // The line before has refused what is not a table.
+        _ => Ok(serde_json::Map::new()),
     }
 }
 
@@ -93,13 +92,11 @@ fn external(file: &str, node: &Node) -> Result<Option<External>, DocumentError> 
 
 /// A key as text, or as a list of parts.
 fn key_text(table: &Table<'_>, node: &Node) -> Result<String, DocumentError> {
-    match &node.value {
-        Value::List(parts) => {
-            let parts = parts.iter().map(|part| text(table.file(), "key", part));
-            Ok(parts.collect::<Result<Vec<_>, _>>()?.join("/"))
-        }
-        _ => text(table.file(), "key", node).map(str::to_owned),
+    if let Value::List(parts) = &node.value {
+        let parts = parts.iter().map(|part| text(table.file(), "key", part));
+        return Ok(parts.collect::<Result<Vec<_>, _>>()?.join("/"));
     }
+    text(table.file(), "key", node).map(str::to_owned)
 }
 
 fn feature_key(table: &Table<'_>, node: &Node) -> Result<FeatureKey, DocumentError> {
@@ -139,22 +136,23 @@ fn field(file: &str, node: &Node) -> Result<FieldSpec, DocumentError> {
 }
 
 fn field_deps(table: &Table<'_>, node: &Node) -> Result<FieldDeps, DocumentError> {
-    match &node.value {
-        Value::Text(all) if all == "ALL" => Ok(FieldDeps::All),
-        Value::List(deps) if deps.is_empty() => Ok(FieldDeps::Mapped),
-        Value::List(deps) => {
-            let deps = deps.iter().map(|it| field_dep(table.file(), it));
-            deps.collect::<Result<_, _>>().map(FieldDeps::These)
-        }
-        _ => Err(table.mistake(
-            node,
-            "`deps` of a field must be \"ALL\" or a list".to_owned(),
-            Some(
-                "write e.g. `deps = [{ feature = \"video/raw\", fields = [\"audio\"] }]`"
-                    .to_owned(),
-            ),
-        )),
+    if is_all(node) {
+        return Ok(FieldDeps::All);
     }
+    let Value::List(deps) = &node.value else {
+        let message = "`deps` of a field must be \"ALL\" or a list".to_owned();
+        let hint = "write e.g. `deps = [{ feature = \"video/raw\", fields = [\"audio\"] }]`";
+        return Err(table.mistake(node, message, Some(hint.to_owned())));
+    };
+    if deps.is_empty() {
+        return Ok(FieldDeps::Mapped);
+    }
+    let deps = deps.iter().map(|it| field_dep(table.file(), it));
+    deps.collect::<Result<_, _>>().map(FieldDeps::These)
+}
+
+fn is_all(node: &Node) -> bool {
+    matches!(&node.value, Value::Text(all) if all == "ALL")
 }
 
 fn field_dep(file: &str, node: &Node) -> Result<FieldDep, DocumentError> {
@@ -163,7 +161,7 @@ fn field_dep(file: &str, node: &Node) -> Result<FieldDep, DocumentError> {
     let feature = feature_key(&table, feature)?;
     let fields = match table.optional("fields") {
         None => DepFields::All,
-        Some(Node { value: Value::Text(all), .. }) if all == "ALL" => DepFields::All,
+        Some(node) if is_all(node) => DepFields::All,
         Some(Node { value: Value::List(fields), .. }) => {
             DepFields::These(field_keys(&table, fields)?)
         }
@@ -186,12 +184,7 @@ fn dep(file: &str, node: &Node) -> Result<FeatureDep, DocumentError> {
     let feature = table.required("feature")?;
     let mut dep = FeatureDep::on(feature_key(&table, feature)?);
     dep.select = table.texts("select")?;
-    if let Some(rename) = table.table("rename")? {
-        for entry in rename.entries() {
-            let new = text(file, &entry.key, &entry.node)?.to_owned();
-            dep.rename.insert(entry.key.clone(), new);
-        }
-    }
+    dep.rename = table.text_map("rename")?.into_iter().flatten().collect();
     dep.filters = table.texts("filters")?.unwrap_or_default();
     if let Some(node) = table.optional("fields_mapping") {
         dep.fields_mapping = fields_mapping(&table, node)?;
@@ -220,30 +213,38 @@ fn fields_mapping(outer: &Table<'_>, node: &Node) -> Result<FieldsMapping, Docum
             )),
         };
     }
-    let file = outer.file();
-    let mut table = Table::new(file, node)?;
-    let mut mapping = FieldsMapping::default();
-    if let Some(mut options) = table.table("default")? {
-        let match_suffix = options.flag("match_suffix")?.unwrap_or(false);
-        let exclude_fields = options.list("exclude_fields")?.unwrap_or_default();
-        let exclude_fields = field_keys(&options, exclude_fields)?;
-        mapping = FieldsMapping::Default { match_suffix, exclude_fields };
-        options.finish()?;
-    }
-    if let Some(fields) = table.table("specific")? {
-        let mut specific = std::collections::BTreeMap::new();
-        for entry in fields.entries() {
-            let key = entry.key.parse().map_err(|it: KeyError| bad_key(file, &entry.node, &it))?;
-            let Value::List(parents) = &entry.node.value else {
-                let message = format!("`{}` must be a list of field keys", entry.key);
-                return Err(table.mistake(&entry.node, message, None));
-            };
-            specific.insert(key, field_keys(&table, parents)?);
-        }
-        mapping = FieldsMapping::Specific(specific);
-    }
+    let mut table = Table::new(outer.file(), node)?;
+    let (default, specific) = (table.table("default")?, table.table("specific")?);
     table.finish()?;
-    Ok(mapping)
+    match (default, specific) {
+        (Some(mut options), None) => {
+            let match_suffix = options.flag("match_suffix")?.unwrap_or(false);
+            let exclude_fields = options.list("exclude_fields")?.unwrap_or_default();
+            let exclude_fields = field_keys(&options, exclude_fields)?;
+            options.finish()?;
+            Ok(FieldsMapping::Default { match_suffix, exclude_fields })
+        }
+        (None, Some(fields)) => specific_mapping(&fields),
+        (None, None) | (Some(_), Some(_)) => Err(outer.mistake(
+            node,
+            "a fields mapping is either `default` or `specific`".to_owned(),
+            Some("leave one of them".to_owned()),
+        )),
+    }
+}
+
+fn specific_mapping(fields: &Table<'_>) -> Result<FieldsMapping, DocumentError> {
+    let file = fields.file();
+    let mut mapping = BTreeMap::new();
+    for entry in fields.entries() {
+        let key = entry.key.parse().map_err(|it: KeyError| bad_key(file, &entry.node, &it))?;
+        let Value::List(parents) = &entry.node.value else {
+            let message = format!("`{}` must be a list of field keys", entry.key);
+            return Err(fields.mistake(&entry.node, message, None));
+        };
+        mapping.insert(key, field_keys(fields, parents)?);
+    }
+    Ok(FieldsMapping::Specific(mapping))
 }
 
 fn lineage(outer: &Table<'_>, node: &Node) -> Result<Lineage, DocumentError> {

@@ -17,10 +17,13 @@ use crate::{
 ///
 /// A graph that exists has no cycles, no unknown names and no colliding ones, and knows every
 /// version. It does not depend on the order in which features were declared.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FeatureGraph {
-    features: BTreeMap<FeatureKey, Feature>,
-    order: Vec<FeatureKey>,
+    /// In topological order; everything else names them by their place here.
+    features: Vec<Feature>,
+    places: BTreeMap<FeatureKey, usize>,
+    upstream: Vec<Vec<usize>>,
+    downstream: Vec<Vec<usize>>,
     hash_length: HashLength,
     snapshot_version: String,
 }
@@ -67,31 +70,35 @@ impl FeatureGraph {
         }
         validate::names(&declared)?;
         let order = topological_order(&declared)?;
-        let mut features = BTreeMap::new();
-        for key in &order {
-            if let Some(definition) = declared.remove(key) {
-                let feature = Feature::resolve(definition, &features, hash_length)?;
-                features.insert(key.clone(), feature);
+        validate::fields(&declared)?;
+        let mut graph = Self {
+            features: Vec::with_capacity(order.len()),
+            places: BTreeMap::new(),
+            upstream: vec![Vec::new(); order.len()],
+            downstream: vec![Vec::new(); order.len()],
+            hash_length,
+            snapshot_version: String::new(),
+        };
+        for key in order {
+            if let Some(definition) = declared.remove(&key) {
+                graph.add(key, definition)?;
             }
         }
-        let own = features.values().filter(|feature| !feature.is_external());
-        let pieces = own.flat_map(|feature| [feature.key().as_str(), feature.feature_version()]);
-        let snapshot_version = hash(pieces, hash_length);
-        Ok(Self { features, order, hash_length, snapshot_version })
+        let mut own: Vec<&Feature> = graph.features().filter(|it| !it.is_external()).collect();
+        own.sort_by_key(|feature| feature.key());
+        let pieces = own.iter().flat_map(|it| [it.key().as_str(), it.feature_version()]);
+        graph.snapshot_version = hash(pieces, hash_length);
+        Ok(graph)
     }
 
     /// A feature.
     pub fn feature(&self, key: &FeatureKey) -> Result<&Feature, GraphError> {
-        self.features.get(key).ok_or_else(|| {
-            let known = self.features.keys().map(FeatureKey::as_str);
-            let near = nearest(key.as_str(), known).and_then(|near| near.parse().ok());
-            GraphError::UnknownFeature { key: key.clone(), near }
-        })
+        Ok(&self.features[self.place(key)?])
     }
 
     /// Every feature, upstreams before what is computed from them, equals by key.
     pub fn features(&self) -> impl DoubleEndedIterator<Item = &Feature> {
-        self.order.iter().filter_map(|key| self.features.get(key))
+        self.features.iter()
     }
 
     /// How many features there are.
@@ -114,16 +121,24 @@ impl FeatureGraph {
         &self.snapshot_version
     }
 
+    /// What a feature is computed from without anything between, in topological order.
+    pub fn direct_upstream(&self, key: &FeatureKey) -> Result<Vec<FeatureKey>, GraphError> {
+        Ok(self.keys(self.upstream[self.place(key)?].iter().copied().collect()))
+    }
+
+    /// What is computed from a feature without anything between, in topological order.
+    pub fn direct_downstream(&self, key: &FeatureKey) -> Result<Vec<FeatureKey>, GraphError> {
+        Ok(self.keys(self.downstream[self.place(key)?].iter().copied().collect()))
+    }
+
     /// What a feature is computed from, directly or not, in topological order.
     pub fn upstream(&self, key: &FeatureKey) -> Result<Vec<FeatureKey>, GraphError> {
-        self.feature(key)?;
-        Ok(self.ordered(&self.reached(key, |from| self.direct_upstream(from))))
+        Ok(self.keys(reached(self.place(key)?, &[&self.upstream])))
     }
 
     /// What is computed from a feature, directly or not, in topological order.
     pub fn downstream(&self, key: &FeatureKey) -> Result<Vec<FeatureKey>, GraphError> {
-        self.feature(key)?;
-        Ok(self.ordered(&self.reached(key, |from| self.direct_downstream(from))))
+        Ok(self.keys(reached(self.place(key)?, &[&self.downstream])))
     }
 
     /// The features that take part when one is deleted, in the order of deleting: dependents first
@@ -134,58 +149,65 @@ impl FeatureGraph {
         direction: Direction,
         start: Start,
     ) -> Result<Vec<FeatureKey>, GraphError> {
-        let mut features = match direction {
-            Direction::Downstream => self.downstream(key)?,
-            Direction::Upstream => self.upstream(key)?,
-            Direction::Both => {
-                self.feature(key)?;
-                self.ordered(&self.reached(key, |from| {
-                    let mut next = self.direct_upstream(from);
-                    next.extend(self.direct_downstream(from));
-                    next
-                }))
-            }
+        let from = self.place(key)?;
+        let mut places = match direction {
+            Direction::Downstream => reached(from, &[&self.downstream]),
+            Direction::Upstream => reached(from, &[&self.upstream]),
+            Direction::Both => reached(from, &[&self.upstream, &self.downstream]),
         };
-        features.retain(|it| it != key);
         if start == Start::Included {
-            features.push(key.clone());
-            features = self.ordered(&features.into_iter().collect());
+            places.insert(from);
         }
+        let mut features = self.keys(places);
         if direction == Direction::Downstream {
             features.reverse();
         }
         Ok(features)
     }
 
-    fn direct_upstream(&self, key: &FeatureKey) -> Vec<FeatureKey> {
-        let deps = self.features.get(key).into_iter().flat_map(|it| &it.spec().deps);
-        deps.map(|dep| dep.feature.clone()).collect()
+    /// Resolves a feature whose upstreams are there already, and puts it last.
+    fn add(&mut self, key: FeatureKey, definition: FeatureDefinition) -> Result<(), GraphError> {
+        let place = self.features.len();
+        // Looked up once a dep, and not once a field: the graph may be large, its deps seldom are.
+        let deps = definition.spec.deps.iter();
+        let found =
+            deps.filter_map(|dep| Some((dep.feature.clone(), *self.places.get(&dep.feature)?)));
+        let upstreams: BTreeMap<FeatureKey, usize> = found.collect();
+        let find = |key: &FeatureKey| upstreams.get(key).map(|place| &self.features[*place]);
+        let feature = Feature::resolve(definition, &find, self.hash_length)?;
+        for upstream in upstreams.into_values() {
+            self.upstream[place].push(upstream);
+            self.downstream[upstream].push(place);
+        }
+        self.features.push(feature);
+        self.places.insert(key, place);
+        Ok(())
     }
 
-    fn direct_downstream(&self, key: &FeatureKey) -> Vec<FeatureKey> {
-        let reads = |feature: &&Feature| feature.spec().deps.iter().any(|dep| dep.feature == *key);
-        self.features.values().filter(reads).map(|feature| feature.key().clone()).collect()
+    fn place(&self, key: &FeatureKey) -> Result<usize, GraphError> {
+        self.places.get(key).copied().ok_or_else(|| {
+            let known = self.places.keys().map(FeatureKey::as_str);
+            let near = nearest(key.as_str(), known).and_then(|near| near.parse().ok());
+            GraphError::UnknownFeature { key: key.clone(), near }
+        })
     }
 
-    /// Everything that can be reached, without where it starts.
-    fn reached(
-        &self,
-        start: &FeatureKey,
-        next: impl Fn(&FeatureKey) -> Vec<FeatureKey>,
-    ) -> BTreeSet<FeatureKey> {
-        let mut reached = BTreeSet::new();
-        let mut open = vec![start.clone()];
-        while let Some(key) = open.pop() {
-            for found in next(&key) {
-                if found != *start && reached.insert(found.clone()) {
-                    open.push(found);
-                }
+    /// Places are in topological order, and so are the keys.
+    fn keys(&self, places: BTreeSet<usize>) -> Vec<FeatureKey> {
+        places.into_iter().map(|place| self.features[place].key().clone()).collect()
+    }
+}
+
+/// Everything that can be reached over some edges, without where it starts.
+fn reached(start: usize, edges: &[&Vec<Vec<usize>>]) -> BTreeSet<usize> {
+    let mut reached = BTreeSet::new();
+    let mut open = vec![start];
+    while let Some(place) = open.pop() {
+        for next in edges.iter().flat_map(|edges| &edges[place]) {
+            if *next != start && reached.insert(*next) {
+                open.push(*next);
             }
         }
-        reached
     }
-
-    fn ordered(&self, keys: &BTreeSet<FeatureKey>) -> Vec<FeatureKey> {
-        self.order.iter().filter(|key| keys.contains(*key)).cloned().collect()
-    }
+    reached
 }

@@ -80,7 +80,7 @@ fn unknown_dep(declared: &Declared, asks: &FeatureDefinition, dep: &FeatureKey) 
 }
 
 /// The way to a feature from one that nothing depends on.
-fn path_to(declared: &Declared, key: &FeatureKey) -> Vec<FeatureKey> {
+pub(crate) fn path_to(declared: &Declared, key: &FeatureKey) -> Vec<FeatureKey> {
     let mut path = vec![key.clone()];
     loop {
         let here = &path[0];

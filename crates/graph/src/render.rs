@@ -1,6 +1,6 @@
 //! A graph drawn: as text, for Mermaid, for Graphviz.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, collections::BTreeMap, fmt::Write as _};
 
 use metalith_base::FeatureKey;
 
@@ -37,20 +37,24 @@ pub fn render_text(graph: &FeatureGraph, options: &RenderOptions) -> String {
         };
         let external = if feature.is_external() { "  (external)" } else { "" };
         line(&mut out, &format!("{}{version}{external}", feature.key()));
-        line(&mut out, &format!("  ids     {}", feature.spec().id_columns.join(", ")));
+        line(
+            &mut out,
+            &format!("  ids     {}", on_one_line(&feature.spec().id_columns.join(", "))),
+        );
         for field in &feature.spec().fields {
             let version = match feature.field_versions().get(&field.key) {
-                Some(version) if options.versions => format!("  {}", options.version(version)),
+                Some(version) if options.versions => {
+                    format!("  {}", on_one_line(options.version(version)))
+                }
                 _ => String::new(),
             };
             line(&mut out, &format!("  field   {}{version}", field.key));
         }
         for dep in &feature.spec().deps {
             let optional = if dep.optional { ", optional" } else { "" };
-            line(
-                &mut out,
-                &format!("  from    {} ({}{optional})", dep.feature, lineage(&dep.lineage)),
-            );
+            let lineage = lineage(&dep.lineage);
+            let lineage = on_one_line(&lineage);
+            line(&mut out, &format!("  from    {} ({lineage}{optional})", dep.feature));
         }
     }
     out
@@ -60,16 +64,20 @@ pub fn render_text(graph: &FeatureGraph, options: &RenderOptions) -> String {
 pub fn render_mermaid(graph: &FeatureGraph, options: &RenderOptions) -> String {
     let mut out = "flowchart TD\n".to_owned();
     let features: Vec<&Feature> = shown(graph, options).collect();
-    let node = |key: &FeatureKey| features.iter().position(|it| it.key() == key);
+    let places = features.iter().enumerate().map(|(index, it)| (it.key(), index));
+    let places: BTreeMap<&FeatureKey, usize> = places.collect();
     for (index, feature) in features.iter().enumerate() {
         let label = label(feature, options, "<br/>");
-        line(&mut out, &format!("    n{index}[\"{}\"]", label.replace('"', "#quot;")));
+        // Keys and hashes only: nothing in it needs escaping.
+        line(&mut out, &format!("    n{index}[\"{label}\"]"));
     }
     for (index, feature) in features.iter().enumerate() {
         for dep in &feature.spec().deps {
-            let Some(from) = node(&dep.feature) else { continue };
+            let Some(from) = places.get(&dep.feature) else { continue };
             let arrow = if dep.optional { "-.->" } else { "-->" };
-            line(&mut out, &format!("    n{from} {arrow}|{}| n{index}", lineage(&dep.lineage)));
+            let label = lineage(&dep.lineage);
+            let label = mermaid_label(&label);
+            line(&mut out, &format!("    n{from} {arrow}|{label}| n{index}"));
         }
     }
     out
@@ -78,10 +86,12 @@ pub fn render_mermaid(graph: &FeatureGraph, options: &RenderOptions) -> String {
 /// As a Graphviz digraph.
 pub fn render_dot(graph: &FeatureGraph, options: &RenderOptions) -> String {
     let mut out = "digraph features {\n    node [shape=box];\n".to_owned();
-    let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    let quoted = |text: &str| {
+        let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        format!("\"{text}\"")
+    };
     for feature in shown(graph, options) {
-        // The line break is Graphviz's own, so it goes in after quoting.
-        let label = quoted(&label(feature, options, "\n")).replace('\n', "\\n");
+        let label = quoted(&label(feature, options, "\n"));
         line(&mut out, &format!("    {} [label={label}];", quoted(feature.key().as_str())));
     }
     for feature in shown(graph, options) {
@@ -119,6 +129,31 @@ fn lineage(lineage: &Lineage) -> String {
         Lineage::Aggregation { on: None } => "N:1".to_owned(),
         Lineage::Aggregation { on: Some(on) } => format!("N:1 on {}", on.join(", ")),
         Lineage::Expansion { on, .. } => format!("1:N on {}", on.join(", ")),
+    }
+}
+
+/// A label of an arrow. Columns may be called anything, marks of Mermaid's included.
+fn mermaid_label(text: &str) -> Cow<'_, str> {
+    if text.chars().all(|it| it.is_ascii_alphanumeric() || " _:,.".contains(it)) {
+        return Cow::Borrowed(text);
+    }
+    let mut quoted = "\"".to_owned();
+    for character in text.chars() {
+        match character {
+            ' ' | '_' | ':' | ',' | '.' | '-' => quoted.push(character),
+            _ if character.is_alphanumeric() => quoted.push(character),
+            _ => quoted.push_str(&format!("#{};", u32::from(character))),
+        }
+    }
+    quoted.push('"');
+    Cow::Owned(quoted)
+}
+
+/// Text as it is, unless it holds marks that would break the line.
+fn on_one_line(text: &str) -> Cow<'_, str> {
+    match text.contains(char::is_control) {
+        true => Cow::Owned(text.escape_debug().to_string()),
+        false => Cow::Borrowed(text),
     }
 }
 

@@ -1,8 +1,8 @@
 //! A graph as JSON, and back.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use metalith_base::FieldKey;
+use metalith_base::{Diagnostic, FeatureKey, FieldKey, Kind};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -19,6 +19,47 @@ pub enum SnapshotError {
     /// Its features do not fit together.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// It says another version than follows from what it declares.
+    #[error(
+        "the snapshot gives {} the version `{recorded}`, but `{computed}` follows from it",
+        .feature.as_ref().map_or_else(|| "the graph".to_owned(), |key| format!("`{key}`"))
+    )]
+    Version {
+        /// The feature; `None` for the graph as a whole.
+        feature: Option<FeatureKey>,
+        /// What the snapshot says.
+        recorded: String,
+        /// What follows from its declarations.
+        computed: String,
+    },
+}
+
+impl Diagnostic for SnapshotError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Form(_) => Kind::Invalid,
+            Self::Graph(error) => error.kind(),
+            Self::Version { .. } => Kind::Corrupt,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Form(_) => "graph.snapshot-form",
+            Self::Graph(error) => error.code(),
+            Self::Version { .. } => "graph.snapshot-version",
+        }
+    }
+
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Form(_) => None,
+            Self::Graph(error) => error.hint(),
+            Self::Version { .. } => {
+                Some("it was changed after it was made: make it again from the features".into())
+            }
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -70,24 +111,43 @@ impl FeatureGraph {
         serde_json::to_value(graph).unwrap_or(serde_json::Value::Null)
     }
 
-    /// The graph of a snapshot. Versions are computed anew.
+    /// The graph of a snapshot. Versions are computed anew, and must be those it says.
     pub fn from_snapshot(json: &serde_json::Value) -> Result<Self, SnapshotError> {
-        let graph = WireGraph::deserialize(json)?;
-        let definitions = graph
-            .features
-            .into_iter()
-            .map(|feature| {
-                Ok(FeatureDefinition {
-                    project: feature.project,
-                    spec: spec_from_wire(&feature.spec)?,
-                    external: feature.external.map(|it| External {
-                        provenance_by_field: it.provenance_by_field,
-                        source: it.source,
-                    }),
-                    origin: None,
-                })
-            })
-            .collect::<Result<Vec<_>, serde_json::Error>>()?;
-        Ok(Self::new(definitions, graph.hash_length)?)
+        let snapshot = WireGraph::deserialize(json)?;
+        let mut recorded = BTreeMap::new();
+        let mut definitions = Vec::with_capacity(snapshot.features.len());
+        for feature in snapshot.features {
+            let spec = spec_from_wire(&feature.spec)?;
+            recorded.insert(spec.key.clone(), feature.feature_version);
+            let external = feature.external.map(|it| External {
+                provenance_by_field: it.provenance_by_field,
+                source: it.source,
+            });
+            definitions.push(FeatureDefinition {
+                project: feature.project,
+                spec,
+                external,
+                origin: None,
+            });
+        }
+        let graph = Self::new(definitions, snapshot.hash_length)?;
+        for feature in graph.features() {
+            let version = recorded.remove(feature.key()).unwrap_or_default();
+            same(Some(feature.key()), version, feature.feature_version())?;
+        }
+        same(None, snapshot.snapshot_version, graph.snapshot_version())?;
+        Ok(graph)
     }
+}
+
+fn same(
+    feature: Option<&FeatureKey>,
+    recorded: String,
+    computed: &str,
+) -> Result<(), SnapshotError> {
+    if recorded == computed {
+        return Ok(());
+    }
+    let (feature, computed) = (feature.cloned(), computed.to_owned());
+    Err(SnapshotError::Version { feature, recorded, computed })
 }

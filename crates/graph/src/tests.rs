@@ -2,6 +2,7 @@ mod declarations;
 mod golden;
 mod orders;
 mod rendering;
+mod snapshots;
 
 use metalith_document::Format;
 

@@ -17,7 +17,7 @@ use crate::GraphError;
 
 /// To how many characters hashes are cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "Option<usize>", into = "Option<usize>")]
 pub struct HashLength(Option<usize>);
 
 impl HashLength {
@@ -50,10 +50,23 @@ impl HashLength {
 
     /// Like [`cut`](Self::cut), in place.
     pub fn cut_text(self, mut hash: String) -> String {
-        if let Some(length) = self.0 {
-            hash.truncate(length);
-        }
+        hash.truncate(self.cut(&hash).len());
         hash
+    }
+}
+
+/// What is read from outside keeps to the shortest length too.
+impl TryFrom<Option<usize>> for HashLength {
+    type Error = GraphError;
+
+    fn try_from(length: Option<usize>) -> Result<Self, GraphError> {
+        length.map_or(Ok(Self::UNCUT), Self::cut_to)
+    }
+}
+
+impl From<HashLength> for Option<usize> {
+    fn from(length: HashLength) -> Self {
+        length.0
     }
 }
 
@@ -75,7 +88,7 @@ pub(crate) fn hash<'a>(pieces: impl IntoIterator<Item = &'a str>, length: HashLe
     let mut hex = String::with_capacity(64);
     for byte in digest.finalize() {
         for nibble in [byte >> 4, byte & 15] {
-            hex.extend(char::from_digit(u32::from(nibble), 16));
+            hex.push(char::from(b"0123456789abcdef"[usize::from(nibble)]));
         }
     }
     length.cut_text(hex)

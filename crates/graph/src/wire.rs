@@ -53,7 +53,7 @@ struct WireKey<K>(K);
 struct Parts(FieldKey);
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a key: text, or a list of its parts")]
 enum TextOrParts {
     Text(String),
     Parts(Vec<String>),
@@ -102,10 +102,29 @@ fn default_code_version() -> String {
 
 /// Either the text that stands for all, or what is listed.
 #[derive(Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a list, or `__METAXY_ALL_DEP__` for all")]
 enum SpecialOr<T> {
-    Special(String),
+    All(AllMark),
     These(T),
+}
+
+/// The text that stands for all. Another text is refused: taken for all, it would change versions.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+struct AllMark;
+
+impl TryFrom<String> for AllMark {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text == ALL { Ok(Self) } else { Err(format!("`{text}` is not `{ALL}`")) }
+    }
+}
+
+impl From<AllMark> for String {
+    fn from(_: AllMark) -> Self {
+        ALL.to_owned()
+    }
 }
 
 impl<T: Default> Default for SpecialOr<T> {
@@ -157,7 +176,7 @@ enum WireMapping {
         exclude_fields: Vec<Parts>,
     },
     Specific {
-        mapping: BTreeMap<String, Vec<Parts>>,
+        mapping: BTreeMap<FieldKey, Vec<Parts>>,
     },
     All,
     None,
@@ -217,7 +236,7 @@ impl From<&FeatureSpec> for WireSpec {
 impl From<WireField> for FieldSpec {
     fn from(wire: WireField) -> Self {
         let deps = match wire.deps {
-            SpecialOr::Special(_) => FieldDeps::All,
+            SpecialOr::All(AllMark) => FieldDeps::All,
             SpecialOr::These(deps) if deps.is_empty() => FieldDeps::Mapped,
             SpecialOr::These(deps) => FieldDeps::These(deps.into_iter().map(Into::into).collect()),
         };
@@ -228,7 +247,7 @@ impl From<WireField> for FieldSpec {
 impl From<&FieldSpec> for WireField {
     fn from(field: &FieldSpec) -> Self {
         let deps = match &field.deps {
-            FieldDeps::All => SpecialOr::Special(ALL.to_owned()),
+            FieldDeps::All => SpecialOr::All(AllMark),
             FieldDeps::Mapped => SpecialOr::These(Vec::new()),
             FieldDeps::These(deps) => SpecialOr::These(deps.iter().map(Into::into).collect()),
         };
@@ -239,7 +258,7 @@ impl From<&FieldSpec> for WireField {
 impl From<WireFieldDep> for FieldDep {
     fn from(wire: WireFieldDep) -> Self {
         let fields = match wire.fields {
-            SpecialOr::Special(_) => DepFields::All,
+            SpecialOr::All(AllMark) => DepFields::All,
             SpecialOr::These(fields) => {
                 DepFields::These(fields.into_iter().map(|it| it.0).collect())
             }
@@ -251,7 +270,7 @@ impl From<WireFieldDep> for FieldDep {
 impl From<&FieldDep> for WireFieldDep {
     fn from(dep: &FieldDep) -> Self {
         let fields = match &dep.fields {
-            DepFields::All => SpecialOr::Special(ALL.to_owned()),
+            DepFields::All => SpecialOr::All(AllMark),
             DepFields::These(fields) => {
                 SpecialOr::These(fields.iter().cloned().map(WireKey).collect())
             }
@@ -315,12 +334,9 @@ impl From<WireMapping> for FieldsMapping {
             WireMapping::Default { match_suffix, exclude_fields } => {
                 Self::Default { match_suffix, exclude_fields: keys(exclude_fields) }
             }
-            WireMapping::Specific { mapping } => Self::Specific(
-                mapping
-                    .into_iter()
-                    .filter_map(|(key, fields)| Some((key.parse().ok()?, keys(fields))))
-                    .collect(),
-            ),
+            WireMapping::Specific { mapping } => {
+                Self::Specific(mapping.into_iter().map(|(key, it)| (key, keys(it))).collect())
+            }
             WireMapping::All => Self::All,
             WireMapping::None => Self::None,
         }
@@ -334,7 +350,7 @@ impl From<&FieldsMapping> for WireMapping {
                 Self::Default { match_suffix: *match_suffix, exclude_fields: parts(exclude_fields) }
             }
             FieldsMapping::Specific(mapping) => Self::Specific {
-                mapping: mapping.iter().map(|(key, it)| (key.to_string(), parts(it))).collect(),
+                mapping: mapping.iter().map(|(key, it)| (key.clone(), parts(it))).collect(),
             },
             FieldsMapping::All => Self::All,
             FieldsMapping::None => Self::None,

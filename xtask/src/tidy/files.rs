@@ -1,11 +1,11 @@
 //! What source files may look like.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
+
+use super::functions;
+use crate::root;
 
 /// Above this a file does not fit in a head any more.
 const LINES_MAX: usize = 600;
@@ -18,13 +18,12 @@ const STRAY: &[&str] = &["/ro\u{6f}t/", "/ho\u{6d}e/", "/wo\u{72}k/", "/tm\u{70}
 
 /// What is wrong with the files that git tracks.
 pub(super) fn complaints() -> Result<Vec<String>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = root();
     let files = Command::new("git").arg("ls-files").current_dir(&root).output();
     let files = files.context("git ls-files could not be started")?.stdout;
     let mut found = Vec::new();
     for name in String::from_utf8_lossy(&files).lines() {
-        let path: PathBuf = root.join(name);
-        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        let Ok(text) = std::fs::read_to_string(root.join(name)) else { continue };
         found.extend(in_file(name, &text));
     }
     Ok(found)
@@ -36,6 +35,9 @@ fn in_file(name: &str, text: &str) -> Vec<String> {
     let excused = LONGER.iter().any(|(excused, _)| *excused == name);
     if name.ends_with(".rs") && lines > LINES_MAX && !excused {
         found.push(format!("{name} has {lines} lines; split what does not fit in a head"));
+    }
+    if name.ends_with(".rs") {
+        found.extend(functions::complaints(name, text));
     }
     // Scripts and programs say where temporary things go; text for people should not.
     if name.ends_with(".rs") || name.ends_with(".md") || name.ends_with(".toml") {

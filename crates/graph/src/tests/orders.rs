@@ -42,7 +42,7 @@ fn deleting_goes_from_dependents_to_dependencies() {
 }
 
 /// Random graphs: feature `f<n>` depends on some of lower number.
-fn definitions() -> impl Strategy<Value = Vec<FeatureDefinition>> {
+pub(super) fn definitions() -> impl Strategy<Value = Vec<FeatureDefinition>> {
     let deps = proptest::collection::vec(proptest::collection::vec(any::<u16>(), 0..4), 1..12);
     deps.prop_map(|all| {
         let definition = |(index, deps): (usize, Vec<u16>)| {
@@ -76,6 +76,26 @@ fn shuffled() -> impl Strategy<Value = (Vec<FeatureDefinition>, Vec<FeatureDefin
     })
 }
 
+/// A chain with shortcuts, each feature with two fields.
+#[test]
+fn a_thousand_features_are_no_effort() {
+    let mut text = String::new();
+    for index in 0..1000 {
+        let (near, far) = (index - 1, index / 2);
+        text.push_str(&format!("[[features]]\nkey = 'g/f{index}'\nid_columns = ['id']\n"));
+        text.push_str("fields = ['frames', { key = 'audio', code_version = '2' }]\n");
+        match index {
+            0 => {}
+            _ if near == far => text.push_str(&format!("deps = ['g/f{near}']\n")),
+            _ => text.push_str(&format!("deps = ['g/f{near}', 'g/f{far}']\n")),
+        }
+    }
+    let graph = build(&text).unwrap();
+    assert_eq!(graph.len(), 1000);
+    assert_eq!(graph.downstream(&key("g/f0")).unwrap().len(), 999);
+    assert_eq!(graph.upstream(&key("g/f999")).unwrap().len(), 999);
+}
+
 proptest! {
     #[test]
     fn the_order_of_declaring_does_not_matter((one, other) in shuffled()) {
@@ -92,7 +112,10 @@ proptest! {
             for (other, lower) in order.iter().enumerate() {
                 let reads = graph.upstream(lower).unwrap().contains(upper);
                 prop_assert_eq!(reads, graph.downstream(upper).unwrap().contains(lower));
-                prop_assert_eq!(reads && place >= other, false);
+                prop_assert_eq!(reads && place >= other, false, "upstreams come first");
+                let direct = graph.direct_upstream(lower).unwrap().contains(upper);
+                prop_assert_eq!(direct, graph.direct_downstream(upper).unwrap().contains(lower));
+                prop_assert_eq!(direct && !reads, false);
             }
         }
     }

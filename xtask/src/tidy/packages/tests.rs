@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{complaints, licence_is_fine};
+use super::complaints;
 
 fn member(name: &str, dependencies: &[&str]) -> Value {
     let dependencies: Vec<Value> =
@@ -28,10 +28,13 @@ fn planted_violations_are_found() {
 }
 
 #[test]
-fn licences_may_be_chosen() {
-    assert!(licence_is_fine("MIT OR GPL-3.0"));
-    assert!(licence_is_fine("(MIT OR Apache-2.0) AND Unicode-3.0"));
-    assert!(licence_is_fine("MIT/Apache-2.0"));
-    assert!(!licence_is_fine("GPL-3.0"));
-    assert!(!licence_is_fine(""));
+fn tests_may_use_the_scenarios_from_layer_2_up() {
+    let dev = |name: &str| {
+        let mut metadata = member(name, &["metalith-testkit"]);
+        metadata["packages"][0]["dependencies"][0]["kind"] = json!("dev");
+        complaints(&metadata)
+    };
+    assert_eq!(dev("metalith-store"), [""; 0]);
+    assert_eq!(dev("metalith-graph").len(), 1);
+    assert_eq!(complaints(&member("metalith-store", &["metalith-testkit"])).len(), 1);
 }

@@ -1,0 +1,251 @@
+"""Metalith and Metaxy side by side: `cargo xtask bench` prepares both and starts this.
+
+Every measurement is a process of its own on a fresh copy of a store: wall time with process
+start, and peak memory. Both sides take the same Parquet files, the same graph and the same hash,
+and must count the same samples. The peer's frames stay in memory, as in its paper; ours are
+written to Parquet files within the time measured.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import ours
+import peer
+
+PEER = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("peer.py"))]
+
+
+def main():
+    args = arguments()
+    if args.scratch.exists():
+        shutil.rmtree(args.scratch)
+    args.scratch.mkdir(parents=True)
+    results = [start_up(args)]
+    print_header()
+    print_result(results[0])
+    for rows in args.sizes:
+        for graph in args.graphs:
+            data = args.scratch / f"data_{graph}_{rows}"
+            run([*PEER, "data", "--graph", graph, "--rows", str(rows), "--dir", str(data)])
+            for engine in args.engines:
+                for bench in BENCHES:
+                    result = bench(args, Cell(args, graph, engine, rows, data))
+                    for one in result:
+                        print_result(one)
+                        results.append(one)
+            shutil.rmtree(data)
+    shutil.rmtree(args.scratch)
+    report = {"machine": machine(), "rounds": args.rounds, "results": results}
+    args.output.write_text(json.dumps(report, indent=1) + "\n")
+    print(f"\nwritten to {args.output}")
+    if args.metalith:
+        verdict(results)
+
+
+def verdict(results):
+    behind = [name(result) for result in results if result["ratio"] < 1]
+    if behind:
+        print(f"behind the peer in {len(behind)} of {len(results)}: {', '.join(behind)}")
+    else:
+        print(f"ahead of the peer in all {len(results)}")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--metalith", type=Path, help="our binary; without it the peer runs alone")
+    parser.add_argument("--scratch", type=Path, required=True, help="a folder that is emptied")
+    parser.add_argument("--output", type=Path, required=True, help="where the JSON goes")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--sizes", type=numbers, default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--graphs", type=words, default=["simple", "wide"])
+    parser.add_argument("--engines", type=words, default=["duckdb", "delta"])
+    parser.add_argument("--cases", type=words, default=["new", "stale"])
+    parser.add_argument("--large", action="store_true", help="ten million samples as well")
+    args = parser.parse_args()
+    if args.large:
+        args.sizes.append(10_000_000)
+    return args
+
+
+def words(text):
+    return text.split(",")
+
+
+def numbers(text):
+    return [int(word.replace("_", "")) for word in text.split(",")]
+
+
+class Cell:
+    """One graph, engine and size, and where its stores are."""
+
+    def __init__(self, args, graph, engine, rows, data):
+        self.args, self.graph, self.engine, self.rows, self.data = args, graph, engine, rows, data
+        self.root = next(iter(peer.ROOTS[graph]))
+        self.leaf = peer.LEAVES[graph][0]
+        self.template = args.scratch / "template"
+        self.store = args.scratch / "store"
+
+    def peer(self, command, *options):
+        fixed = ["--graph", self.graph, "--engine", self.engine, "--data", str(self.data)]
+        return [*PEER, command, *fixed, "--store", str(self.store / "peer"), *options]
+
+    def ours(self):
+        return ours.Metalith(self.args.metalith, self.store / "ours")
+
+    def empty(self):
+        """Fresh stores without a sample."""
+        shutil.rmtree(self.store, ignore_errors=True)
+        self.store.mkdir()
+        if self.args.metalith:
+            ours.make_project(self.store / "ours", self.graph, self.engine)
+
+    def seed(self, case):
+        """Fills stores up to where a case begins, and keeps them as the template."""
+        self.empty()
+        run(self.peer("seed", "--case", case))
+        if self.args.metalith:
+            for command in self.ours().seed(self.graph, case, self.data, self.store / "first"):
+                run(command)
+        shutil.rmtree(self.template, ignore_errors=True)
+        self.store.rename(self.template)
+
+    def fresh(self):
+        shutil.rmtree(self.store, ignore_errors=True)
+        shutil.copytree(self.template, self.store)
+
+    def result(self, what, peers, mine):
+        found = {"what": what, "graph": self.graph, "engine": self.engine, "rows": self.rows}
+        return summed(found, peers, mine)
+
+
+def resolves(args, cell):
+    for case in args.cases:
+        cell.seed(case)
+        peers, mine = [], []
+        for _ in range(args.rounds):
+            cell.fresh()
+            peers.append(measure(cell.peer("resolve")))
+            if args.metalith:
+                mine.append(measure(cell.ours().resolve(cell.leaf, cell.store / "found")))
+                same_counts(peers[-1], mine[-1])
+        yield cell.result(f"resolve {case}", peers, mine)
+
+
+def writes_and_reads(args, cell):
+    found = {"write": ([], []), "read": ([], [])}
+    for _ in range(args.rounds):
+        cell.empty()
+        for what, (peers, mine) in found.items():
+            peers.append(measure(cell.peer(what)))
+            if args.metalith:
+                data, output = cell.data / "root_0.parquet", cell.store / "read.parquet"
+                commands = {
+                    "write": cell.ours().write(cell.root, data),
+                    "read": cell.ours().read(cell.root, output),
+                }
+                mine.append(measure(commands[what]))
+    for what, (peers, mine) in found.items():
+        yield cell.result(what, peers, mine)
+
+
+BENCHES = [resolves, writes_and_reads]
+
+
+def start_up(args):
+    metaxy = str(Path(sys.executable).with_name("metaxy"))
+    rounds = range(max(args.rounds, 5))
+    peers = [measure([metaxy, "--help"]) for _ in rounds]
+    mine = [measure([str(args.metalith), "--help"]) for _ in rounds] if args.metalith else []
+    return summed({"what": "--help", "graph": "", "engine": "", "rows": 0}, peers, mine)
+
+
+def same_counts(theirs, mine):
+    one, other = (json.loads(it["output"])["counts"] for it in (theirs, mine))
+    if any(one[name] != other[name] for name in ("new", "stale", "orphaned")):
+        sys.exit(f"error: the peer counts {one}, we count {other}: this compares different work")
+
+
+def measure(command):
+    """Seconds on the clock and on the cores, peak MiB of a process, and what it printed."""
+    reader, writer = os.pipe()
+    start = time.perf_counter()
+    child = subprocess.Popen(command, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    with os.fdopen(reader) as stream:
+        output = stream.read()
+    errors = child.stderr.read().decode()
+    _, status, usage = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - start
+    child.returncode = os.waitstatus_to_exitcode(status)
+    child.stderr.close()
+    if child.returncode != 0:
+        sys.exit(f"error: {' '.join(command)} ended with {child.returncode}:\n{errors}")
+    scale = 2**20 if platform.system() == "Darwin" else 2**10
+    cpu = usage.ru_utime + usage.ru_stime
+    return {"seconds": seconds, "cpu": cpu, "mib": usage.ru_maxrss / scale, "output": output}
+
+
+def run(command):
+    measure(command)
+
+
+def summed(result, peers, mine):
+    for side, rounds in [("peer", peers), ("ours", mine)]:
+        if rounds:
+            seconds = [it["seconds"] for it in rounds]
+            result[side] = {
+                "seconds": statistics.median(seconds),
+                "all": seconds,
+                "cpu": statistics.median(it["cpu"] for it in rounds),
+                "mib": statistics.median(it["mib"] for it in rounds),
+            }
+    inner = [json.loads(it["output"])["seconds"] for it in peers if it["output"].startswith("{")]
+    if inner:
+        result["peer"]["inner_seconds"] = statistics.median(inner)
+    if mine:
+        result["ratio"] = result["peer"]["seconds"] / result["ours"]["seconds"]
+        result["memory_ratio"] = result["peer"]["mib"] / result["ours"]["mib"]
+    return result
+
+
+FORM = "{:<40} {:>8} {:>8} {:>8} {:>7} {:>9} {:>9} {:>7} {:>11}"
+
+
+def print_header():
+    print("`inner`: the peer's seconds without the start of Python and the opening of the store")
+    seconds, memory = ["peer s", "inner s", "ours s", "ratio"], ["peer MiB", "ours MiB", "ratio"]
+    print(FORM.format("", *seconds, *memory, "ours rows/s"))
+
+
+def name(result):
+    where = f"{result['graph']} {result['engine']} {result['rows']:,}" if result["rows"] else ""
+    return f"{result['what']} {where}".strip()
+
+
+def print_result(result):
+    theirs, mine = result["peer"], result.get("ours")
+    inner = f"{theirs['inner_seconds']:.3f}" if "inner_seconds" in theirs else "-"
+    cells = [name(result), f"{theirs['seconds']:.3f}", inner, "-", "-"]
+    cells += [f"{theirs['mib']:.0f}", "-", "-"]
+    if mine:
+        cells[3:5] = f"{mine['seconds']:.3f}", f"{result['ratio']:.1f}x"
+        cells[6:8] = f"{mine['mib']:.0f}", f"{result['memory_ratio']:.1f}x"
+    rate = f"{result['rows'] / mine['seconds']:,.0f}" if mine and result["rows"] else "-"
+    print(FORM.format(*cells, rate), flush=True)
+
+
+def machine():
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"cores": cores, "system": platform.platform(), "python": platform.python_version()}
+
+
+if __name__ == "__main__":
+    main()
