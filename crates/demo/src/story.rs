@@ -146,7 +146,10 @@ impl Story<'_> {
         self.scene.remove("dusk.y4m")?;
         self.command("scan media --feature video/raw --glob '*.y4m' --delete-gone");
         let report = self.scene.scan(&self.store, Gone::SoftDelete).await?;
-        (self.say)(&format!("  {} gone, its sample deleted softly", report.gone));
+        (self.say)(&format!(
+            "  {} gone, its sample deleted softly",
+            report.gone.unwrap_or_default()
+        ));
         self.table().await?;
         self.claim("the pieces are orphaned", self.counts("video/chunk").await?[2], 1)
     }

@@ -8,6 +8,8 @@ use metalith_objects::ObjectError;
 use metalith_store::StoreError;
 use parquet::errors::ParquetError;
 
+use crate::FileFormat;
+
 /// Why files could not be taken in or put out.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -28,7 +30,7 @@ pub enum IngestError {
         /// The file.
         path: PathBuf,
         /// The format it should have.
-        format: &'static str,
+        format: FileFormat,
         /// What the reader says, with the line where it knows one.
         source: ArrowError,
     },
@@ -39,6 +41,16 @@ pub enum IngestError {
         path: PathBuf,
         /// What the reader says.
         source: ParquetError,
+    },
+    /// Rows that a format cannot hold.
+    #[error("{format} cannot hold these rows in `{}`", .path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// The format.
+        format: FileFormat,
+        /// What the writer says.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A file name without a format.
     #[error("the format of `{}` is not known", .path.display())]
@@ -61,6 +73,16 @@ pub enum IngestError {
         feature: FeatureKey,
         /// What is wrong with it.
         problem: &'static str,
+    },
+    /// A place without a single file, when all samples from it were to be deleted.
+    #[error("there is no file in {place}, and {samples} samples of `{feature}` came from there")]
+    NothingThere {
+        /// The place.
+        place: String,
+        /// The feature.
+        feature: FeatureKey,
+        /// Its samples from that place.
+        samples: u64,
     },
     /// A pattern that is none.
     #[error("`{pattern}` is no pattern: {problem}")]
@@ -88,10 +110,12 @@ impl Diagnostic for IngestError {
             },
             Self::Content { .. }
             | Self::Parquet { .. }
+            | Self::Unwritable { .. }
             | Self::UnknownFormat { .. }
             | Self::NoVersionColumn { .. }
             | Self::NotScannable { .. }
             | Self::Pattern { .. } => Kind::Invalid,
+            Self::NothingThere { .. } => Kind::Blocked,
             Self::Objects(error) => error.kind(),
             Self::Store(error) => error.kind(),
         }
@@ -101,6 +125,8 @@ impl Diagnostic for IngestError {
         match self {
             Self::File { .. } => "ingest.file",
             Self::Content { .. } | Self::Parquet { .. } => "ingest.content",
+            Self::Unwritable { .. } => "ingest.unwritable",
+            Self::NothingThere { .. } => "ingest.nothing-there",
             Self::UnknownFormat { .. } => "ingest.unknown-format",
             Self::NoVersionColumn { .. } => "ingest.no-version-column",
             Self::NotScannable { .. } => "ingest.not-scannable",
@@ -116,8 +142,14 @@ impl Diagnostic for IngestError {
             Self::Content { .. } | Self::Parquet { .. } => {
                 Some("name another format with `--format` if the ending misleads".into())
             }
+            Self::Unwritable { .. } => Some("choose another format, e.g. parquet".into()),
+            Self::NothingThere { .. } => Some(
+                "is the disk mounted and the address right? if all of it is really gone, delete \
+                 the samples with `metalith metadata delete`"
+                    .into(),
+            ),
             Self::UnknownFormat { .. } => {
-                Some("name it with `--format`: parquet, csv, jsonl or arrow".into())
+                Some("name it with `--format`: parquet, csv, tsv, jsonl or arrow".into())
             }
             Self::NoVersionColumn { .. } => Some("name a column of the file".into()),
             Self::NotScannable { .. } => {

@@ -1,6 +1,6 @@
 //! The formats of files of rows.
 
-use std::{path::Path, str::FromStr};
+use std::{fmt, path::Path, str::FromStr};
 
 /// A format in which rows are kept in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub enum FileFormat {
     Parquet,
     /// Comma-separated values with a header.
     Csv,
+    /// Tab-separated values with a header.
+    Tsv,
     /// One JSON object a line.
     JsonLines,
     /// Arrow IPC, as a file or as a stream.
@@ -26,6 +28,7 @@ impl FileFormat {
         match self {
             Self::Parquet => "parquet",
             Self::Csv => "csv",
+            Self::Tsv => "tsv",
             Self::JsonLines => "jsonl",
             Self::Arrow => "arrow",
         }
@@ -39,9 +42,22 @@ impl FromStr for FileFormat {
         match name.to_lowercase().as_str() {
             "parquet" => Ok(Self::Parquet),
             "csv" => Ok(Self::Csv),
+            "tsv" => Ok(Self::Tsv),
             "jsonl" | "ndjson" => Ok(Self::JsonLines),
             "arrow" | "ipc" | "feather" | "arrows" => Ok(Self::Arrow),
             _ => Err(()),
         }
+    }
+}
+
+impl fmt::Display for FileFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Parquet => "Parquet",
+            Self::Csv => "CSV",
+            Self::Tsv => "TSV",
+            Self::JsonLines => "JSON lines",
+            Self::Arrow => "Arrow IPC",
+        })
     }
 }

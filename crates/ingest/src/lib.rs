@@ -1,6 +1,6 @@
 //! Rows from files and to files, and folders and buckets as samples.
 //!
-//! [`read_file`] and [`write_file`] know Parquet, CSV, JSON lines and Arrow IPC. [`scan`] turns what
+//! [`read_file`] and [`write_file`] know Parquet, CSV, TSV, JSON lines and Arrow IPC. [`scan`] turns what
 //! lies in a folder or bucket into samples of a root feature. What this crate is not: it decides
 //! nothing about versions; rows go through `Store::write` like everybody's.
 #![expect(
@@ -11,13 +11,15 @@
 mod error;
 mod files;
 mod formats;
+mod save;
 mod scan;
 mod versions;
 
 pub use crate::{
     error::IngestError,
-    files::{read_file, read_stream, write_file},
+    files::{read_file, read_stream},
     formats::FileFormat,
-    scan::{Gone, ScanEvent, ScanOptions, ScanReport, scan},
+    save::{write_file, write_stream},
+    scan::{Gone, Remark, Remarks, ScanEvent, ScanOptions, ScanReport, scan},
     versions::{VersionColumn, assemble_versions},
 };

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use metalith_base::FeatureKey;
-use metalith_ingest::{FileFormat, write_file};
+use metalith_ingest::{FileFormat, write_file, write_stream};
 use metalith_store::{Mode, ReadOptions, Rows};
 use serde_json::{Value, json};
 
@@ -36,7 +36,7 @@ pub(crate) struct Args {
     /// At most so many rows [default: 20 on a terminal table, else all]
     #[arg(long)]
     limit: Option<usize>,
-    /// Write the rows into a file
+    /// Write the rows into a file; `-` is standard output, as an Arrow stream unless told otherwise
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// The format of that file [default: by its ending]
@@ -72,9 +72,14 @@ async fn save(
     args: &Args,
     context: &Context,
 ) -> Result<Outcome, Failure> {
+    if file.as_os_str() == "-" {
+        let format = args.format.unwrap_or(FileFormat::Arrow);
+        let written = write_stream(rows, std::io::stdout(), format).await;
+        return written.map(|_| Outcome::Done).map_err(fail);
+    }
     let Some(format) = args.format.or_else(|| FileFormat::of_file(file)) else {
         let what = format!("the format of `{}` is not known", file.display());
-        let hint = "name it with `--format`: parquet, csv, jsonl or arrow".to_owned();
+        let hint = "name it with `--format`: parquet, csv, tsv, jsonl or arrow".to_owned();
         return Err(fail(CliError::Argument { what, hint }));
     };
     let count = write_file(rows, file, format).await.map_err(fail)?;

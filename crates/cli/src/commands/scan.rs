@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use metalith_base::FeatureKey;
-use metalith_ingest::{Gone, ScanEvent, ScanOptions, ScanReport, scan};
+use metalith_ingest::{Gone, Remark, Remarks, ScanEvent, ScanOptions, ScanReport, scan};
 use metalith_objects::ObjectLocation;
 use metalith_store::Mode;
 use serde_json::json;
@@ -70,25 +70,41 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
     bar.finish_and_clear();
     let report = report.map_err(fail)?;
     show(args, context, &report)?;
-    for (path, problem) in &report.unreadable {
-        context.printer.remark(&format!("unreadable: {path}: {problem}"));
-    }
+    remarks(context, "unreadable", &report.unreadable);
+    remarks(context, "left out", &report.skipped);
     Ok(if report.unreadable.is_empty() { Outcome::Done } else { Outcome::CheckFailed })
 }
 
+fn remarks(context: &Context, what: &str, remarks: &Remarks) {
+    for Remark { path, problem } in &remarks.first {
+        context.printer.remark(&format!("{what}: {path}: {problem}"));
+    }
+    let more = remarks.count.saturating_sub(remarks.first.len() as u64);
+    if more > 0 {
+        context.printer.remark(&format!("{what}: {} more", number(more)));
+    }
+}
+
 fn show(args: &Args, context: &Context, report: &ScanReport) -> Result<(), Failure> {
-    let unreadable: Vec<&str> = report.unreadable.iter().map(|(path, _)| path.as_str()).collect();
+    let paths = |remarks: &Remarks| {
+        let paths: Vec<&str> = remarks.first.iter().map(|it| it.path.as_str()).collect();
+        json!({ "count": remarks.count, "first": paths })
+    };
     let json = json!({
         "feature": args.feature.as_str(),
         "files": report.files,
         "new": report.new,
         "changed": report.changed,
         "unchanged": report.unchanged,
+        "moved": report.moved,
         "gone": report.gone,
+        "gone_examples": report.gone_examples,
+        "elsewhere": report.elsewhere,
         "deletion": report.deletion,
         "bytes_read": report.bytes_read,
         "vanished": report.vanished,
-        "unreadable": unreadable,
+        "unreadable": paths(&report.unreadable),
+        "skipped": paths(&report.skipped),
     });
     context.printer.show(json, || {
         let mut text = format!(
@@ -99,16 +115,24 @@ fn show(args: &Args, context: &Context, report: &ScanReport) -> Result<(), Failu
             number(report.unchanged),
             bytes(report.bytes_read),
         );
-        match (&report.deletion, report.gone) {
-            (Some(deletion), gone) => {
-                text.push_str(&format!("\n{} gone, deleted as {deletion}", number(gone)));
-            }
-            (None, 0) => {}
-            (None, gone) => text.push_str(&format!(
-                "\n{} gone; delete their samples with `--delete-gone`",
-                number(gone)
-            )),
-        }
+        text.push_str(&gone(report));
         text
     })
+}
+
+fn gone(report: &ScanReport) -> String {
+    let examples = report.gone_examples.join(", ");
+    match (&report.deletion, report.gone) {
+        (_, None) => {
+            "\na part could not be listed, so nothing is said about files that are gone".to_owned()
+        }
+        (_, Some(0)) => String::new(),
+        (Some(deletion), Some(gone)) => {
+            format!("\n{} gone, deleted as {deletion}: {examples}", number(gone))
+        }
+        (None, Some(gone)) => format!(
+            "\n{} gone: {examples}\ndelete their samples with `--delete-gone`",
+            number(gone)
+        ),
+    }
 }

@@ -33,7 +33,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn parse_format(name: &str) -> Result<FileFormat, String> {
-    FileFormat::from_str(name).map_err(|()| "choose parquet, csv, jsonl or arrow".to_owned())
+    FileFormat::from_str(name).map_err(|()| "choose parquet, csv, tsv, jsonl or arrow".to_owned())
 }
 
 fn parse_version_column(text: &str) -> Result<VersionColumn, String> {

@@ -4,17 +4,20 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use arrow::{
     array::{
-        Array as _, ArrayRef, AsArray as _, Int64Array, RecordBatch, StringArray, StructArray,
+        Array, ArrayRef, AsArray as _, Int64Array, RecordBatch, StringArray, StructArray,
         TimestampMicrosecondArray,
     },
-    datatypes::{DataType, Field, Fields, Int64Type, Schema, TimestampMicrosecondType},
+    compute::cast,
+    datatypes::{
+        DataType, Field, Fields, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
+    },
 };
-use metalith_base::Kind;
-use metalith_graph::{Feature, FeatureGraph, columns};
-use metalith_objects::{ObjectEntry, OpenedLocation};
-use metalith_store::{ReadOptions, Rows, Store, StoreError};
+use metalith_base::{Diagnostic as _, FieldKey, Kind};
+use metalith_graph::{Feature, columns};
+use metalith_objects::OpenedLocation;
+use metalith_store::{ReadOptions, Rows, StoreError};
 
-use super::content::{Fingerprint, Known};
+use super::{Target, list::Facts};
 
 /// The columns of a scanned sample beside its id.
 pub(super) const COLUMNS: [&str; 4] = ["uri", "size", "modified_at", "content_hash"];
@@ -22,27 +25,32 @@ pub(super) const COLUMNS: [&str; 4] = ["uri", "size", "modified_at", "content_ha
 /// A scanned file.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
-    path: String,
-    uri: String,
-    size: i64,
-    modified: i64,
-    content_hash: String,
+    pub(super) path: String,
+    pub(super) uri: String,
+    pub(super) facts: Facts,
+    pub(super) content_hash: String,
 }
 
-impl Sample {
-    pub(super) fn new(place: &OpenedLocation, entry: &ObjectEntry, found: Fingerprint) -> Self {
-        let mut uri = place.url.clone();
-        if let Ok(mut parts) = uri.path_segments_mut() {
-            parts.pop_if_empty().extend(entry.path.split('/'));
-        }
-        Self {
-            path: entry.path.clone(),
-            uri: uri.to_string(),
-            size: i64::try_from(entry.size).unwrap_or(i64::MAX),
-            modified: entry.modified,
-            content_hash: found.hash,
-        }
+/// What the store knows of a file.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    /// Whether the sample is one of the feature's current version.
+    pub(super) is_current: bool,
+    pub(super) uri: String,
+    /// `None` for samples that no scan wrote.
+    pub(super) facts: Option<Facts>,
+    pub(super) content_hash: String,
+    /// When the sample was written.
+    pub(super) written: i64,
+}
+
+/// The address of a path below a place.
+pub(super) fn uri_of(place: &OpenedLocation, path: &str) -> String {
+    let mut uri = place.url.clone();
+    if let Ok(mut parts) = uri.path_segments_mut() {
+        parts.pop_if_empty().extend(path.split('/'));
     }
+    uri.to_string()
 }
 
 /// Samples as rows; every field of the feature has the content hash as its provenance.
@@ -56,20 +64,19 @@ pub(super) fn rows(
     };
     let hashes = texts(|sample| &sample.content_hash);
     let members: Fields = feature
-        .spec()
-        .fields
-        .iter()
-        .map(|field| Field::new(field.key.struct_name(), DataType::Utf8, true))
+        .field_versions()
+        .keys()
+        .map(|field: &FieldKey| Field::new(field.struct_name(), DataType::Utf8, true))
         .collect();
     let values = members.iter().map(|_| Arc::clone(&hashes)).collect();
     let versions = StructArray::try_new(members, values, None).map_err(StoreError::arrow)?;
     let modified =
-        TimestampMicrosecondArray::from_iter_values(samples.iter().map(|it| it.modified));
-    let sizes = Int64Array::from_iter_values(samples.iter().map(|it| it.size));
+        TimestampMicrosecondArray::from_iter_values(samples.iter().map(|it| it.facts.modified));
+    let sizes = samples.iter().map(|it| i64::try_from(it.facts.size).unwrap_or(i64::MAX));
     let named: [(&str, ArrayRef); 6] = [
         (id_column, texts(|sample| &sample.path)),
         ("uri", texts(|sample| &sample.uri)),
-        ("size", Arc::new(sizes)),
+        ("size", Arc::new(Int64Array::from_iter_values(sizes))),
         ("modified_at", Arc::new(modified.with_timezone("UTC"))),
         ("content_hash", hashes),
         (columns::PROVENANCE_BY_FIELD, Arc::new(versions)),
@@ -83,38 +90,68 @@ pub(super) fn rows(
     Ok(Rows::from_batch(batch.map_err(StoreError::arrow)?))
 }
 
-/// What the store knows of each file, by path.
-pub(super) async fn known(
-    store: &Store,
-    graph: &FeatureGraph,
-    feature: &Feature,
-    id_column: &str,
-) -> Result<BTreeMap<String, Known>, StoreError> {
-    let wanted = [id_column, "size", "modified_at", "content_hash"].map(str::to_owned);
-    let options = ReadOptions { columns: Some(wanted.to_vec()), ..ReadOptions::default() };
-    let rows = match store.read(graph, feature.key(), &options).await {
-        Ok(rows) => rows,
-        Err(error) if metalith_base::Diagnostic::kind(&error) == Kind::NotFound => {
-            return Ok(BTreeMap::new());
-        }
-        Err(error) => return Err(error),
+/// What the store knows of each file, by path, whatever the version of the feature.
+pub(super) async fn known(target: Target<'_>) -> Result<BTreeMap<String, Known>, StoreError> {
+    let Target { store, graph, feature, id_column } = target;
+    let Some(stored) = stored_schema(target).await? else {
+        return Ok(BTreeMap::new());
     };
+    // A feature that was written by other means may lack some of them.
+    let wanted = [id_column, columns::FEATURE_VERSION, columns::UPDATED_AT].into_iter();
+    let wanted = wanted.chain(COLUMNS).filter(|it| stored.field_with_name(it).is_ok());
+    let options = ReadOptions {
+        columns: Some(wanted.map(str::to_owned).collect()),
+        feature_history: true,
+        ..ReadOptions::default()
+    };
+    let rows = store.read(graph, feature.key(), &options).await?;
     let mut known = BTreeMap::new();
     for batch in rows.collect().await? {
-        let (paths, hashes) =
-            (batch.column(0).as_string::<i32>(), batch.column(3).as_string::<i32>());
-        let sizes = batch.column(1).as_primitive::<Int64Type>();
-        let modified = batch.column(2).as_primitive::<TimestampMicrosecondType>();
-        for row in (0..batch.num_rows()).filter(|row| hashes.is_valid(*row)) {
-            known.insert(
-                paths.value(row).to_owned(),
-                Known {
-                    size: u64::try_from(sizes.value(row)).unwrap_or_default(),
-                    modified: modified.value(row),
-                    content_hash: hashes.value(row).to_owned(),
-                },
-            );
-        }
+        add_known(&batch, feature, id_column, &mut known).map_err(StoreError::arrow)?;
     }
     Ok(known)
+}
+
+/// The columns that the feature is stored with, if it is.
+async fn stored_schema(target: Target<'_>) -> Result<Option<SchemaRef>, StoreError> {
+    let options = ReadOptions { limit: Some(0), ..ReadOptions::default() };
+    match target.store.read(target.graph, target.feature.key(), &options).await {
+        Ok(rows) => Ok(Some(rows.schema())),
+        Err(error) if error.kind() == Kind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn add_known(
+    batch: &RecordBatch,
+    feature: &Feature,
+    id_column: &str,
+    known: &mut BTreeMap<String, Known>,
+) -> Result<(), arrow::error::ArrowError> {
+    let column = |name: &str, given: &DataType| match batch.column_by_name(name) {
+        Some(column) => cast(column, given),
+        None => Ok(arrow::array::new_null_array(given, batch.num_rows())),
+    };
+    let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    let (paths, uris) = (column(id_column, &DataType::Utf8)?, column("uri", &DataType::Utf8)?);
+    let hashes = column("content_hash", &DataType::Utf8)?;
+    let versions = column(columns::FEATURE_VERSION, &DataType::Utf8)?;
+    let (sizes, modified) = (column("size", &DataType::Int64)?, column("modified_at", &time)?);
+    let written = column(columns::UPDATED_AT, &time)?;
+    let text = |array: &ArrayRef, row: usize| array.as_string::<i32>().value(row).to_owned();
+    let micros =
+        |array: &ArrayRef, row: usize| array.as_primitive::<TimestampMicrosecondType>().value(row);
+    for row in 0..batch.num_rows() {
+        let scanned = sizes.is_valid(row) && modified.is_valid(row);
+        let size = u64::try_from(sizes.as_primitive::<Int64Type>().value(row)).unwrap_or_default();
+        let found = Known {
+            is_current: versions.as_string::<i32>().value(row) == feature.feature_version(),
+            uri: text(&uris, row),
+            facts: scanned.then(|| Facts { size, modified: micros(&modified, row) }),
+            content_hash: text(&hashes, row),
+            written: micros(&written, row),
+        };
+        known.insert(text(&paths, row), found);
+    }
+    Ok(())
 }

@@ -1,0 +1,256 @@
+//! Rows to a file.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use arrow::{
+    array::{Array as _, ArrayRef, RecordBatch, StringArray},
+    csv,
+    datatypes::{DataType, Field, FieldRef, Schema, SchemaRef},
+    error::ArrowError,
+    ipc::writer::{FileWriter, StreamWriter},
+    json::writer::{EncoderOptions, LineDelimited, WriterBuilder, make_encoder},
+};
+use futures::TryStreamExt as _;
+use metalith_store::Rows;
+use parquet::{arrow::ArrowWriter, errors::ParquetError};
+
+use crate::{FileFormat, IngestError};
+
+/// Writes rows into a file and returns how many there were.
+///
+/// The rows go to a file beside it, which takes its name when all of them are there: a reader sees
+/// the old file or the new one, never half of it. What is no regular file, such as a named pipe, is
+/// written to directly. CSV and TSV hold nested values as JSON.
+pub async fn write_file(rows: Rows, path: &Path, format: FileFormat) -> Result<u64, IngestError> {
+    let failed = |source| IngestError::File { action: "write", path: path.to_path_buf(), source };
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(failed(io::ErrorKind::IsADirectory.into())),
+        Ok(found) if !found.is_file() => {
+            let file = File::options().write(true).open(path).map_err(failed)?;
+            fill(rows, file, path, format).await.map(|(count, _)| count)
+        }
+        found => {
+            // A link stays a link; the file it names is replaced.
+            let target = match found {
+                Ok(_) => fs::canonicalize(path).map_err(failed)?,
+                Err(_) => path.to_path_buf(),
+            };
+            let (part, file) = Part::create(&target).map_err(failed)?;
+            let (count, file) = fill(rows, file, path, format).await?;
+            file.sync_all().map_err(failed)?;
+            part.keep_as(&target).map_err(failed)?;
+            Ok(count)
+        }
+    }
+}
+
+/// Writes rows where another program reads them, Arrow IPC as a stream.
+pub async fn write_stream(
+    rows: Rows,
+    output: impl Write + Send,
+    format: FileFormat,
+) -> Result<u64, IngestError> {
+    let path = Path::new("standard output");
+    let out = BufWriter::new(output);
+    let sink = match format {
+        FileFormat::Arrow => StreamWriter::try_new(out, &rows.schema())
+            .map(Sink::Stream)
+            .map_err(|error| Refused::from(error).on(path, format))?,
+        other => Sink::new(out, &rows.schema(), other).map_err(|it| it.on(path, format))?,
+    };
+    pour(rows, sink, path, format).await.map(|(count, _)| count)
+}
+
+/// A file that goes away unless it is kept.
+struct Part {
+    path: PathBuf,
+    is_kept: bool,
+}
+
+impl Part {
+    fn create(target: &Path) -> io::Result<(Self, File)> {
+        let mut name = target.file_name().map(std::ffi::OsStr::to_os_string).unwrap_or_default();
+        name.push(format!(".{}.part", std::process::id()));
+        let path = target.with_file_name(name);
+        let file = File::create(&path)?;
+        Ok((Self { path, is_kept: false }, file))
+    }
+
+    fn keep_as(mut self, target: &Path) -> io::Result<()> {
+        fs::rename(&self.path, target)?;
+        self.is_kept = true;
+        Ok(())
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // What is left of the part helps nobody; the error that matters is another.
+            fs::remove_file(&self.path).ok();
+        }
+    }
+}
+
+async fn fill(
+    rows: Rows,
+    file: File,
+    path: &Path,
+    format: FileFormat,
+) -> Result<(u64, File), IngestError> {
+    let schema = rows.schema();
+    let sink =
+        Sink::new(BufWriter::new(file), &schema, format).map_err(|it| it.on(path, format))?;
+    pour(rows, sink, path, format).await
+}
+
+async fn pour<W: Write + Send>(
+    rows: Rows,
+    mut sink: Sink<W>,
+    path: &Path,
+    format: FileFormat,
+) -> Result<(u64, W), IngestError> {
+    let mut batches = rows.into_stream();
+    let mut count = 0;
+    while let Some(batch) = batches.try_next().await? {
+        count += batch.num_rows() as u64;
+        sink.write(&batch).map_err(|it| it.on(path, format))?;
+    }
+    let out = sink.finish().map_err(|it| it.on(path, format))?;
+    let out = out.into_inner().map_err(|it| Refused::System(it.into_error()).on(path, format))?;
+    Ok((count, out))
+}
+
+enum Sink<W: Write + Send> {
+    Parquet(Box<ArrowWriter<BufWriter<W>>>),
+    Separated(csv::Writer<BufWriter<W>>),
+    JsonLines(arrow::json::Writer<BufWriter<W>, LineDelimited>),
+    File(FileWriter<BufWriter<W>>),
+    Stream(StreamWriter<BufWriter<W>>),
+}
+
+impl<W: Write + Send> Sink<W> {
+    fn new(out: BufWriter<W>, schema: &SchemaRef, format: FileFormat) -> Result<Self, Refused> {
+        let separated = |out, delimiter| {
+            let builder = csv::WriterBuilder::new().with_header(true).with_delimiter(delimiter);
+            let mut writer = builder.build(out);
+            // The header, also when no rows follow.
+            writer.write(&flat(&RecordBatch::new_empty(SchemaRef::clone(schema)))?)?;
+            Ok::<_, Refused>(Self::Separated(writer))
+        };
+        Ok(match format {
+            FileFormat::Parquet => {
+                Self::Parquet(Box::new(ArrowWriter::try_new(out, SchemaRef::clone(schema), None)?))
+            }
+            FileFormat::Csv => separated(out, b',')?,
+            FileFormat::Tsv => separated(out, b'\t')?,
+            FileFormat::JsonLines => {
+                Self::JsonLines(WriterBuilder::new().with_explicit_nulls(true).build(out))
+            }
+            FileFormat::Arrow => Self::File(FileWriter::try_new(out, schema)?),
+        })
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), Refused> {
+        match self {
+            Self::Parquet(writer) => writer.write(batch)?,
+            Self::Separated(writer) => writer.write(&flat(batch)?)?,
+            Self::JsonLines(writer) => writer.write(batch)?,
+            Self::File(writer) => writer.write(batch)?,
+            Self::Stream(writer) => writer.write(batch)?,
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<BufWriter<W>, Refused> {
+        Ok(match self {
+            Self::Parquet(writer) => writer.into_inner()?,
+            Self::Separated(writer) => writer.into_inner(),
+            Self::JsonLines(mut writer) => {
+                writer.finish()?;
+                writer.into_inner()
+            }
+            Self::File(mut writer) => {
+                writer.finish()?;
+                writer.into_inner()?
+            }
+            Self::Stream(mut writer) => {
+                writer.finish()?;
+                writer.into_inner()?
+            }
+        })
+    }
+}
+
+/// Why rows were not written: by the system, or because the format cannot hold them.
+enum Refused {
+    System(io::Error),
+    Format(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Refused {
+    fn on(self, path: &Path, format: FileFormat) -> IngestError {
+        let path = path.to_path_buf();
+        match self {
+            Self::System(source) => IngestError::File { action: "write", path, source },
+            Self::Format(source) => IngestError::Unwritable { path, format, source },
+        }
+    }
+}
+
+impl From<ArrowError> for Refused {
+    fn from(error: ArrowError) -> Self {
+        match error {
+            ArrowError::IoError(_, source) => Self::System(source),
+            other => Self::Format(Box::new(other)),
+        }
+    }
+}
+
+impl From<ParquetError> for Refused {
+    fn from(error: ParquetError) -> Self {
+        match error {
+            ParquetError::External(source) => match source.downcast::<io::Error>() {
+                Ok(source) => Self::System(*source),
+                Err(source) => Self::Format(source),
+            },
+            other => Self::Format(Box::new(other)),
+        }
+    }
+}
+
+/// A batch whose nested columns are JSON: flat text has no other way to hold them.
+fn flat(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let (mut fields, mut columns): (Vec<FieldRef>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        if field.data_type().is_nested() {
+            fields.push(Arc::new(Field::new(field.name(), DataType::Utf8, true)));
+            columns.push(Arc::new(json(field, column)?));
+        } else {
+            fields.push(Arc::clone(field));
+            columns.push(Arc::clone(column));
+        }
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+}
+
+fn json(field: &FieldRef, column: &ArrayRef) -> Result<StringArray, ArrowError> {
+    let options = EncoderOptions::default().with_explicit_nulls(true);
+    let mut encoder = make_encoder(field, column, &options)?;
+    let mut text = Vec::new();
+    let texts = (0..column.len()).map(|row| {
+        if column.is_null(row) {
+            return Ok(None);
+        }
+        text.clear();
+        encoder.encode(row, &mut text);
+        let text = std::str::from_utf8(&text);
+        text.map(|it| Some(it.to_owned())).map_err(|it| ArrowError::JsonError(it.to_string()))
+    });
+    texts.collect()
+}
