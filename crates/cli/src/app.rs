@@ -1,8 +1,9 @@
 //! The tree of commands.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::{Parser, Subcommand};
+use tokio::sync::oneshot;
 
 use crate::{
     commands::{
@@ -101,7 +102,7 @@ enum Metadata {
 pub(crate) fn run() -> ExitCode {
     let app = App::parse();
     let printer = Printer::new(app.globals.json, app.globals.quiet, app.globals.color);
-    let context = Context::new(printer, &app.globals);
+    let context = Arc::new(Context::new(printer, &app.globals));
     match start(app.command, &context) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::CheckFailed) => ExitCode::from(1),
@@ -118,7 +119,7 @@ enum Ended {
     Interrupted,
 }
 
-fn start(command: Command, context: &Context) -> Result<Outcome, Ended> {
+fn start(command: Command, context: &Arc<Context>) -> Result<Outcome, Ended> {
     if let Command::Completions(args) = command {
         return completions::run(&args, <App as clap::CommandFactory>::command(), context)
             .map_err(Ended::Failed);
@@ -127,16 +128,46 @@ fn start(command: Command, context: &Context) -> Result<Outcome, Ended> {
         .enable_all()
         .build()
         .map_err(|error| Ended::Failed(fail(CliError::Runtime(error))))?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(interruptible(dispatch(command, Arc::clone(context))));
+    // A thread that waits for a pipe or a disk would keep an interrupted process alive.
+    runtime.shutdown_background();
+    ended
+}
+
+/// How long interrupted work has to clean up behind itself.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Does the work on a thread of its own, because it may read a pipe that never ends, and stops
+/// waiting for it when the user interrupts. Nothing is committed before it is complete, so
+/// dropping the work leaves the store as it was.
+async fn interruptible(
+    work: impl Future<Output = Result<Outcome, Failure>> + Send + 'static,
+) -> Result<Outcome, Ended> {
+    let (interrupt, interrupted) = oneshot::channel();
+    let mut worker = tokio::spawn(async {
         tokio::select! {
-            done = dispatch(command, context) => done.map_err(Ended::Failed),
-            // Dropping the work is all it takes: nothing is committed before it is complete.
-            _ = tokio::signal::ctrl_c() => Err(Ended::Interrupted),
+            done = work => done.map_err(Ended::Failed),
+            _ = interrupted => Err(Ended::Interrupted),
         }
+    });
+    let done = tokio::select! {
+        done = &mut worker => done,
+        _ = tokio::signal::ctrl_c() => {
+            interrupt.send(()).ok();
+            match tokio::time::timeout(GRACE, worker).await {
+                Ok(done) => done,
+                Err(_) => return Err(Ended::Interrupted),
+            }
+        }
+    };
+    done.unwrap_or_else(|error| match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => Err(Ended::Interrupted),
     })
 }
 
-async fn dispatch(command: Command, context: &Context) -> Result<Outcome, Failure> {
+async fn dispatch(command: Command, context: Arc<Context>) -> Result<Outcome, Failure> {
+    let context = context.as_ref();
     match command {
         Command::Init(args) => init::run(&args, context),
         Command::List(command) => list::run(&command, context),

@@ -18,7 +18,7 @@ pub use crate::error::DemoError;
 /// Runs the demo in a new folder and tells it line by line.
 pub async fn run(
     folder: Option<PathBuf>,
-    say: &mut (dyn FnMut(&str) + Send),
+    say: &mut (dyn FnMut(&str) + Send + Sync),
 ) -> Result<(), DemoError> {
     let folder = folder.unwrap_or_else(|| {
         std::env::temp_dir().join(format!("metalith-demo-{}", uuid::Uuid::now_v7()))

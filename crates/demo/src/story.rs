@@ -13,7 +13,7 @@ use crate::{
     work::{COMPUTED, work_off},
 };
 
-type Say<'a> = &'a mut (dyn FnMut(&str) + Send);
+type Say<'a> = &'a mut (dyn FnMut(&str) + Send + Sync);
 
 struct Story<'a> {
     scene: Scene,

@@ -46,7 +46,15 @@ impl<'a> Table<'a> {
 
     /// The value of a key that must be there.
     pub fn required(&mut self, key: &'static str) -> Result<&'a Node, DocumentError> {
-        self.optional(key).ok_or_else(|| DocumentError {
+        if let Some(node) = self.optional(key) {
+            return Ok(node);
+        }
+        // A key that is missing and one much like it are one mistake.
+        let unread = self.entries.iter().filter(|it| !self.asked.contains(&it.key.as_str()));
+        if let Some(entry) = unread.into_iter().find(|it| nearest(&it.key, [key]).is_some()) {
+            return Err(self.unknown_key(entry, vec![key.to_owned()]));
+        }
+        Err(DocumentError {
             file: self.file.to_owned(),
             span: self.span,
             problem: Problem::MissingKey { key: key.to_owned() },
@@ -157,15 +165,17 @@ impl<'a> Table<'a> {
         else {
             return Ok(());
         };
-        Err(DocumentError {
+        let known = self.asked.iter().map(|key| (*key).to_owned()).collect();
+        Err(self.unknown_key(entry, known))
+    }
+
+    fn unknown_key(&self, entry: &Entry, known: Vec<String>) -> DocumentError {
+        let near = nearest(&entry.key, known.iter().map(String::as_str)).map(str::to_owned);
+        DocumentError {
             file: self.file.to_owned(),
             span: entry.key_span,
-            problem: Problem::UnknownKey {
-                key: entry.key.clone(),
-                near: nearest(&entry.key, self.asked.iter().copied()).map(str::to_owned),
-                known: self.asked.iter().map(|key| (*key).to_owned()).collect(),
-            },
-        })
+            problem: Problem::UnknownKey { key: entry.key.clone(), near, known },
+        }
     }
 }
 

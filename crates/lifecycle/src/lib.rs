@@ -1,7 +1,8 @@
 //! What happens to features over time.
 //!
-//! Today: [`snapshots`], the record of which graph was in force when. Deletions over several
-//! features, holds, retention and migrations will live here; a deletion of one feature's samples is
-//! the store's own.
+//! [`snapshots`] is the record of which graph was in force when; [`deletion`] deletes samples with
+//! what was computed from them. Holds, retention and migrations will live here; how one feature's
+//! samples are deleted is the store's own.
 
+pub mod deletion;
 pub mod snapshots;

@@ -184,11 +184,13 @@ fn renamed(schema: &SchemaRef, names: &[String]) -> SchemaRef {
     Arc::new(datafusion::arrow::datatypes::Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// The plan of those of `rows` whose keys are among `wanted`.
+/// The plan of those of `rows` whose keys are among `wanted`, or are not: `kind` is a left semi or
+/// a left anti join.
 pub(crate) fn rows_with_keys(
     rows: LogicalPlan,
     wanted: &Frame,
     keys: &[String],
+    kind: JoinType,
 ) -> PlanResult<LogicalPlan> {
     let wanted = in_memory(wanted)?
         .project(keys.iter().map(|name| column(name).alias(stored_key(name))))?
@@ -198,7 +200,7 @@ pub(crate) fn rows_with_keys(
         keys.iter().map(Column::from_name).collect::<Vec<_>>(),
         keys.iter().map(|name| Column::from_name(stored_key(name))).collect::<Vec<_>>(),
     );
-    LogicalPlanBuilder::from(rows).join(wanted, JoinType::LeftSemi, on, None)?.build()
+    LogicalPlanBuilder::from(rows).join(wanted, kind, on, None)?.build()
 }
 
 /// Keeps of rows that share their keys the one updated last.

@@ -19,7 +19,8 @@ use metalith_expr::Expr;
 use metalith_graph::{Feature, FeatureGraph, columns};
 
 use crate::{
-    Change, ChunkRequest, CommitNote, ReadOptions, Replacement, Rows, Store, StoreError, Table,
+    Change, ChunkRequest, CommitNote, Keys, ReadOptions, Replacement, Rows, Store, StoreError,
+    Table,
     doomed::{Doomed, find_doomed},
     lower::column,
     unique::IdSet,
@@ -38,8 +39,12 @@ pub enum DeletionMode {
 /// What to delete of a feature, and how. There is no default: say the mode.
 #[derive(Clone, Debug)]
 pub struct DeletionRequest {
+    /// The id of the deletion, when it is part of a larger one; `None` for a new id.
+    pub id: Option<String>,
     /// Conditions on stored columns, all of which a sample must meet. None: every sample.
     pub filters: Vec<Expr>,
+    /// Only samples with one of these keys, which are values of stored columns.
+    pub within: Option<Keys>,
     /// Soft or hard.
     pub mode: DeletionMode,
     /// Rows of every feature version, not only of the current one.
@@ -54,7 +59,15 @@ pub struct DeletionRequest {
 impl DeletionRequest {
     /// A request for the samples that meet `filters`.
     pub fn new(mode: DeletionMode, filters: Vec<Expr>) -> Self {
-        Self { filters, mode, feature_history: false, sample_history: false, reason: None }
+        Self {
+            id: None,
+            filters,
+            within: None,
+            mode,
+            feature_history: false,
+            sample_history: false,
+            reason: None,
+        }
     }
 }
 
@@ -177,7 +190,7 @@ impl Store {
         self.require_same_length(graph)?;
         let feature = graph.feature(feature)?;
         let mut plan = DeletionPlan {
-            id: uuid::Uuid::now_v7().to_string(),
+            id: request.id.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_string()),
             feature: feature.key().clone(),
             mode: request.mode,
             reason: request.reason.clone(),
@@ -185,6 +198,9 @@ impl Store {
             rows: 0,
             work: Work::Nothing,
         };
+        if request.within.as_ref().is_some_and(Keys::is_empty) {
+            return Ok(plan);
+        }
         let Some(table) = self.backend().open_table(feature.key()).await? else { return Ok(plan) };
         match request.mode {
             DeletionMode::Soft => {
@@ -212,6 +228,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let options = ReadOptions {
             filters: request.filters.clone(),
+            within: request.within.clone(),
             feature_history: request.feature_history,
             sample_history: request.sample_history,
             ..ReadOptions::default()

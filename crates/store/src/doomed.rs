@@ -3,12 +3,13 @@
 //! Every row of a sample whose latest row meets the filters, with its whole history, so that no
 //! older row comes back in its place; and every older row that meets the filters by itself.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use datafusion::{
     arrow::{
         array::{Array as _, ArrayRef, AsArray as _, BooleanBufferBuilder, RecordBatch},
         buffer::BooleanBuffer,
+        datatypes::Schema,
     },
     common::{DFSchema, ScalarValue},
     logical_expr::Expr,
@@ -18,7 +19,7 @@ use futures::TryStreamExt as _;
 use metalith_graph::{Feature, columns};
 
 use crate::{
-    ChunkRequest, DeletionRequest, Store, StoreError, Table,
+    ChunkRequest, DeletionRequest, Keys, Store, StoreError, Table,
     chunk_scan::ChunkSelection,
     current::{Visibility, equals, select_visible},
     lower::lower_filters,
@@ -83,7 +84,9 @@ pub(crate) async fn find_doomed(
 struct Judge<'a> {
     feature: &'a Feature,
     table: &'a Arc<dyn Table>,
+    columns: Vec<usize>,
     filter: Arc<dyn PhysicalExpr>,
+    within: Option<Within>,
     version: Option<String>,
 }
 
@@ -105,19 +108,30 @@ impl<'a> Judge<'a> {
         version: Option<String>,
     ) -> Result<Self, StoreError> {
         let failed = |error| StoreError::engine(feature.key().as_str(), error);
-        let schema = DFSchema::try_from(table.schema().as_ref().clone()).map_err(failed)?;
-        let filters = lower_filters(feature.key(), &request.filters, &schema, store.now())?;
+        let stored = table.schema();
+        let whole = DFSchema::try_from(stored.as_ref().clone()).map_err(failed)?;
+        let filters = lower_filters(feature.key(), &request.filters, &whole, store.now())?;
         let filter = filters
             .into_iter()
             .reduce(Expr::and)
             .unwrap_or(Expr::Literal(ScalarValue::Boolean(Some(true)), None));
-        let filter = store.session().create_physical_expr(filter, &schema).map_err(failed)?;
-        Ok(Self { feature, table, filter, version })
+        let within = match &request.within {
+            Some(keys) => Some(Within::new(feature, &stored, keys)?),
+            None => None,
+        };
+        let named: BTreeSet<&str> = filter.column_refs().into_iter().map(|it| it.name()).collect();
+        let columns = needed(feature, &stored, |name| {
+            named.contains(name)
+                || within.as_ref().is_some_and(|it| it.names.iter().any(|it| it == name))
+        });
+        let read = stored.project(&columns).map_err(StoreError::arrow)?;
+        let read = DFSchema::try_from(read).map_err(failed)?;
+        let filter = store.session().create_physical_expr(filter, &read).map_err(failed)?;
+        Ok(Self { feature, table, columns, filter, within, version })
     }
 
     async fn read(&self, chunk: usize) -> Result<Verdict, StoreError> {
-        let columns = (0..self.table.schema().fields().len()).collect();
-        let request = ChunkRequest { columns, ..ChunkRequest::default() };
+        let request = ChunkRequest { columns: self.columns.clone(), ..ChunkRequest::default() };
         let mut batches = self.table.read_chunk(chunk, request).await?.into_stream();
         let rows = self.table.chunks()[chunk].rows;
         let mut in_scope = BooleanBufferBuilder::new(rows);
@@ -125,7 +139,11 @@ impl<'a> Judge<'a> {
         let mut ids = Vec::new();
         while let Some(batch) = batches.try_next().await? {
             let scope = self.scope(&batch)?;
-            matches.append_buffer(&(&scope & &self.meets(&batch)?));
+            let mut met = &scope & &self.meets(&batch)?;
+            if let Some(within) = &self.within {
+                met = &met & &within.holds(&batch)?;
+            }
+            matches.append_buffer(&met);
             in_scope.append_buffer(&scope);
             let columns = self.feature.spec().id_columns.iter();
             ids.push(columns.filter_map(|id| batch.column_by_name(id).cloned()).collect());
@@ -150,6 +168,38 @@ impl<'a> Judge<'a> {
             None => result.values().clone(),
         })
     }
+}
+
+/// Keys that rows must have, in stored types.
+struct Within {
+    names: Vec<String>,
+    /// `None`: there are none, and no row has one.
+    set: Option<IdSet>,
+}
+
+impl Within {
+    fn new(feature: &Feature, stored: &Schema, keys: &Keys) -> Result<Self, StoreError> {
+        let set = keys.as_stored(feature.key(), stored)?.set()?;
+        Ok(Self { names: keys.names().to_vec(), set })
+    }
+
+    fn holds(&self, batch: &RecordBatch) -> Result<BooleanBuffer, StoreError> {
+        let Some(set) = &self.set else { return Ok(BooleanBuffer::new_unset(batch.num_rows())) };
+        let columns: Vec<ArrayRef> =
+            self.names.iter().filter_map(|name| batch.column_by_name(name).cloned()).collect();
+        Ok(set.contains(&columns)?.into_iter().collect())
+    }
+}
+
+/// The columns that a judge looks at: ids, versions, and those that conditions name.
+fn needed(feature: &Feature, stored: &Schema, is_named: impl Fn(&str) -> bool) -> Vec<usize> {
+    let is_needed = |name: &str| {
+        name == columns::FEATURE_VERSION
+            || is_named(name)
+            || feature.spec().id_columns.iter().any(|id| id == name)
+    };
+    let fields = stored.fields().iter().enumerate();
+    fields.filter(|(_, field)| is_needed(field.name())).map(|(index, _)| index).collect()
 }
 
 impl Verdict {

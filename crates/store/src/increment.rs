@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use datafusion::{
     arrow::{array::RecordBatch, datatypes::SchemaRef},
+    common::JoinType,
     logical_expr::{Expr as PlanExpr, LogicalPlan, LogicalPlanBuilder},
 };
 use metalith_base::FeatureKey;
@@ -221,7 +222,7 @@ impl Resolve<'_> {
         keys: &[String],
     ) -> Result<Frame, StoreError> {
         let shown = visible_columns(&compare::names(rows));
-        let plan = rows_with_keys(rows.clone(), orphans, keys)
+        let plan = rows_with_keys(rows.clone(), orphans, keys, JoinType::LeftSemi)
             .and_then(|plan| {
                 LogicalPlanBuilder::from(plan).project(shown.iter().map(|it| column(it).alias(it)))
             })
@@ -250,7 +251,7 @@ impl Resolve<'_> {
         let ever = Frame { schema: ever.schema(), batches: ever.collect().await? };
         let plan = in_memory(orphaned)
             .and_then(LogicalPlanBuilder::build)
-            .and_then(|plan| rows_with_keys(plan, &ever, keys))
+            .and_then(|plan| rows_with_keys(plan, &ever, keys, JoinType::LeftSemi))
             .map_err(|error| self.failed(error))?;
         let rows = self.store.run(plan, self.subject()).await?;
         Ok(Frame { schema: SchemaRef::clone(&orphaned.schema), batches: rows.collect().await? })

@@ -24,6 +24,7 @@ mod evolution;
 mod expected;
 mod hash;
 mod increment;
+mod keys;
 mod lower;
 mod maintain;
 mod memory;
@@ -50,6 +51,7 @@ pub use crate::{
     error::{PlaceProblem, RequestProblem, RowProblem, StorageReason, StoreError},
     evolution::{adapt_array, adapt_batch, merge_schemas, stored_type},
     increment::{Frame, Increment, ResolveOptions},
+    keys::Keys,
     maintain::{MaintainOptions, MaintenanceReport},
     memory::MemoryBackend,
     read::ReadOptions,

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::{
+    arrow::datatypes::SchemaRef,
+    common::JoinType,
+    logical_expr::{LogicalPlan, LogicalPlanBuilder},
+};
 use metalith_base::FeatureKey;
 use metalith_expr::Expr;
 use metalith_graph::{Feature, FeatureGraph, columns};
 
 use crate::{
-    RequestProblem, Rows, Store, StoreError, Table,
+    Keys, RequestProblem, Rows, Store, StoreError, Table,
     current::{Visibility, select_visible},
     expected::scan,
     lower::{column, lower_filters},
@@ -29,6 +33,10 @@ pub struct ReadOptions {
     pub sample_history: bool,
     /// Deleted samples as well.
     pub include_deleted: bool,
+    /// Only rows with one of these keys.
+    pub within: Option<Keys>,
+    /// Only rows with none of these keys.
+    pub without: Option<Keys>,
     /// At most so many rows.
     pub limit: Option<usize>,
 }
@@ -73,6 +81,16 @@ impl Store {
         self.run(plan, feature.as_str()).await
     }
 
+    /// The columns that a feature is stored with; `None` when it has no table yet.
+    pub async fn stored_schema(
+        &self,
+        graph: &FeatureGraph,
+        feature: &FeatureKey,
+    ) -> Result<Option<SchemaRef>, StoreError> {
+        let table = self.backend().open_table(graph.feature(feature)?.key()).await?;
+        Ok(table.map(|table| table.schema()))
+    }
+
     /// The plan of the rows that [`read`](Self::read) returns, with every stored column.
     pub(crate) async fn visible_rows(
         &self,
@@ -100,7 +118,15 @@ impl Store {
         for filter in lower_filters(key, &options.filters, plan.schema(), self.now())? {
             plan = plan.filter(filter).map_err(failed)?;
         }
-        plan.build().map_err(failed)
+        let mut plan = plan.build().map_err(failed)?;
+        for (keys, kind) in
+            [(&options.within, JoinType::LeftSemi), (&options.without, JoinType::LeftAnti)]
+        {
+            if let Some(keys) = keys {
+                plan = keys.restrict(key, plan, kind)?;
+            }
+        }
+        Ok(plan)
     }
 
     /// Columns to return must exist, and include the ids: rows without them say nothing.

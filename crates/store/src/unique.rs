@@ -130,6 +130,19 @@ impl IdSet {
         Ok(Some(Self { converter, ids }))
     }
 
+    /// No ids yet, of the types that these columns have.
+    pub(crate) fn of_types(schema: &Schema) -> Result<Self, StoreError> {
+        let fields = schema.fields().iter().map(|it| SortField::new(it.data_type().clone()));
+        let converter = RowConverter::new(fields.collect()).map_err(StoreError::arrow)?;
+        Ok(Self { converter, ids: hashbrown::HashSet::new() })
+    }
+
+    /// Adds ids and says which of them were not there before.
+    pub(crate) fn insert(&mut self, batch: &[ArrayRef]) -> Result<Vec<bool>, StoreError> {
+        let rows = self.converter.convert_columns(batch).map_err(StoreError::arrow)?;
+        Ok(rows.iter().map(|row| self.ids.insert(row.owned())).collect())
+    }
+
     /// How many different ids there are.
     pub(crate) fn len(&self) -> usize {
         self.ids.len()

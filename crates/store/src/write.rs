@@ -116,7 +116,10 @@ impl Stamp {
                 return refuse(RowProblem::WrongType {
                     column: id.clone(),
                     expected: "text, an integer, a date or a time to be an id".to_owned(),
-                    found: field.data_type().to_string(),
+                    found: match field.data_type() {
+                        DataType::Null => "without any value".to_owned(),
+                        other => other.to_string(),
+                    },
                 });
             }
         }

@@ -1,14 +1,16 @@
 //! `metalith metadata delete`.
 
 use metalith_base::FeatureKey;
-use metalith_store::{DeletionMode, DeletionReceipt, DeletionRequest, Mode};
+use metalith_lifecycle::deletion::{Cascade, CascadeRequest, DeletionPlan};
+use metalith_store::{DeletionMode, DeletionReceipt, Mode};
 use serde_json::json;
 
 use crate::{
     commands::confirm,
     context::{Context, filters},
     failure::{CliError, Failure, Outcome, fail},
-    printer::number,
+    printer::{number, table},
+    progress,
 };
 
 #[derive(clap::Args)]
@@ -36,6 +38,10 @@ pub(crate) struct Args {
     /// Remove samples for good, like `--soft=false`
     #[arg(long)]
     hard: bool,
+    /// Take along what was computed from the samples (downstream), what they were computed from and
+    /// nothing else needs (upstream), or both
+    #[arg(long, value_name = "DIRECTION", default_value = "none")]
+    cascade: Cascade,
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
@@ -61,39 +67,33 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
         })
     })?;
     let hard = args.hard || !args.soft;
-    let request = DeletionRequest {
-        filters: filters(&args.filters)?,
-        mode: if hard { DeletionMode::Hard } else { DeletionMode::Soft },
+    let request = CascadeRequest {
+        cascade: args.cascade,
         feature_history: args.feature_history,
         sample_history: args.sample_history,
         reason: args.reason.clone(),
+        ..CascadeRequest::new(
+            feature.clone(),
+            if hard { DeletionMode::Hard } else { DeletionMode::Soft },
+            filters(&args.filters)?,
+        )
     };
     let mode = if args.dry_run { Mode::Read } else { Mode::Write };
     let (project, store) = context.open(mode).await?;
-    let plan = store.plan_deletion(project.graph(), feature, &request).await.map_err(fail)?;
-    let planned = DeletionReceipt {
-        id: plan.id().to_owned(),
-        feature: plan.feature().clone(),
-        mode: plan.mode(),
-        samples: plan.samples(),
-        rows: plan.rows(),
-        table_version: None,
-    };
+    let bar = progress::bar(&context.printer, "finding what goes");
+    let plan = DeletionPlan::make(&store, project.graph(), &request).await;
+    bar.finish_and_clear();
+    let plan = plan.map_err(fail)?;
+    let mut shown = Shown::new(feature, args.cascade, &plan);
     if args.dry_run {
-        return show(context, &planned, Stage::DryRun);
+        return shown.print(context, Stage::DryRun);
     }
     if hard && plan.samples() > 0 {
-        let what = format!("removing {} for good", sentence(&planned));
-        confirm(&what, args.yes)?;
+        confirm(&format!("removing {} for good", shown.summary()), args.yes)?;
     }
-    let receipt = match store.apply_deletion(plan).await {
-        // Somebody wrote since the plan was shown: with consent given, plan again.
-        Err(metalith_store::StoreError::Conflict { .. }) => {
-            store.delete(project.graph(), feature, &request).await
-        }
-        other => other,
-    };
-    show(context, &receipt.map_err(fail)?, Stage::Done)
+    let receipts = plan.apply(&store, project.graph()).await.map_err(fail)?;
+    shown.done(&receipts);
+    shown.print(context, Stage::Done)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -102,40 +102,144 @@ enum Stage {
     Done,
 }
 
-fn sentence(receipt: &DeletionReceipt) -> String {
-    let rows = match receipt.mode {
-        DeletionMode::Soft => format!("{} tombstones", number(receipt.rows)),
-        DeletionMode::Hard => format!("{} rows", number(receipt.rows)),
-    };
-    format!("{} samples of `{}` ({rows})", number(receipt.samples), receipt.feature)
+/// What is planned or done, as it is printed.
+struct Shown<'a> {
+    feature: &'a FeatureKey,
+    cascade: Cascade,
+    mode: DeletionMode,
+    deletion: String,
+    steps: Vec<Line>,
 }
 
-fn show(context: &Context, receipt: &DeletionReceipt, stage: Stage) -> Result<Outcome, Failure> {
-    let soft = receipt.mode == DeletionMode::Soft;
-    let done = stage == Stage::Done && receipt.table_version.is_some();
-    let json = json!({
-        "feature": receipt.feature.as_str(),
-        "mode": if soft { "soft" } else { "hard" },
-        "dry_run": stage == Stage::DryRun,
-        "samples": receipt.samples,
-        "rows": receipt.rows,
-        "deletion": done.then_some(&receipt.id),
-        "table_version": receipt.table_version,
-    });
-    context.printer.show(json, || {
-        let what = sentence(receipt);
-        match (stage, receipt.samples, soft) {
-            (_, 0, _) if receipt.rows == 0 => format!("no sample of `{}` matches", receipt.feature),
-            (Stage::DryRun, _, true) => format!("would hide {what}"),
-            (Stage::DryRun, _, false) => format!("would remove {what} for good"),
-            (Stage::Done, _, true) => format!(
-                "deleted {what}\nrestore with `metalith metadata restore --feature {} --deletion {}`",
-                receipt.feature, receipt.id
-            ),
-            (Stage::Done, _, false) => format!(
-                "removed {what}\nfiles stay for readers at work until `metalith maintain` removes them"
+struct Line {
+    feature: FeatureKey,
+    samples: u64,
+    rows: u64,
+    stale: u64,
+    table_version: Option<u64>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(feature: &'a FeatureKey, cascade: Cascade, plan: &DeletionPlan) -> Self {
+        let steps = plan.steps().iter().map(|step| Line {
+            feature: step.feature().clone(),
+            samples: step.samples(),
+            rows: step.rows(),
+            stale: step.stale,
+            table_version: None,
+        });
+        let (mode, deletion) = (plan.mode(), plan.id().to_owned());
+        Self { feature, cascade, mode, deletion, steps: steps.collect() }
+    }
+
+    /// Takes over what was done, which differs from the plan where somebody wrote in between.
+    fn done(&mut self, receipts: &[DeletionReceipt]) {
+        for (line, receipt) in self.steps.iter_mut().zip(receipts) {
+            line.samples = receipt.samples;
+            line.rows = receipt.rows;
+            line.table_version = receipt.table_version;
+        }
+    }
+
+    fn samples(&self) -> u64 {
+        self.steps.iter().map(|it| it.samples).sum()
+    }
+
+    fn rows(&self) -> u64 {
+        self.steps.iter().map(|it| it.rows).sum()
+    }
+
+    fn summary(&self) -> String {
+        let rows = match self.mode {
+            DeletionMode::Soft => format!("{} tombstones", number(self.rows())),
+            DeletionMode::Hard => format!("{} rows", number(self.rows())),
+        };
+        let samples = number(self.samples());
+        match self.steps.as_slice() {
+            [line] => format!("{samples} samples of `{}` ({rows})", line.feature),
+            lines => format!("{samples} samples of {} features ({rows})", lines.len()),
+        }
+    }
+
+    fn print(&self, context: &Context, stage: Stage) -> Result<Outcome, Failure> {
+        let steps = self.steps.iter().enumerate().map(|(index, line)| {
+            json!({
+                "position": index + 1,
+                "feature": line.feature.as_str(),
+                "samples": line.samples,
+                "rows": line.rows,
+                "stale": line.stale,
+                "table_version": line.table_version,
+            })
+        });
+        let done = stage == Stage::Done && self.rows() > 0;
+        let json = json!({
+            "feature": self.feature.as_str(),
+            "mode": if self.mode == DeletionMode::Soft { "soft" } else { "hard" },
+            "cascade": self.cascade.name(),
+            "dry_run": stage == Stage::DryRun,
+            "samples": self.samples(),
+            "rows": self.rows(),
+            "deletion": done.then_some(&self.deletion),
+            "steps": steps.collect::<Vec<_>>(),
+        });
+        context.printer.show(json, || self.text(stage))?;
+        Ok(Outcome::Done)
+    }
+
+    fn text(&self, stage: Stage) -> String {
+        let what = self.summary();
+        let mut text = match (stage, self.rows(), self.mode) {
+            (_, 0, _) => format!("no sample of `{}` matches", self.feature),
+            (Stage::DryRun, _, DeletionMode::Soft) => format!("would hide {what}"),
+            (Stage::DryRun, _, DeletionMode::Hard) => format!("would remove {what} for good"),
+            (Stage::Done, _, DeletionMode::Soft) => format!("deleted {what}"),
+            (Stage::Done, _, DeletionMode::Hard) => format!("removed {what}"),
+        };
+        if self.cascade != Cascade::None {
+            text.push_str(&format!("\n{}", self.table()));
+        }
+        match (stage, self.mode) {
+            (Stage::DryRun, _) => {}
+            _ if self.rows() == 0 => {}
+            (Stage::Done, DeletionMode::Soft) => text.push_str(&self.way_back()),
+            (Stage::Done, DeletionMode::Hard) => text.push_str(
+                "\nfiles stay for readers at work until `metalith maintain` removes them",
             ),
         }
-    })?;
-    Ok(Outcome::Done)
+        text
+    }
+
+    fn way_back(&self) -> String {
+        let lines: Vec<String> = self
+            .steps
+            .iter()
+            .rev()
+            .filter(|line| line.rows > 0)
+            .map(|line| {
+                let (feature, id) = (&line.feature, &self.deletion);
+                format!("\n  metalith metadata restore --feature {feature} --deletion {id}")
+            })
+            .collect();
+        format!("\nrestore with{}", lines.concat())
+    }
+
+    /// Features in the order in which they are worked off.
+    fn table(&self) -> String {
+        let rows: Vec<Vec<String>> = self
+            .steps
+            .iter()
+            .enumerate()
+            .map(|(index, line)| {
+                vec![
+                    number(index as u64 + 1),
+                    line.feature.to_string(),
+                    number(line.samples),
+                    number(line.rows),
+                    number(line.stale),
+                ]
+            })
+            .collect();
+        table(&["ORDER", "FEATURE", "SAMPLES", "ROWS", "STALE"], &rows)
+    }
 }

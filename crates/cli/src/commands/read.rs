@@ -53,11 +53,11 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
     let options = ReadOptions {
         filters: filters(&args.filters)?,
         columns: args.columns.clone(),
-        feature_version: None,
         feature_history: args.feature_history,
         sample_history: args.sample_history,
         include_deleted: args.include_deleted,
         limit: args.limit.or_else(|| for_people.then_some(SHOWN + 1)),
+        ..ReadOptions::default()
     };
     let rows = store.read(project.graph(), &args.feature, &options).await.map_err(fail)?;
     match &args.output {

@@ -8,6 +8,9 @@ use std::{
 
 use expect_test::{Expect, expect};
 
+mod bad_input;
+mod interrupts;
+
 fn metalith(folder: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_metalith"))
         .args(args)
@@ -114,51 +117,27 @@ fn graphs_are_drawn_and_recorded() {
 }
 
 #[test]
-fn bad_input_is_named_with_its_remedy() {
+fn a_deletion_takes_along_what_was_computed() {
     let project = project();
     let here = project.path();
-    check_refused(
-        here,
-        &["metadata", "read", "video/row"],
-        expect![[r#"
-            exit 3
-            error[graph.unknown-feature]: unknown feature `video/row`
-
-            hint: did you mean `video/raw`?
-        "#]],
+    told(here, &["metadata", "resolve", "crop", "--output-dir", "todo"]);
+    told(here, &["metadata", "write", "crop", "todo/new.parquet"]);
+    let delete = ["metadata", "delete", "--feature", "video/raw", "--filter", "video_id='v1'"];
+    let with = |more: &[&'static str]| [&delete[..], &["--cascade", "downstream"], more].concat();
+    let plan = told(here, &with(&["--dry-run"]));
+    expect![[r#"
+        would hide 2 samples of 2 features (2 tombstones)
+         ORDER  FEATURE    SAMPLES  ROWS  STALE
+         1      crop       1        1     0
+         2      video/raw  1        1     0
+    "#]]
+    .assert_eq(&plan);
+    let done = told(here, &with(&["--json"]));
+    let done: serde_json::Value = serde_json::from_str(&done).unwrap();
+    assert_eq!((&done["samples"], &done["steps"][0]["feature"]), (&2.into(), &"crop".into()));
+    assert_eq!(
+        told(here, &with(&["--dry-run"])).lines().next(),
+        Some("no sample of `video/raw` matches")
     );
-    check_refused(
-        here,
-        &["metadata", "delete", "--feature", "video/raw", "--filter", "siz > 1"],
-        expect![[r#"
-            exit 2
-            error[expr.unknown-column]: in a filter on `video/raw`: unknown column `siz`
-              siz > 1
-              ^^^
-
-            hint: did you mean `size`?
-        "#]],
-    );
-    std::fs::write(
-        here.join("twice.csv"),
-        "video_id,metaxy_provenance_by_field.frames\nv1,a\nv1,b\n",
-    )
-    .unwrap();
-    check_refused(
-        here,
-        &["metadata", "write", "video/raw", "twice.csv"],
-        expect![[r#"
-            exit 2
-            error[store.rows]: cannot take these rows for `video/raw`: 1 row repeats an id of this write, e.g. video_id=v1
-
-            hint: keep one row for each id
-        "#]],
-    );
-    std::fs::create_dir(here.join("docs")).unwrap();
-    std::fs::write(here.join("docs/readme.txt"), "text").unwrap();
-    let config = "project = 'a'\n[stores.dev]\npath = 'docs'\n";
-    std::fs::write(here.join("metalith.toml"), config).unwrap();
-    let output = metalith(here, &["metadata", "status"]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("this is not a store"));
+    assert_eq!(told(here, &["metadata", "read", "crop", "--json"]).matches("video_id").count(), 2);
 }

@@ -8,11 +8,9 @@ use arrow::{
         TimestampMicrosecondArray,
     },
     compute::cast,
-    datatypes::{
-        DataType, Field, Fields, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
-    },
+    datatypes::{DataType, Field, Fields, Int64Type, Schema, TimeUnit, TimestampMicrosecondType},
 };
-use metalith_base::{Diagnostic as _, FieldKey, Kind};
+use metalith_base::FieldKey;
 use metalith_graph::{Feature, columns};
 use metalith_objects::OpenedLocation;
 use metalith_store::{ReadOptions, Rows, StoreError};
@@ -93,7 +91,7 @@ pub(super) fn rows(
 /// What the store knows of each file, by path, whatever the version of the feature.
 pub(super) async fn known(target: Target<'_>) -> Result<BTreeMap<String, Known>, StoreError> {
     let Target { store, graph, feature, id_column } = target;
-    let Some(stored) = stored_schema(target).await? else {
+    let Some(stored) = store.stored_schema(graph, feature.key()).await? else {
         return Ok(BTreeMap::new());
     };
     // A feature that was written by other means may lack some of them.
@@ -110,16 +108,6 @@ pub(super) async fn known(target: Target<'_>) -> Result<BTreeMap<String, Known>,
         add_known(&batch, feature, id_column, &mut known).map_err(StoreError::arrow)?;
     }
     Ok(known)
-}
-
-/// The columns that the feature is stored with, if it is.
-async fn stored_schema(target: Target<'_>) -> Result<Option<SchemaRef>, StoreError> {
-    let options = ReadOptions { limit: Some(0), ..ReadOptions::default() };
-    match target.store.read(target.graph, target.feature.key(), &options).await {
-        Ok(rows) => Ok(Some(rows.schema())),
-        Err(error) if error.kind() == Kind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 fn add_known(

@@ -1,0 +1,114 @@
+//! Which samples of the named feature a request is about.
+//!
+//! A filter that names columns of the feature is left to the store. One that names a column which
+//! only an upstream has is about the samples that were computed from that upstream's.
+
+use std::collections::BTreeSet;
+
+use datafusion::arrow::datatypes::Schema;
+use metalith_base::FeatureKey;
+use metalith_expr::{Expr, ExprKind};
+use metalith_graph::FeatureGraph;
+use metalith_store::{Keys, Store, StoreError};
+
+use super::{CascadeRequest, DeletionError, walk::Walk};
+
+/// Filters on the feature's own columns, and the ids that filters on upstreams lead to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scope {
+    pub(super) filters: Vec<Expr>,
+    pub(super) within: Option<Keys>,
+}
+
+pub(super) async fn of_request(
+    store: &Store,
+    graph: &FeatureGraph,
+    request: &CascadeRequest,
+) -> Result<Scope, DeletionError> {
+    let mut scope = Scope::default();
+    let Some(schema) = store.stored_schema(graph, &request.feature).await? else {
+        return Ok(Scope { filters: request.filters.clone(), within: None });
+    };
+    let own = names(&schema);
+    for filter in &request.filters {
+        let named = named_columns(filter);
+        let owner = match named.iter().find(|name| !own.contains(*name)) {
+            None => None,
+            Some(column) => owner(store, graph, &request.feature, column, &named).await?,
+        };
+        let Some(owner) = owner else {
+            scope.filters.push(filter.clone());
+            continue;
+        };
+        let ids = computed_from(store, graph, request, owner, filter).await?;
+        scope.within = Some(match scope.within {
+            None => ids,
+            // What both have in common.
+            Some(others) => others.without(&others.without(&ids)?)?,
+        });
+    }
+    Ok(scope)
+}
+
+/// The ids of samples that were computed from an upstream's that meet a filter.
+async fn computed_from(
+    store: &Store,
+    graph: &FeatureGraph,
+    request: &CascadeRequest,
+    upstream: FeatureKey,
+    filter: &Expr,
+) -> Result<Keys, DeletionError> {
+    let at_upstream = CascadeRequest { feature: upstream, ..request.clone() };
+    let mut walk = Walk::new(store, graph, &at_upstream);
+    let filters = vec![filter.clone()];
+    walk.start(&Scope { filters, within: None }).await?;
+    walk.down().await?;
+    Ok(walk.doomed(&request.feature))
+}
+
+/// The nearest upstream that has all the columns. None: the store will say what is wrong.
+async fn owner(
+    store: &Store,
+    graph: &FeatureGraph,
+    feature: &FeatureKey,
+    column: &str,
+    named: &BTreeSet<String>,
+) -> Result<Option<FeatureKey>, DeletionError> {
+    let mut candidates = Vec::new();
+    for upstream in graph.upstream(feature).map_err(StoreError::from)? {
+        let schema = store.stored_schema(graph, &upstream).await?;
+        if schema.is_some_and(|schema| named.is_subset(&names(&schema))) {
+            candidates.push(upstream);
+        }
+    }
+    let mut nearest = candidates.clone();
+    for candidate in &candidates {
+        let further = graph.upstream(candidate).map_err(StoreError::from)?;
+        nearest.retain(|it| !further.contains(it));
+    }
+    match nearest.len() {
+        0 | 1 => Ok(nearest.pop()),
+        _ => Err(DeletionError::Ambiguous {
+            feature: feature.clone(),
+            column: column.to_owned(),
+            candidates: nearest,
+        }),
+    }
+}
+
+fn names(schema: &Schema) -> BTreeSet<String> {
+    schema.fields().iter().map(|field| field.name().clone()).collect()
+}
+
+/// The columns that a filter names; of a dotted name the first part.
+fn named_columns(filter: &Expr) -> BTreeSet<String> {
+    fn visit(expr: &Expr, found: &mut BTreeSet<String>) {
+        if let ExprKind::Column(parts) = expr.kind() {
+            found.extend(parts.first().cloned());
+        }
+        expr.kind().for_each_child(&mut |child| visit(child, found));
+    }
+    let mut found = BTreeSet::new();
+    visit(filter, &mut found);
+    found
+}
