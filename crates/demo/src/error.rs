@@ -4,6 +4,7 @@ use std::{borrow::Cow, io, path::PathBuf};
 
 use metalith_base::{Diagnostic, Kind};
 use metalith_ingest::IngestError;
+use metalith_lifecycle::deletion::DeletionError;
 use metalith_project::ProjectError;
 use metalith_store::StoreError;
 
@@ -43,6 +44,9 @@ pub enum DemoError {
     /// The scan.
     #[error(transparent)]
     Ingest(#[from] IngestError),
+    /// A deletion over several features.
+    #[error(transparent)]
+    Deletion(#[from] DeletionError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -56,6 +60,7 @@ impl Diagnostic for DemoError {
             Self::Video { .. } => Kind::Invalid,
             Self::Project(error) => error.kind(),
             Self::Ingest(error) => error.kind(),
+            Self::Deletion(error) => error.kind(),
             Self::Store(error) => error.kind(),
         }
     }
@@ -67,6 +72,7 @@ impl Diagnostic for DemoError {
             Self::Video { .. } => "demo.video",
             Self::Project(error) => error.code(),
             Self::Ingest(error) => error.code(),
+            Self::Deletion(error) => error.code(),
             Self::Store(error) => error.code(),
         }
     }
@@ -80,6 +86,7 @@ impl Diagnostic for DemoError {
             Self::Video { .. } => None,
             Self::Project(error) => error.hint(),
             Self::Ingest(error) => error.hint(),
+            Self::Deletion(error) => error.hint(),
             Self::Store(error) => error.hint(),
         }
     }

@@ -2,9 +2,9 @@
 
 use metalith_expr::parse;
 use metalith_ingest::Gone;
+use metalith_lifecycle::deletion::{Cascade, CascadeRequest, DeletionPlan};
 use metalith_store::{
-    DeletionMode, DeletionReceipt, DeletionRequest, FeatureStatus, ReadOptions, RestoreRequest,
-    Store,
+    DeletionMode, DeletionRequest, FeatureStatus, ReadOptions, RestoreRequest, Store,
 };
 
 use crate::{
@@ -114,7 +114,8 @@ impl Story<'_> {
         let report = self.scene.scan(&self.store, Gone::Report).await?;
         (self.say)(&format!("  {} changed, {} unchanged", report.changed, report.unchanged));
         self.claim("one video is cut anew", self.counts("video/chunk").await?, [0, 1, 0, 0])?;
-        work_off(&self.scene, &self.store, "video/chunk").await?;
+        let rows = work_off(&self.scene, &self.store, "video/chunk").await?;
+        (self.say)(&format!("  worked off video/chunk: {rows} samples written"));
         self.table().await?;
         self.claim("its 4 pieces are stale", self.counts("video/measure").await?, [0, 4, 0, 0])?;
         self.work_off_all().await
@@ -154,21 +155,13 @@ impl Story<'_> {
         self.claim("the pieces are orphaned", self.counts("video/chunk").await?[2], 1)
     }
 
-    async fn delete(
-        &self,
-        feature: &str,
-        mode: DeletionMode,
-        filter: &str,
-    ) -> Result<DeletionReceipt, DemoError> {
-        let filter = parse(filter).expect("the demo's filters are expressions");
-        let request = DeletionRequest::new(mode, vec![filter]);
-        Ok(self.store.delete(self.scene.project().graph(), &key(feature), &request).await?)
-    }
-
     async fn a_deletion_and_its_restore(&mut self) -> Result<(), DemoError> {
         self.headline("A soft deletion hides, a restore brings back");
         self.command("metadata delete --feature video/light --filter \"mean > 60\"");
-        let gone = self.delete("video/light", DeletionMode::Soft, "mean > 60").await?;
+        let filter = parse("mean > 60").expect("the demo's filters are expressions");
+        let request = DeletionRequest::new(DeletionMode::Soft, vec![filter]);
+        let graph = self.scene.project().graph();
+        let gone = self.store.delete(graph, &key("video/light"), &request).await?;
         let left = self.status("video/light").await?;
         let (deleted, samples) = (gone.samples, left.samples);
         (self.say)(&format!("  {deleted} hidden, {samples} left to read"));
@@ -187,12 +180,20 @@ impl Story<'_> {
 
     async fn a_deletion_for_good(&mut self) -> Result<(), DemoError> {
         self.headline("A hard deletion removes what was made from the lost file");
-        for feature in COMPUTED.into_iter().rev() {
-            self.command(&format!(
-                "metadata delete --feature {feature} --filter \"path = 'dusk.y4m'\" --soft=false --yes"
-            ));
-            let gone = self.delete(feature, DeletionMode::Hard, "path = 'dusk.y4m'").await?;
-            (self.say)(&format!("  {} samples, {} rows removed", gone.samples, gone.rows));
+        self.command(
+            "metadata delete --feature video/raw --filter \"path = 'dusk.y4m'\" \
+             --cascade downstream --soft=false --yes",
+        );
+        let filters = vec![parse("path = 'dusk.y4m'").expect("the demo's filters are expressions")];
+        let request = CascadeRequest {
+            cascade: Cascade::Downstream,
+            ..CascadeRequest::new(key("video/raw"), DeletionMode::Hard, filters)
+        };
+        let graph = self.scene.project().graph();
+        let plan = DeletionPlan::make(&self.store, graph, &request).await?;
+        for gone in plan.apply(&self.store, graph).await? {
+            let (feature, samples, rows) = (&gone.feature, gone.samples, gone.rows);
+            (self.say)(&format!("  {feature:<14} {samples} samples, {rows} rows removed"));
         }
         self.table().await?;
         self.claim("8 pieces are left", self.status("video/measure").await?.samples, 8)?;

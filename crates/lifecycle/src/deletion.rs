@@ -16,6 +16,7 @@
 //! whatever feature, it stays.
 
 mod error;
+mod restore;
 mod scope;
 mod walk;
 
@@ -26,8 +27,11 @@ use metalith_expr::Expr;
 use metalith_graph::{Direction, FeatureGraph, Start};
 use metalith_store::{DeletionMode, DeletionReceipt, DeletionRequest, Store, StoreError};
 
-pub use self::error::DeletionError;
 use self::walk::Walk;
+pub use self::{
+    error::DeletionError,
+    restore::{RestoreMode, restore},
+};
 
 /// Which features a deletion takes along.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -202,26 +202,15 @@ impl<'a> Shown<'a> {
         match (stage, self.mode) {
             (Stage::DryRun, _) => {}
             _ if self.rows() == 0 => {}
-            (Stage::Done, DeletionMode::Soft) => text.push_str(&self.way_back()),
+            (Stage::Done, DeletionMode::Soft) => text.push_str(&format!(
+                "\nrestore with `metalith metadata restore --deletion {}`",
+                self.deletion
+            )),
             (Stage::Done, DeletionMode::Hard) => text.push_str(
                 "\nfiles stay for readers at work until `metalith maintain` removes them",
             ),
         }
         text
-    }
-
-    fn way_back(&self) -> String {
-        let lines: Vec<String> = self
-            .steps
-            .iter()
-            .rev()
-            .filter(|line| line.rows > 0)
-            .map(|line| {
-                let (feature, id) = (&line.feature, &self.deletion);
-                format!("\n  metalith metadata restore --feature {feature} --deletion {id}")
-            })
-            .collect();
-        format!("\nrestore with{}", lines.concat())
     }
 
     /// Features in the order in which they are worked off.

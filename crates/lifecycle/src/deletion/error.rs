@@ -22,6 +22,12 @@ pub enum DeletionError {
         /// The upstreams that have it.
         candidates: Vec<FeatureKey>,
     },
+    /// No sample is hidden by a deletion of this id.
+    #[error("deletion `{deletion}` hides no sample of any feature")]
+    NothingToRestore {
+        /// The id.
+        deletion: String,
+    },
     /// The store refused.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -35,6 +41,7 @@ impl Diagnostic for DeletionError {
     fn kind(&self) -> Kind {
         match self {
             Self::Ambiguous { .. } => Kind::Invalid,
+            Self::NothingToRestore { .. } => Kind::NotFound,
             Self::Store(error) => error.kind(),
         }
     }
@@ -42,6 +49,7 @@ impl Diagnostic for DeletionError {
     fn code(&self) -> &'static str {
         match self {
             Self::Ambiguous { .. } => "deletion.ambiguous",
+            Self::NothingToRestore { .. } => "deletion.nothing-to-restore",
             Self::Store(error) => error.code(),
         }
     }
@@ -52,6 +60,11 @@ impl Diagnostic for DeletionError {
                 format!("start at one of them, e.g. `--feature {first} --cascade downstream`")
                     .into()
             }),
+            Self::NothingToRestore { .. } => Some(
+                "it may have been restored already; look at deleted samples with \
+                 `metalith metadata read FEATURE --include-deleted`"
+                    .into(),
+            ),
             Self::Store(error) => error.hint(),
         }
     }

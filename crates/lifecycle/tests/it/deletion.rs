@@ -3,8 +3,10 @@
 use metalith_base::Diagnostic as _;
 use metalith_expr::parse;
 use metalith_graph::FeatureGraph;
-use metalith_lifecycle::deletion::{Cascade, CascadeRequest, DeletionError, DeletionPlan};
-use metalith_store::{DeletionMode, ReadOptions, RestoreRequest, Store};
+use metalith_lifecycle::deletion::{
+    Cascade, CascadeRequest, DeletionError, DeletionPlan, RestoreMode, restore,
+};
+use metalith_store::{DeletionMode, ReadOptions, Store};
 use metalith_testkit::fixtures::{graph, key, memory_store, read, read_with, write};
 use serde_json::{Value, json};
 
@@ -235,11 +237,15 @@ async fn a_soft_cascade_comes_back_by_its_id() {
     let plan = DeletionPlan::make(&store, &graph, &request).await.unwrap();
     let id = plan.id().to_owned();
     plan.apply(&store, &graph).await.unwrap();
-    for (feature, _) in FEATURES {
-        let request = RestoreRequest { deletion: Some(id.clone()), ..RestoreRequest::default() };
-        store.restore(&graph, &key(feature), &request).await.unwrap();
-    }
+    let hidden = left(&store, &graph).await;
+    let would = restore(&store, &graph, &id, RestoreMode::DryRun).await.unwrap();
+    let order: Vec<&str> = would.iter().map(|(feature, _)| feature.as_str()).collect();
+    assert_eq!(order, ["video/raw", "video/chunk", "video/faces", "video/summary"]);
+    assert_eq!(left(&store, &graph).await, hidden, "a dry run changes nothing");
+    restore(&store, &graph, &id, RestoreMode::Apply).await.unwrap();
     assert_eq!(left(&store, &graph).await, before);
+    let again = restore(&store, &graph, &id, RestoreMode::Apply).await.unwrap_err();
+    assert_eq!(again.kind().name(), "not-found");
 }
 
 #[tokio::test]
@@ -270,4 +276,19 @@ async fn a_plan_lists_every_feature_in_order() {
         let order: Vec<&str> = plan.steps().iter().map(|it| it.feature().as_str()).collect();
         assert_eq!(order, expected, "{}", cascade.name());
     }
+}
+
+#[tokio::test]
+async fn a_restore_brings_nothing_back_when_something_newer_stands_anywhere() {
+    let (store, graph) = two_videos().await;
+    let request = request("video/raw", DeletionMode::Soft, "video_id = 'v1'", Cascade::Downstream);
+    let plan = DeletionPlan::make(&store, &graph, &request).await.unwrap();
+    let id = plan.id().to_owned();
+    plan.apply(&store, &graph).await.unwrap();
+    let newer = made("faces", &[json!({ "chunk": "a", "count": 9 })]);
+    write(&store, &graph, "video/faces", &newer).await.unwrap();
+    let before = left(&store, &graph).await;
+    let error = restore(&store, &graph, &id, RestoreMode::Apply).await.unwrap_err();
+    assert!(error.to_string().contains("video/faces"), "{error}");
+    assert_eq!(left(&store, &graph).await, before);
 }
