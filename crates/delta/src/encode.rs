@@ -56,16 +56,7 @@ impl Encoder {
         sample: &[RecordBatch],
     ) -> Result<Self, ParquetError> {
         let root = ArrowSchemaConverter::new().convert(&schema)?.root_schema_ptr();
-        let mut properties = WriterProperties::builder()
-            .set_compression(Compression::SNAPPY)
-            .set_statistics_enabled(EnabledStatistics::Chunk)
-            .set_write_page_header_statistics(false)
-            .set_offset_index_disabled(true)
-            .set_created_by(concat!("metalith version ", env!("CARGO_PKG_VERSION")).to_owned());
-        for column in diverse_columns(&schema, sample) {
-            properties = properties.set_column_dictionary_enabled(ColumnPath::new(column), false);
-        }
-        let properties = Arc::new(properties.build());
+        let properties = Arc::new(parquet_properties(&schema, sample));
         let unused =
             SerializedFileWriter::new(Vec::new(), Arc::clone(&root), Arc::clone(&properties))?;
         let factory = ArrowRowGroupWriterFactory::new(&unused, SchemaRef::clone(&schema));
@@ -143,6 +134,21 @@ impl FileBytes {
         self.writer.finish()?;
         Ok(std::mem::take(self.writer.inner_mut()))
     }
+}
+
+/// How rows with these columns, of which `sample` is typical, are written to Parquet: compressed
+/// lightly, and without dictionaries where nearly every value is another one, such as hashes.
+pub fn parquet_properties(schema: &SchemaRef, sample: &[RecordBatch]) -> WriterProperties {
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_write_page_header_statistics(false)
+        .set_offset_index_disabled(true)
+        .set_created_by(concat!("metalith version ", env!("CARGO_PKG_VERSION")).to_owned());
+    for column in diverse_columns(schema, sample) {
+        properties = properties.set_column_dictionary_enabled(ColumnPath::new(column), false);
+    }
+    properties.build()
 }
 
 /// Text columns, members of structs included, whose values hardly repeat, such as ids and hashes.

@@ -40,5 +40,6 @@ mod write;
 
 pub use crate::{
     backend::{DeltaBackend, open_backend},
+    encode::parquet_properties,
     layout::Layout,
 };

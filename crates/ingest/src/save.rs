@@ -16,6 +16,7 @@ use arrow::{
     json::writer::{EncoderOptions, LineDelimited, WriterBuilder, make_encoder},
 };
 use futures::TryStreamExt as _;
+use metalith_delta::parquet_properties;
 use metalith_store::Rows;
 use parquet::{arrow::ArrowWriter, errors::ParquetError};
 
@@ -55,15 +56,12 @@ pub async fn write_stream(
     output: impl Write + Send,
     format: FileFormat,
 ) -> Result<u64, IngestError> {
-    let path = Path::new("standard output");
     let out = BufWriter::new(output);
-    let sink = match format {
-        FileFormat::Arrow => StreamWriter::try_new(out, &rows.schema())
-            .map(Sink::Stream)
-            .map_err(|error| Refused::from(error).on(path, format))?,
-        other => Sink::new(out, &rows.schema(), other).map_err(|it| it.on(path, format))?,
+    let open = |schema: &SchemaRef, sample: &[RecordBatch]| match format {
+        FileFormat::Arrow => Ok(Sink::Stream(StreamWriter::try_new(out, schema)?)),
+        other => Sink::new(out, schema, sample, other),
     };
-    pour(rows, sink, path, format).await.map(|(count, _)| count)
+    pour(rows, open, Path::new("standard output"), format).await.map(|(count, _)| count)
 }
 
 /// A file that goes away unless it is kept.
@@ -103,23 +101,27 @@ async fn fill(
     path: &Path,
     format: FileFormat,
 ) -> Result<(u64, File), IngestError> {
-    let schema = rows.schema();
-    let sink =
-        Sink::new(BufWriter::new(file), &schema, format).map_err(|it| it.on(path, format))?;
-    pour(rows, sink, path, format).await
+    let out = BufWriter::new(file);
+    let open = |schema: &SchemaRef, sample: &[RecordBatch]| Sink::new(out, schema, sample, format);
+    pour(rows, open, path, format).await
 }
 
+/// Writes rows into a sink, which is opened when the first of them are known.
 async fn pour<W: Write + Send>(
     rows: Rows,
-    mut sink: Sink<W>,
+    open: impl FnOnce(&SchemaRef, &[RecordBatch]) -> Result<Sink<W>, Refused>,
     path: &Path,
     format: FileFormat,
 ) -> Result<(u64, W), IngestError> {
+    let schema = rows.schema();
     let mut batches = rows.into_stream();
+    let mut next = batches.try_next().await?;
+    let mut sink = open(&schema, next.as_slice()).map_err(|it| it.on(path, format))?;
     let mut count = 0;
-    while let Some(batch) = batches.try_next().await? {
+    while let Some(batch) = next {
         count += batch.num_rows() as u64;
         sink.write(&batch).map_err(|it| it.on(path, format))?;
+        next = batches.try_next().await?;
     }
     let out = sink.finish().map_err(|it| it.on(path, format))?;
     let out = out.into_inner().map_err(|it| Refused::System(it.into_error()).on(path, format))?;
@@ -135,7 +137,12 @@ enum Sink<W: Write + Send> {
 }
 
 impl<W: Write + Send> Sink<W> {
-    fn new(out: BufWriter<W>, schema: &SchemaRef, format: FileFormat) -> Result<Self, Refused> {
+    fn new(
+        out: BufWriter<W>,
+        schema: &SchemaRef,
+        sample: &[RecordBatch],
+        format: FileFormat,
+    ) -> Result<Self, Refused> {
         let separated = |out, delimiter| {
             let builder = csv::WriterBuilder::new().with_header(true).with_delimiter(delimiter);
             let mut writer = builder.build(out);
@@ -145,7 +152,9 @@ impl<W: Write + Send> Sink<W> {
         };
         Ok(match format {
             FileFormat::Parquet => {
-                Self::Parquet(Box::new(ArrowWriter::try_new(out, SchemaRef::clone(schema), None)?))
+                let properties = parquet_properties(schema, sample);
+                let writer = ArrowWriter::try_new(out, SchemaRef::clone(schema), Some(properties));
+                Self::Parquet(Box::new(writer?))
             }
             FileFormat::Csv => separated(out, b',')?,
             FileFormat::Tsv => separated(out, b'\t')?,
