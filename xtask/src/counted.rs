@@ -2,10 +2,12 @@
 
 use std::{
     io::{BufRead as _, BufReader},
-    process::{Command, Stdio},
+    process::Stdio,
 };
 
 use anyhow::{Context as _, Result, bail};
+
+use crate::step::cargo_command;
 
 /// What many test programs reported together.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -47,8 +49,7 @@ impl Counts {
 /// Runs `cargo test` with arguments, shows what it prints, and adds up the results. Tests that
 /// are not run count as a failure: nothing is skipped in silence.
 pub(crate) fn tests(args: &[&str], variables: &[(&str, &str)]) -> Result<Counts> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let mut child = Command::new(cargo)
+    let mut child = cargo_command()
         .arg("test")
         .args(args)
         .envs(variables.iter().copied())

@@ -20,8 +20,23 @@ pub(crate) fn cargo(args: &[&str]) -> Result<()> {
 
 /// Runs cargo with variables of the environment.
 pub(crate) fn cargo_with(args: &[&str], variables: &[(&str, &str)]) -> Result<()> {
+    command(cargo_command().args(args).envs(variables.iter().copied()))
+}
+
+/// Cargo, without what the cargo that started us says about this package: build scripts that look
+/// at it would run again, and their dependents with them, whenever it is there and then is not.
+pub(crate) fn cargo_command() -> Command {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    command(Command::new(cargo).args(args).envs(variables.iter().copied()))
+    let mut command = Command::new(cargo);
+    for (name, _) in std::env::vars_os() {
+        let is_ours = name.to_str().is_some_and(|name| {
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+        });
+        if is_ours {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// Runs a command that must succeed.

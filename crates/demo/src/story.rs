@@ -2,7 +2,7 @@
 
 use metalith_expr::parse;
 use metalith_ingest::Gone;
-use metalith_lifecycle::deletion::{Cascade, CascadeRequest, DeletionPlan};
+use metalith_lifecycle::deletion::{Cascade, CascadePlan, CascadeRequest};
 use metalith_store::{
     DeletionMode, DeletionRequest, FeatureStatus, ReadOptions, RestoreRequest, Store,
 };
@@ -190,7 +190,7 @@ impl Story<'_> {
             ..CascadeRequest::new(key("video/raw"), DeletionMode::Hard, filters)
         };
         let graph = self.scene.project().graph();
-        let plan = DeletionPlan::make(&self.store, graph, &request).await?;
+        let plan = CascadePlan::make(&self.store, graph, &request).await?;
         for gone in plan.apply(&self.store, graph).await? {
             let (feature, samples, rows) = (&gone.feature, gone.samples, gone.rows);
             (self.say)(&format!("  {feature:<14} {samples} samples, {rows} rows removed"));

@@ -2,7 +2,7 @@
 //!
 //! A plan finds the affected samples of every feature by lineage, not by repeating the filter: the
 //! chunks of a video by the columns that name the video in them, and the faces by those that name
-//! the chunk. Nothing has happened until [`DeletionPlan::apply`].
+//! the chunk. Nothing has happened until [`CascadePlan::apply`].
 //!
 //! # Downstream
 //!
@@ -117,7 +117,7 @@ impl CascadeRequest {
 
 /// What a deletion would do, in the order in which it would.
 #[derive(Debug)]
-pub struct DeletionPlan {
+pub struct CascadePlan {
     id: String,
     mode: DeletionMode,
     steps: Vec<Step>,
@@ -150,7 +150,7 @@ impl Step {
     }
 }
 
-impl DeletionPlan {
+impl CascadePlan {
     /// The id under which every feature's part will be carried out.
     pub fn id(&self) -> &str {
         &self.id

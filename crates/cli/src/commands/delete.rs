@@ -1,7 +1,7 @@
 //! `metalith metadata delete`.
 
 use metalith_base::FeatureKey;
-use metalith_lifecycle::deletion::{Cascade, CascadeRequest, DeletionPlan};
+use metalith_lifecycle::deletion::{Cascade, CascadePlan, CascadeRequest};
 use metalith_store::{DeletionMode, DeletionReceipt, Mode};
 use serde_json::json;
 
@@ -81,7 +81,7 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
     let mode = if args.dry_run { Mode::Read } else { Mode::Write };
     let (project, store) = context.open(mode).await?;
     let bar = progress::bar(&context.printer, "finding what goes");
-    let plan = DeletionPlan::make(&store, project.graph(), &request).await;
+    let plan = CascadePlan::make(&store, project.graph(), &request).await;
     bar.finish_and_clear();
     let plan = plan.map_err(fail)?;
     let mut shown = Shown::new(feature, args.cascade, &plan);
@@ -120,7 +120,7 @@ struct Line {
 }
 
 impl<'a> Shown<'a> {
-    fn new(feature: &'a FeatureKey, cascade: Cascade, plan: &DeletionPlan) -> Self {
+    fn new(feature: &'a FeatureKey, cascade: Cascade, plan: &CascadePlan) -> Self {
         let steps = plan.steps().iter().map(|step| Line {
             feature: step.feature().clone(),
             samples: step.samples(),

@@ -1,12 +1,15 @@
 //! Deletions follow lineage: down to what was computed, up to what nothing else needs.
 
+use std::collections::BTreeMap;
+
 use metalith_base::Diagnostic as _;
+use metalith_delta::{Layout, open_backend};
 use metalith_expr::parse;
 use metalith_graph::FeatureGraph;
 use metalith_lifecycle::deletion::{
-    Cascade, CascadeRequest, DeletionError, DeletionPlan, RestoreMode, restore,
+    Cascade, CascadePlan, CascadeRequest, DeletionError, RestoreMode, restore,
 };
-use metalith_store::{DeletionMode, ReadOptions, Store};
+use metalith_store::{DeletionMode, OpenOptions, ReadOptions, Store};
 use metalith_testkit::fixtures::{graph, key, memory_store, read, read_with, write};
 use serde_json::{Value, json};
 
@@ -53,9 +56,21 @@ fn made(field: &str, columns: &[Value]) -> Value {
     rows.collect()
 }
 
-/// Two videos of two chunks each.
+/// Two videos of two chunks each, in memory.
 async fn two_videos() -> (Store, FeatureGraph) {
-    let (store, graph) = (memory_store().await, graph(GRAPH));
+    two_videos_in(memory_store().await).await
+}
+
+/// A store on Delta tables in a folder that lives as long as the process.
+async fn delta_store() -> Store {
+    let folder = tempfile::tempdir().unwrap().keep();
+    let options = BTreeMap::new();
+    let backend = open_backend(folder.to_str().unwrap(), &options, Layout::Nested).unwrap();
+    Store::open(backend, OpenOptions::write()).await.unwrap()
+}
+
+async fn two_videos_in(store: Store) -> (Store, FeatureGraph) {
+    let graph = graph(GRAPH);
     let videos = made("frames", &["v1", "v2"].map(|video| json!({ "video_id": video })));
     let chunks = [("a", "v1"), ("b", "v1"), ("c", "v2"), ("d", "v2")]
         .map(|(chunk, video)| json!({ "chunk_id": chunk, "video_id": video }));
@@ -74,7 +89,7 @@ fn request(feature: &str, mode: DeletionMode, filter: &str, cascade: Cascade) ->
 }
 
 /// What a plan says, one line a feature that something happens to.
-fn told(plan: &DeletionPlan) -> Vec<String> {
+fn told(plan: &CascadePlan) -> Vec<String> {
     let line = |step: &metalith_lifecycle::deletion::Step| {
         format!("{} {} stale {}", step.feature(), step.samples(), step.stale)
     };
@@ -93,10 +108,15 @@ async fn left(store: &Store, graph: &FeatureGraph) -> [String; 4] {
 
 #[tokio::test]
 async fn a_video_goes_with_everything_computed_from_it() {
-    for mode in [DeletionMode::Soft, DeletionMode::Hard] {
-        let (store, graph) = two_videos().await;
+    for (mode, store) in [
+        (DeletionMode::Soft, memory_store().await),
+        (DeletionMode::Hard, memory_store().await),
+        (DeletionMode::Soft, delta_store().await),
+        (DeletionMode::Hard, delta_store().await),
+    ] {
+        let (store, graph) = two_videos_in(store).await;
         let request = request("video/raw", mode, "video_id = 'v1'", Cascade::Downstream);
-        let plan = DeletionPlan::make(&store, &graph, &request).await.unwrap();
+        let plan = CascadePlan::make(&store, &graph, &request).await.unwrap();
         assert_eq!(
             told(&plan),
             [
@@ -111,7 +131,7 @@ async fn a_video_goes_with_everything_computed_from_it() {
         assert_eq!(receipts.iter().map(|it| it.samples).collect::<Vec<_>>(), [1, 2, 2, 1]);
         assert_eq!(left(&store, &graph).await, ["v2", "c d", "c d", "v2"]);
 
-        let again = DeletionPlan::make(&store, &graph, &request).await.unwrap();
+        let again = CascadePlan::make(&store, &graph, &request).await.unwrap();
         assert_eq!(again.samples(), 0, "repeating it changes nothing");
     }
 }
@@ -121,7 +141,7 @@ async fn an_aggregate_is_stale_while_inputs_remain() {
     let (store, graph) = two_videos().await;
     let soft = DeletionMode::Soft;
     let one = request("video/chunk", soft, "chunk_id = 'a'", Cascade::Downstream);
-    let plan = DeletionPlan::make(&store, &graph, &one).await.unwrap();
+    let plan = CascadePlan::make(&store, &graph, &one).await.unwrap();
     assert_eq!(
         told(&plan),
         ["video/summary 0 stale 1", "video/faces 1 stale 0", "video/chunk 1 stale 0"]
@@ -130,7 +150,7 @@ async fn an_aggregate_is_stale_while_inputs_remain() {
     assert_eq!(left(&store, &graph).await, ["v1 v2", "b c d", "b c d", "v1 v2"]);
 
     let other = request("video/chunk", soft, "chunk_id = 'b'", Cascade::Downstream);
-    let plan = DeletionPlan::make(&store, &graph, &other).await.unwrap();
+    let plan = CascadePlan::make(&store, &graph, &other).await.unwrap();
     plan.apply(&store, &graph).await.unwrap();
     assert_eq!(left(&store, &graph).await, ["v1 v2", "c d", "c d", "v2"]);
 }
@@ -141,19 +161,19 @@ async fn upstream_only_what_nothing_else_needs_goes() {
     let hard = DeletionMode::Hard;
     // The chunk stays for the summary, and its video with it.
     let faces = request("video/faces", hard, "chunk = 'a'", Cascade::Upstream);
-    let plan = DeletionPlan::make(&store, &graph, &faces).await.unwrap();
+    let plan = CascadePlan::make(&store, &graph, &faces).await.unwrap();
     assert_eq!(told(&plan), ["video/faces 1 stale 0"]);
 
     // Without summaries, the video goes with its last chunk.
     let summaries = request("video/summary", hard, "video_id = 'v1'", Cascade::None);
-    let plan = DeletionPlan::make(&store, &graph, &summaries).await.unwrap();
+    let plan = CascadePlan::make(&store, &graph, &summaries).await.unwrap();
     plan.apply(&store, &graph).await.unwrap();
     let one = request("video/faces", hard, "chunk = 'a'", Cascade::Upstream);
-    let plan = DeletionPlan::make(&store, &graph, &one).await.unwrap();
+    let plan = CascadePlan::make(&store, &graph, &one).await.unwrap();
     assert_eq!(told(&plan), ["video/chunk 1 stale 0", "video/faces 1 stale 0"]);
     plan.apply(&store, &graph).await.unwrap();
     let last = request("video/faces", hard, "chunk = 'b'", Cascade::Upstream);
-    let plan = DeletionPlan::make(&store, &graph, &last).await.unwrap();
+    let plan = CascadePlan::make(&store, &graph, &last).await.unwrap();
     assert_eq!(
         told(&plan),
         ["video/raw 1 stale 0", "video/chunk 1 stale 0", "video/faces 1 stale 0"]
@@ -164,7 +184,7 @@ async fn upstream_only_what_nothing_else_needs_goes() {
 async fn in_both_directions_all_that_is_connected_goes() {
     let (store, graph) = two_videos().await;
     let both = request("video/chunk", DeletionMode::Soft, "video_id = 'v2'", Cascade::Both);
-    let plan = DeletionPlan::make(&store, &graph, &both).await.unwrap();
+    let plan = CascadePlan::make(&store, &graph, &both).await.unwrap();
     let order: Vec<String> = plan.steps().iter().map(|it| it.feature().to_string()).collect();
     assert_eq!(order, ["video/raw", "video/chunk", "video/faces", "video/summary"]);
     plan.apply(&store, &graph).await.unwrap();
@@ -177,15 +197,15 @@ async fn a_filter_may_name_a_column_that_only_an_upstream_has() {
     // The documented loop: one filter, in the order of deletion.
     for feature in ["video/faces", "video/chunk", "video/raw"] {
         let one = request(feature, DeletionMode::Hard, "video_id = 'v1'", Cascade::None);
-        let plan = DeletionPlan::make(&store, &graph, &one).await.unwrap();
+        let plan = CascadePlan::make(&store, &graph, &one).await.unwrap();
         plan.apply(&store, &graph).await.unwrap();
     }
     assert_eq!(left(&store, &graph).await, ["v2", "c d", "c d", "v1 v2"]);
     let nobody = request("video/faces", DeletionMode::Hard, "video_id = 'v9'", Cascade::None);
-    let plan = DeletionPlan::make(&store, &graph, &nobody).await.unwrap();
+    let plan = CascadePlan::make(&store, &graph, &nobody).await.unwrap();
     assert_eq!(plan.samples(), 0, "no upstream meets it, so nothing goes");
     let unknown = request("video/faces", DeletionMode::Hard, "nobody = 1", Cascade::None);
-    let error = DeletionPlan::make(&store, &graph, &unknown).await.unwrap_err();
+    let error = CascadePlan::make(&store, &graph, &unknown).await.unwrap_err();
     assert_eq!(error.code(), "expr.unknown-column");
 }
 
@@ -211,7 +231,7 @@ deps = [{ feature = "left", select = [] }, { feature = "right", select = [] }]
     let row = json!([{ "id": 1, "metaxy_provenance_by_field": { "default": "x" } }]);
     write(&store, &graph, "pair", &row).await.unwrap();
     let request = request("pair", DeletionMode::Soft, "size = 2", Cascade::None);
-    let error = DeletionPlan::make(&store, &graph, &request).await.unwrap_err();
+    let error = CascadePlan::make(&store, &graph, &request).await.unwrap_err();
     assert!(matches!(error, DeletionError::Ambiguous { .. }));
     assert_eq!(
         error.to_string(),
@@ -225,7 +245,7 @@ async fn features_without_a_table_are_passed_over() {
     let videos = made("frames", &[json!({ "video_id": "v1" })]);
     write(&store, &graph, "video/raw", &videos).await.unwrap();
     let request = request("video/raw", DeletionMode::Hard, "video_id = 'v1'", Cascade::Downstream);
-    let plan = DeletionPlan::make(&store, &graph, &request).await.unwrap();
+    let plan = CascadePlan::make(&store, &graph, &request).await.unwrap();
     assert_eq!(told(&plan), ["video/raw 1 stale 0"]);
 }
 
@@ -234,7 +254,7 @@ async fn a_soft_cascade_comes_back_by_its_id() {
     let (store, graph) = two_videos().await;
     let before = left(&store, &graph).await;
     let request = request("video/raw", DeletionMode::Soft, "video_id = 'v1'", Cascade::Downstream);
-    let plan = DeletionPlan::make(&store, &graph, &request).await.unwrap();
+    let plan = CascadePlan::make(&store, &graph, &request).await.unwrap();
     let id = plan.id().to_owned();
     plan.apply(&store, &graph).await.unwrap();
     let hidden = left(&store, &graph).await;
@@ -252,9 +272,9 @@ async fn a_soft_cascade_comes_back_by_its_id() {
 async fn what_goes_for_good_takes_hidden_samples_along() {
     let (store, graph) = two_videos().await;
     let hide = request("video/chunk", DeletionMode::Soft, "chunk_id = 'a'", Cascade::Downstream);
-    DeletionPlan::make(&store, &graph, &hide).await.unwrap().apply(&store, &graph).await.unwrap();
+    CascadePlan::make(&store, &graph, &hide).await.unwrap().apply(&store, &graph).await.unwrap();
     let purge = request("video/raw", DeletionMode::Hard, "video_id = 'v1'", Cascade::Downstream);
-    DeletionPlan::make(&store, &graph, &purge).await.unwrap().apply(&store, &graph).await.unwrap();
+    CascadePlan::make(&store, &graph, &purge).await.unwrap().apply(&store, &graph).await.unwrap();
     let everything =
         ReadOptions { include_deleted: true, sample_history: true, ..ReadOptions::default() };
     let faces = read_with(&store, &graph, "video/faces", &["chunk"], &everything).await;
@@ -272,7 +292,7 @@ async fn a_plan_lists_every_feature_in_order() {
     ];
     for (cascade, expected) in all {
         let request = request("video/chunk", DeletionMode::Soft, "chunk_id = 'z'", cascade);
-        let plan = DeletionPlan::make(&store, &graph, &request).await.unwrap();
+        let plan = CascadePlan::make(&store, &graph, &request).await.unwrap();
         let order: Vec<&str> = plan.steps().iter().map(|it| it.feature().as_str()).collect();
         assert_eq!(order, expected, "{}", cascade.name());
     }
@@ -282,7 +302,7 @@ async fn a_plan_lists_every_feature_in_order() {
 async fn a_restore_brings_nothing_back_when_something_newer_stands_anywhere() {
     let (store, graph) = two_videos().await;
     let request = request("video/raw", DeletionMode::Soft, "video_id = 'v1'", Cascade::Downstream);
-    let plan = DeletionPlan::make(&store, &graph, &request).await.unwrap();
+    let plan = CascadePlan::make(&store, &graph, &request).await.unwrap();
     let id = plan.id().to_owned();
     plan.apply(&store, &graph).await.unwrap();
     let newer = made("faces", &[json!({ "chunk": "a", "count": 9 })]);
