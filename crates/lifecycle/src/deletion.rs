@@ -113,6 +113,16 @@ impl CascadeRequest {
             reason: None,
         }
     }
+
+    /// The features it is about, in the order in which they are worked off.
+    fn order(&self, graph: &FeatureGraph) -> Result<Vec<FeatureKey>, StoreError> {
+        match self.cascade.direction() {
+            Some(direction) => {
+                Ok(graph.deletion_order(&self.feature, direction, Start::Included)?)
+            }
+            None => Ok(vec![graph.feature(&self.feature)?.key().clone()]),
+        }
+    }
 }
 
 /// What a deletion would do, in the order in which it would.
@@ -177,28 +187,11 @@ impl CascadePlan {
         graph: &FeatureGraph,
         request: &CascadeRequest,
     ) -> Result<Self, DeletionError> {
-        let order = match request.cascade.direction() {
-            Some(direction) => graph
-                .deletion_order(&request.feature, direction, Start::Included)
-                .map_err(StoreError::from)?,
-            None => vec![graph.feature(&request.feature).map_err(StoreError::from)?.key().clone()],
-        };
-        let mut walk = Walk::new(store, graph, request);
         let scope = scope::of_request(store, graph, request).await?;
-        if request.cascade != Cascade::None {
-            walk.start(&scope).await?;
-        }
-        match request.cascade {
-            Cascade::None => {}
-            Cascade::Downstream => walk.down().await?,
-            Cascade::Upstream => walk.up().await?,
-            Cascade::Both => {
-                walk.down().await?;
-                walk.up().await?;
-            }
-        }
+        let mut walk = Walk::new(store, graph, request);
+        walk.follow(&scope).await?;
         let (mut id, mut steps) = (None, Vec::new());
-        for feature in order {
+        for feature in request.order(graph)? {
             let (filters, within) = if feature == request.feature {
                 (scope.filters.clone(), scope.within.clone())
             } else {

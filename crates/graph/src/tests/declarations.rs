@@ -72,8 +72,8 @@ fn unknown_keys_are_refused_with_the_nearest() {
     check_refused(
         "[[features]]\nkey = 'a'\nid_colums = ['id']",
         expect![[r#"
-            features.toml:1:1: key `id_columns` is missing
-            hint: add `id_columns`"#]],
+            features.toml:3:1: unknown key `id_colums`
+            hint: did you mean `id_columns`?"#]],
     );
     check_refused(
         "[[features]]\nkey = 'a'\nid_columns = ['id']\ndescripton = 'x'",

@@ -11,7 +11,7 @@ use metalith_expr::{Expr, ExprKind};
 use metalith_graph::FeatureGraph;
 use metalith_store::{Keys, Store, StoreError};
 
-use super::{CascadeRequest, DeletionError, walk::Walk};
+use super::{Cascade, CascadeRequest, DeletionError, walk::Walk};
 
 /// Filters on the feature's own columns, and the ids that filters on upstreams lead to.
 #[derive(Clone, Debug, Default)]
@@ -58,11 +58,11 @@ async fn computed_from(
     upstream: FeatureKey,
     filter: &Expr,
 ) -> Result<Keys, DeletionError> {
-    let at_upstream = CascadeRequest { feature: upstream, ..request.clone() };
+    let at_upstream =
+        CascadeRequest { feature: upstream, cascade: Cascade::Downstream, ..request.clone() };
     let mut walk = Walk::new(store, graph, &at_upstream);
     let filters = vec![filter.clone()];
-    walk.start(&Scope { filters, within: None }).await?;
-    walk.down().await?;
+    walk.follow(&Scope { filters, within: None }).await?;
     Ok(walk.doomed(&request.feature))
 }
 

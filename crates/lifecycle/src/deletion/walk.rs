@@ -6,7 +6,7 @@ use metalith_base::FeatureKey;
 use metalith_graph::{Feature, FeatureDep, FeatureGraph};
 use metalith_store::{DeletionMode, Keys, ReadOptions, Store, StoreError};
 
-use super::{CascadeRequest, scope::Scope};
+use super::{Cascade, CascadeRequest, scope::Scope};
 
 /// Which samples of each feature go, found step by step.
 pub(super) struct Walk<'a> {
@@ -65,8 +65,29 @@ impl<'a> Walk<'a> {
         self.stale.get(feature).copied().unwrap_or_default()
     }
 
+    /// Finds the samples of the named feature, and from there those of the features that the
+    /// request takes along.
+    pub(super) async fn follow(&mut self, scope: &Scope) -> Result<(), StoreError> {
+        match self.request.cascade {
+            Cascade::None => Ok(()),
+            Cascade::Downstream => {
+                self.start(scope).await?;
+                self.down().await
+            }
+            Cascade::Upstream => {
+                self.start(scope).await?;
+                self.up().await
+            }
+            Cascade::Both => {
+                self.start(scope).await?;
+                self.down().await?;
+                self.up().await
+            }
+        }
+    }
+
     /// Finds the samples of the named feature.
-    pub(super) async fn start(&mut self, scope: &Scope) -> Result<(), StoreError> {
+    async fn start(&mut self, scope: &Scope) -> Result<(), StoreError> {
         let feature = self.graph.feature(&self.request.feature)?;
         let ids = &feature.spec().id_columns;
         let options = ReadOptions {
@@ -81,7 +102,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Follows samples that go to those that were computed from them.
-    pub(super) async fn down(&mut self) -> Result<(), StoreError> {
+    async fn down(&mut self) -> Result<(), StoreError> {
         for key in self.graph.downstream(&self.request.feature)? {
             let feature = self.graph.feature(&key)?;
             let (mut dead, mut touched) = (Vec::new(), Vec::new());
@@ -111,7 +132,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Follows samples that go to those that nothing else was computed from.
-    pub(super) async fn up(&mut self) -> Result<(), StoreError> {
+    async fn up(&mut self) -> Result<(), StoreError> {
         let mut upstreams = self.graph.upstream(&self.request.feature)?;
         upstreams.reverse();
         for key in upstreams {
@@ -152,7 +173,9 @@ impl<'a> Walk<'a> {
             return Ok(None);
         };
         let without = self.doomed.get(reader.key()).cloned();
-        let options = ReadOptions { within: Some(keys), without, ..self.reading() };
+        // Samples of older definitions need their upstreams too.
+        let options =
+            ReadOptions { within: Some(keys), without, feature_history: true, ..self.reading() };
         let Some(live) = self.keys(reader, &link.stored, link.keys, options).await? else {
             return Ok(None);
         };

@@ -312,3 +312,15 @@ async fn a_restore_brings_nothing_back_when_something_newer_stands_anywhere() {
     assert!(error.to_string().contains("video/faces"), "{error}");
     assert_eq!(left(&store, &graph).await, before);
 }
+
+#[tokio::test]
+async fn samples_of_an_older_definition_keep_what_they_were_computed_from() {
+    let (store, _) = two_videos().await;
+    let newer =
+        GRAPH.replace(r#"fields = ["text"]"#, r#"fields = [{ key = "text", code_version = "2" }]"#);
+    let newer = graph(&newer);
+    // Nobody has written a summary by the new definition; the old ones are still there.
+    let faces = request("video/faces", DeletionMode::Hard, "chunk = 'a'", Cascade::Upstream);
+    let plan = CascadePlan::make(&store, &newer, &faces).await.unwrap();
+    assert_eq!(told(&plan), ["video/faces 1 stale 0"]);
+}
