@@ -33,17 +33,17 @@ path = ".metalith/store"
 # algorithm = "xxhash64"
 "#;
 
-const FEATURES: &str = r#"# Samples that come from outside: `metalith scan FOLDER --feature raw/file` fills this.
+const FEATURES: &str = r#"# Samples that come from outside: `metalith scan FOLDER --feature video/raw` fills this.
 [[features]]
-key = "raw/file"
+key = "video/raw"
 id_columns = ["path"]
 fields = ["content"]
 
 # What is computed from them. Change `code_version` when the code does.
 [[features]]
-key = "derived/example"
+key = "video/crop"
 id_columns = ["path"]
-deps = ["raw/file"]
+deps = ["video/raw"]
 fields = [{ key = "content", code_version = "1" }]
 "#;
 

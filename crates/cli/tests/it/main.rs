@@ -10,6 +10,7 @@ use expect_test::{Expect, expect};
 
 mod bad_input;
 mod interrupts;
+mod tour;
 
 fn metalith(folder: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_metalith"))
