@@ -2,7 +2,7 @@
 //!
 //! A promise is one line in [`CASES`] and one function. A backend runs all of them:
 //!
-//! ```ignore
+//! ```text
 //! backend_contract::check(|| Arc::new(MemoryBackend::new())).await;
 //! ```
 
