@@ -4,12 +4,12 @@ use std::{any::Any, collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
-use deltalake_core::kernel::{Action, MetadataExt as _, new_metadata};
+use deltalake_core::kernel::{Action, MetadataExt as _, Transaction, new_metadata};
 use metalith_base::FeatureKey;
 use metalith_objects::{ObjectLocation, OpenedLocation};
 use metalith_store::{
-    Backend, Change, Commit, CommitNote, MarkerState, Replacement, Rows, StoreError, StoreMarker,
-    Table, Vacuum, Vacuumed, merge_schemas,
+    Backend, Change, Commit, CommitNote, MarkerState, Precondition, Replacement, Rows, StoreError,
+    StoreMarker, Table, Vacuum, Vacuumed, merge_schemas,
 };
 
 use crate::{
@@ -93,7 +93,10 @@ impl DeltaBackend {
         };
         let written = write::write(source, SchemaRef::clone(&columns), rows).await?;
         let table = latest.map(|latest| latest.id.clone());
-        let change = RowChange { source: source.clone(), columns, written, table, kind };
+        let CommitNote { precondition, once, .. } = intent.note().clone();
+        let source = source.clone();
+        let change = RowChange { source, columns, written, table, kind, precondition, once };
+        let source = &change.source;
         let _turn = self.turns.wait(&source.feature).await;
         let version = commit::commit(&self.snapshots, source, intent, &change).await?;
         Ok(Commit { version, rows: change.written.rows(), bytes: change.written.bytes() })
@@ -114,8 +117,8 @@ impl Backend for DeltaBackend {
         marker::create(&self.place, marker).await
     }
 
-    async fn tables(&self) -> Result<Vec<FeatureKey>, StoreError> {
-        table_list::list(&self.place, self.layout).await
+    async fn tables(&self, below: Option<&FeatureKey>) -> Result<Vec<FeatureKey>, StoreError> {
+        table_list::list(&self.place, self.layout, below).await
     }
 
     async fn open_table(&self, feature: &FeatureKey) -> Result<Option<Arc<dyn Table>>, StoreError> {
@@ -129,7 +132,7 @@ impl Backend for DeltaBackend {
         rows: Rows,
         note: CommitNote,
     ) -> Result<Commit, StoreError> {
-        let kind = Kind::Append { only_at: note.only_at };
+        let kind = Kind::Append;
         self.put_rows(&self.source(feature), rows, &Intent::append(note), kind).await
     }
 
@@ -145,7 +148,7 @@ impl Backend for DeltaBackend {
         let Ok(before) = table.downcast::<Snapshot>() else {
             return Err(source.corrupt("the rows to replace are of a table of another store"));
         };
-        let kind = Kind::Replace { before, chunks, change, only_at: note.only_at };
+        let kind = Kind::Replace { before, chunks, change };
         self.put_rows(&source, rows, &Intent::replace(note), kind).await
     }
 
@@ -186,18 +189,25 @@ struct RowChange {
     /// The table that the files were written for, if there was one.
     table: Option<String>,
     kind: Kind,
+    precondition: Precondition,
+    /// The tag under which it happens only once.
+    once: Option<String>,
 }
 
-///
-/// `only_at` is the version of the table that they were computed from, if they were.
+/// Whether rows are added to what is there, or put in the place of some of it.
 enum Kind {
-    Append { only_at: Option<u64> },
-    Replace { before: Arc<Snapshot>, chunks: Vec<usize>, change: Change, only_at: Option<u64> },
+    Append,
+    Replace { before: Arc<Snapshot>, chunks: Vec<usize>, change: Change },
 }
 
 impl commit::Change for RowChange {
     async fn actions(&self, latest: Option<&Snapshot>) -> Result<Vec<Action>, StoreError> {
-        self.still_at(latest).await?;
+        if let (Some(latest), Some(tag)) = (latest, &self.once)
+            && latest.has_commit(tag).await?
+        {
+            return Ok(Vec::new());
+        }
+        self.require(latest).await?;
         let same = latest.map(|latest| latest.id.as_str()) == self.table.as_deref();
         if (self.table.is_some() && !same) || !self.written.are_there() {
             return Err(self.conflict("a drop of its table".to_owned()));
@@ -206,7 +216,7 @@ impl commit::Change for RowChange {
         let after_all = latest.map_or(0, |latest| latest.last_modified() + 1);
         let mut modified = now_millis().max(after_all);
         let mut kind = Change::Content;
-        if let Kind::Replace { before, chunks, change, .. } = &self.kind {
+        if let Kind::Replace { before, chunks, change } = &self.kind {
             let Some(latest) = latest else {
                 return Err(self.conflict("a drop of its table".to_owned()));
             };
@@ -219,6 +229,8 @@ impl commit::Change for RowChange {
         }
         let added = self.written.files.iter();
         actions.extend(added.map(|file| Action::Add(file.add(modified, kind))));
+        let tag = self.once.as_ref().map(|tag| Transaction::new(tag, 1));
+        actions.extend(tag.map(Action::Txn));
         Ok(actions)
     }
 
@@ -232,18 +244,21 @@ impl commit::Change for RowChange {
 }
 
 impl RowChange {
-    /// Refuses rows that were computed from another version of the table than the latest.
-    async fn still_at(&self, latest: Option<&Snapshot>) -> Result<(), StoreError> {
-        let (Kind::Append { only_at } | Kind::Replace { only_at, .. }) = &self.kind;
-        match (only_at, latest) {
-            (None, _) => Ok(()),
-            (Some(wanted), Some(latest)) if latest.version == *wanted => Ok(()),
-            (Some(_), None) => Err(self.conflict("a drop of its table".to_owned())),
-            (Some(wanted), Some(_)) => {
-                let Source { place, folder, .. } = &self.source;
-                Err(self.conflict(log_entry::describe(place, folder, wanted + 1).await?))
+    /// Refuses rows that were computed from another state of the table than the latest.
+    async fn require(&self, latest: Option<&Snapshot>) -> Result<(), StoreError> {
+        let Source { place, folder, .. } = &self.source;
+        let first_other = match (self.precondition, latest) {
+            (Precondition::None, _) | (Precondition::NoTable, None) => return Ok(()),
+            (Precondition::Version(wanted), Some(latest)) if latest.version == wanted => {
+                return Ok(());
             }
-        }
+            (Precondition::Version(_), None) => {
+                return Err(self.conflict("a drop of its table".to_owned()));
+            }
+            (Precondition::NoTable, Some(_)) => 0,
+            (Precondition::Version(wanted), Some(_)) => wanted + 1,
+        };
+        Err(self.conflict(log_entry::describe(place, folder, first_other).await?))
     }
 
     /// What the log must say about columns and features before it names the files.

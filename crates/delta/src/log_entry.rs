@@ -29,6 +29,10 @@ impl Intent {
         Self { note, blind: false, id: Uuid::new_v4().to_string() }
     }
 
+    pub(crate) fn note(&self) -> &CommitNote {
+        &self.note
+    }
+
     /// The text of the entry: one JSON object a line.
     pub(crate) fn entry(
         &self,

@@ -40,6 +40,8 @@ pub(crate) struct Snapshot {
     pub(crate) id: String,
     pub(crate) schema: SchemaRef,
     pub(crate) version: u64,
+    /// Tags of commits that happen only once, of those since the state that `delta` is of.
+    tags: HashSet<String>,
     /// Columns that are not in the data files.
     pub(crate) partitioned_by: HashSet<String>,
     pub(crate) files: Vec<DataFile>,
@@ -94,13 +96,15 @@ impl Source {
         if version == old.version {
             return Ok(Some(Arc::clone(old)));
         }
-        let Since { mut added, gone } = since;
+        let Since { mut added, gone, mut tags } = since;
+        tags.extend(old.tags.iter().cloned());
         let kept = old.files.iter().filter(|file| !gone.contains(&file.path));
         added.extend(kept.map(|file| (file.clone(), true)));
         let files = self.counted(added).await?;
         Ok(Some(Arc::new(Snapshot {
             fingerprint,
             version,
+            tags,
             chunks: chunks(&files),
             files,
             delta: old.delta.clone(),
@@ -139,6 +143,7 @@ impl Source {
             fingerprint,
             id: state.metadata().id().to_owned(),
             version,
+            tags: HashSet::new(),
             partitioned_by: state.metadata().partition_columns().iter().cloned().collect(),
             schema,
             files,
@@ -220,6 +225,8 @@ struct Since {
     added: Vec<(DataFile, bool)>,
     /// Paths of which what was said before does not hold any more.
     gone: HashSet<String>,
+    /// Tags of commits that happen only once.
+    tags: HashSet<String>,
 }
 
 impl Since {
@@ -233,8 +240,10 @@ impl Since {
             }
             Action::Remove(remove) => self.forget(&remove.path),
             Action::Metadata(_) | Action::Protocol(_) => return None,
-            Action::Cdc(_) | Action::Txn(_) | Action::CommitInfo(_) | Action::DomainMetadata(_) => {
+            Action::Txn(transaction) => {
+                self.tags.insert(transaction.app_id);
             }
+            Action::Cdc(_) | Action::CommitInfo(_) | Action::DomainMetadata(_) => {}
         }
         Some(())
     }
@@ -295,6 +304,18 @@ impl Table for Snapshot {
 
     fn chunks(&self) -> &[Chunk] {
         &self.chunks
+    }
+
+    async fn has_commit(&self, tag: &str) -> Result<bool, StoreError> {
+        if self.tags.contains(tag) {
+            return Ok(true);
+        }
+        let failed =
+            |failed| error::storage("read", self.place.shown(&self.folder), failed);
+        let log_store = self.delta.log_store();
+        let state = self.delta.snapshot().map_err(failed)?;
+        let found = state.transaction_version(log_store.as_ref(), tag).await;
+        Ok(found.map_err(failed)?.is_some())
     }
 
     async fn read_chunk(&self, chunk: usize, request: ChunkRequest) -> Result<Rows, StoreError> {

@@ -20,10 +20,21 @@ pub const UPDATED_AT: &str = "metaxy_updated_at";
 pub const DELETED_AT: &str = "metaxy_deleted_at";
 /// Text: the run that made the row.
 pub const MATERIALIZATION_ID: &str = "metaxy_materialization_id";
-/// Text: the deletion that wrote a tombstone. Metalith's own.
+/// Text: the deletion that wrote the row, which is a tombstone or has let go of a reference.
+/// Metalith's own.
 pub const DELETION_ID: &str = "metalith_deletion_id";
+/// Text: who deleted. Metalith's own.
+pub const DELETED_BY: &str = "metalith_deleted_by";
+/// Text: why. Metalith's own.
+pub const DELETION_REASON: &str = "metalith_deletion_reason";
+/// Time: until when the sample can be restored; NULL for as long as retention says. Metalith's own.
+pub const RECOVERABLE_UNTIL: &str = "metalith_recoverable_until";
 
-const ALL: [&str; 11] = [
+/// What a tombstone says about the deletion.
+pub const OF_DELETIONS: [&str; 4] =
+    [DELETION_ID, DELETED_BY, DELETION_REASON, RECOVERABLE_UNTIL];
+
+const ALL: [&str; 10] = [
     PROVENANCE_BY_FIELD,
     PROVENANCE,
     DATA_VERSION_BY_FIELD,
@@ -34,15 +45,14 @@ const ALL: [&str; 11] = [
     UPDATED_AT,
     DELETED_AT,
     MATERIALIZATION_ID,
-    DELETION_ID,
 ];
 
 /// Whether a column is set by the system and not by users.
 pub fn is_system(name: &str) -> bool {
-    ALL.contains(&name)
+    ALL.contains(&name) || is_internal(name)
 }
 
 /// Whether a column is Metalith's own bookkeeping, which rows from users must not have.
 pub fn is_internal(name: &str) -> bool {
-    name == DELETION_ID
+    OF_DELETIONS.contains(&name)
 }

@@ -150,6 +150,14 @@ pub enum SpecProblem {
         /// The upstream.
         dep: FeatureKey,
     },
+    /// An id that would become NULL.
+    #[error("the dep on `{dep}` sets `{column}` to NULL on deletion, which is one of its own ids")]
+    NullId {
+        /// The upstream.
+        dep: FeatureKey,
+        /// The column.
+        column: String,
+    },
     /// A field that is computed from a feature that is not a dep.
     #[error("field `{field}` is computed from `{of}`, which is not a dep")]
     FieldDepNotADep {
@@ -236,6 +244,7 @@ impl SpecProblem {
                 "name the columns in `on`; an aggregation without `on` takes the feature's ids"
                     .into()
             }
+            Self::NullId { .. } => "choose cascade, restrict or no_action".into(),
             Self::FieldDepNotADep { of, .. } => {
                 format!("add `{of}` to `deps` of the feature, or take it out of those of the field")
                     .into()

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use metalith_base::{FeatureKey, FieldKey, QualifiedField};
 
 use crate::{
-    GraphError, HashLength,
+    GraphError, HashLength, SpecProblem,
     spec::{
         DepFields, FeatureDefinition, FeatureDep, FeatureSpec, FieldDeps, FieldSpec, FieldsMapping,
-        Lineage,
+        Lineage, OnDelete,
     },
     spec_to_wire,
     version::hash,
@@ -82,9 +82,40 @@ impl Feature {
         &self.join_keys
     }
 
+    /// The columns in which its samples name those of an upstream, with what they are called there.
+    ///
+    /// They are the join keys, where these are columns that the dep's own lineage goes by. Features
+    /// that link others have deps without a key in common; there each dep has its own.
+    pub fn references(&self, dep: &FeatureDep, upstream: &Self) -> Vec<(String, String)> {
+        let own = lineage_keys(self.spec(), dep, upstream.spec());
+        let shared = self.join_keys.iter().all(|key| own.contains(key));
+        let keys = if shared { self.join_keys.clone() } else { own };
+        let stored = |key: &String| {
+            let renamed = dep.rename.iter().find(|(_, new)| *new == key);
+            renamed.map_or_else(|| key.clone(), |(stored, _)| stored.clone())
+        };
+        keys.into_iter().map(|key| (key.clone(), stored(&key))).collect()
+    }
+
     /// The name of its table in a database.
     pub fn table_name(&self) -> String {
         self.key().table_name()
+    }
+
+    /// Refuses a dep that would set an id to NULL: a sample without an id is none.
+    fn refuse_null_ids(&self, upstreams: &Upstreams<'_>) -> Result<(), GraphError> {
+        let spec = self.spec();
+        for dep in spec.deps.iter().filter(|dep| dep.on_delete == OnDelete::SetNull) {
+            let Some(upstream) = upstreams(&dep.feature) else { continue };
+            let references = self.references(dep, upstream);
+            let id = references.into_iter().find(|(own, _)| spec.id_columns.contains(own));
+            if let Some((column, _)) = id {
+                let problem = SpecProblem::NullId { dep: dep.feature.clone(), column };
+                let origin = self.definition.origin.clone();
+                return Err(GraphError::Spec { feature: spec.key.clone(), problem, origin });
+            }
+        }
+        Ok(())
     }
 
     /// Computes versions, parents and join keys; the upstreams must be resolved.
@@ -117,14 +148,16 @@ impl Feature {
         let feature_code_version =
             hash(codes.into_iter().flat_map(|(key, code)| [key, code]), length);
         let join_keys = join_keys(spec, upstreams);
-        Ok(Self {
+        let feature = Self {
             definition,
             feature_version,
             feature_code_version,
             field_versions,
             parent_fields,
             join_keys,
-        })
+        };
+        feature.refuse_null_ids(upstreams)?;
+        Ok(feature)
     }
 }
 
@@ -220,17 +253,23 @@ fn mapped(dep: &FeatureDep, field: &FieldSpec, upstreams: &Upstreams<'_>) -> Vec
     }
 }
 
+/// The columns by which the lineage of one dep goes, as the feature calls them.
+fn lineage_keys(spec: &FeatureSpec, dep: &FeatureDep, upstream: &FeatureSpec) -> Vec<String> {
+    match &dep.lineage {
+        Lineage::Identity => {
+            let ids = upstream.id_columns.iter();
+            ids.map(|id| dep.rename.get(id).unwrap_or(id).clone()).collect()
+        }
+        Lineage::Aggregation { on: Some(on) } | Lineage::Expansion { on, .. } => on.clone(),
+        Lineage::Aggregation { on: None } => spec.id_columns.clone(),
+    }
+}
+
 fn join_keys(spec: &FeatureSpec, upstreams: &Upstreams<'_>) -> Vec<String> {
     let mut shared: Option<Vec<String>> = None;
     for dep in &spec.deps {
-        let keys = match &dep.lineage {
-            Lineage::Identity => {
-                let ids = upstreams(&dep.feature).into_iter().flat_map(|it| &it.spec().id_columns);
-                ids.map(|id| dep.rename.get(id).unwrap_or(id).clone()).collect()
-            }
-            Lineage::Aggregation { on: Some(on) } | Lineage::Expansion { on, .. } => on.clone(),
-            Lineage::Aggregation { on: None } => spec.id_columns.clone(),
-        };
+        let Some(upstream) = upstreams(&dep.feature) else { continue };
+        let keys = lineage_keys(spec, dep, upstream.spec());
         shared = Some(match shared {
             None => keys,
             Some(shared) => shared.into_iter().filter(|key| keys.contains(key)).collect(),

@@ -15,9 +15,12 @@ use std::collections::BTreeMap;
 use metalith_base::{Diagnostic as _, FeatureKey, FieldKey, KeyError};
 use metalith_document::{DocumentError, Format, Node, Problem, Table, Value, parse, text};
 
-use crate::spec::{
-    DEFAULT_CODE_VERSION, DepFields, External, FeatureDefinition, FeatureDep, FeatureSpec,
-    FieldDep, FieldDeps, FieldSpec, FieldsMapping, Lineage,
+use crate::{
+    ObjectName, SampleObjects,
+    spec::{
+        DEFAULT_CODE_VERSION, DepFields, External, FeatureDefinition, FeatureDep, FeatureSpec,
+        FieldDep, FieldDeps, FieldSpec, FieldsMapping, Lineage, OnDelete,
+    },
 };
 
 /// The project of features in files that name none.
@@ -46,11 +49,13 @@ fn feature(file: &str, node: &Node, project: &str) -> Result<FeatureDefinition, 
     let id_columns = table.texts("id_columns")?.unwrap_or_default();
     let fields = table.list("fields")?.unwrap_or_default();
     let deps = table.list("deps")?.unwrap_or_default();
+    let objects = table.list("objects")?.unwrap_or_default();
     let spec = FeatureSpec {
         key,
         id_columns,
         fields: fields.iter().map(|it| field(file, it)).collect::<Result<_, _>>()?,
         deps: deps.iter().map(|it| dep(file, it)).collect::<Result<_, _>>()?,
+        objects: objects.iter().map(|it| sample_objects(file, it)).collect::<Result<_, _>>()?,
         metadata: metadata(&mut table)?,
         description: table.text("description")?.map(str::to_owned),
     };
@@ -193,8 +198,70 @@ fn dep(file: &str, node: &Node) -> Result<FeatureDep, DocumentError> {
         dep.lineage = lineage(&table, node)?;
     }
     dep.optional = table.flag("optional")?.unwrap_or(false);
+    if let Some(node) = table.optional("on_delete") {
+        dep.on_delete = on_delete(&table, node)?;
+    }
     table.finish()?;
     Ok(dep)
+}
+
+/// An action by its name alone, or `restrict` with a condition and a label.
+fn on_delete(outer: &Table<'_>, node: &Node) -> Result<OnDelete, DocumentError> {
+    let hint = "write \"cascade\", \"restrict\", \"set_null\", \"no_action\", or \
+                `{ restrict = { when = \"is_active\", label = \"name\" } }`";
+    if let Value::Text(action) = &node.value {
+        return match action.as_str() {
+            "cascade" => Ok(OnDelete::Cascade),
+            "restrict" => Ok(OnDelete::Restrict { when: None, label: None }),
+            "set_null" => Ok(OnDelete::SetNull),
+            "no_action" => Ok(OnDelete::NoAction),
+            other => {
+                let message = format!("`{other}` is no action on deletion");
+                Err(outer.mistake(node, message, Some(hint.to_owned())))
+            }
+        };
+    }
+    let mut table = Table::new(outer.file(), node)?;
+    let Some(mut restrict) = table.table("restrict")? else {
+        table.finish()?;
+        let message = "this is no action on deletion".to_owned();
+        return Err(outer.mistake(node, message, Some(hint.to_owned())));
+    };
+    let when = restrict.text("when")?.map(str::to_owned);
+    let label = restrict.text("label")?.map(str::to_owned);
+    restrict.finish()?;
+    table.finish()?;
+    Ok(OnDelete::Restrict { when, label })
+}
+
+fn sample_objects(file: &str, node: &Node) -> Result<SampleObjects, DocumentError> {
+    let mut table = Table::new(file, node)?;
+    let column = table.text("column")?;
+    let template = table.optional("template");
+    let named_by = match (column, template) {
+        (Some(column), None) => ObjectName::Column(column.to_owned()),
+        (None, Some(template)) => {
+            let given = text(file, "template", template)?;
+            let parsed = given.parse().map_err(|problem: crate::TemplateProblem| {
+                let message = format!("`{given}` is no template of an address: {problem}");
+                let hint = "write e.g. `s3://bucket/synthetic/{dataset_id}/`";
+                table.mistake(template, message, Some(hint.to_owned()))
+            })?;
+            ObjectName::Template(parsed)
+        }
+        (None, None) | (Some(_), Some(_)) => {
+            let message = "objects are named by a `column` or by a `template`".to_owned();
+            return Err(table.mistake(node, message, Some("give one of them".to_owned())));
+        }
+    };
+    let objects = SampleObjects {
+        named_by,
+        when: table.text("when")?.map(str::to_owned),
+        size: table.text("size")?.map(str::to_owned),
+        owned: table.flag("owned")?.unwrap_or(true),
+    };
+    table.finish()?;
+    Ok(objects)
 }
 
 fn fields_mapping(outer: &Table<'_>, node: &Node) -> Result<FieldsMapping, DocumentError> {

@@ -31,6 +31,7 @@ mod error;
 mod feature;
 mod files;
 mod graph;
+mod objects;
 mod order;
 mod render;
 mod snapshot;
@@ -44,11 +45,12 @@ pub use crate::{
     feature::Feature,
     files::parse_features,
     graph::{Direction, FeatureGraph, Start},
+    objects::{ObjectName, ObjectTemplate, RenderProblem, SampleObjects, TemplateProblem},
     render::{RenderOptions, render_dot, render_mermaid, render_text},
     snapshot::SnapshotError,
     spec::{
         DEFAULT_CODE_VERSION, DepFields, External, FeatureDefinition, FeatureDep, FeatureSpec,
-        FieldDep, FieldDeps, FieldSpec, FieldsMapping, Lineage,
+        FieldDep, FieldDeps, FieldSpec, FieldsMapping, Lineage, OnDelete,
     },
     version::HashLength,
     wire::{spec_from_wire, spec_to_wire},

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use metalith_base::{FeatureKey, FieldKey};
 
+use crate::SampleObjects;
+
 /// The code version of a field that declares none.
 pub const DEFAULT_CODE_VERSION: &str = "__metaxy_initial__";
 
@@ -19,6 +21,8 @@ pub struct FeatureSpec {
     pub fields: Vec<FieldSpec>,
     /// What samples are computed from.
     pub deps: Vec<FeatureDep>,
+    /// Stored objects that samples name.
+    pub objects: Vec<SampleObjects>,
     /// Anything a user wants to keep with the feature.
     pub metadata: serde_json::Map<String, serde_json::Value>,
     /// What it is, for people.
@@ -89,6 +93,29 @@ pub struct FeatureDep {
     pub lineage: Lineage,
     /// Whether a sample may be computed without it.
     pub optional: bool,
+    /// What happens to a sample when the upstream's sample that it refers to is deleted.
+    pub on_delete: OnDelete,
+}
+
+/// What happens to a sample when what it refers to is deleted. The names are those of SQL.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum OnDelete {
+    /// It goes too, if the deletion takes along what is downstream; otherwise nothing happens.
+    #[default]
+    AsAsked,
+    /// It goes too, whatever was asked for.
+    Cascade,
+    /// The deletion is refused, unless the sample goes for another reason.
+    Restrict {
+        /// Only samples that meet this condition refuse; it may name columns of another upstream.
+        when: Option<String>,
+        /// The column that names the sample in messages, instead of its ids.
+        label: Option<String>,
+    },
+    /// The columns that refer to what is gone become NULL.
+    SetNull,
+    /// Nothing, whatever was asked for.
+    NoAction,
 }
 
 impl FeatureDep {
@@ -102,6 +129,7 @@ impl FeatureDep {
             fields_mapping: FieldsMapping::default(),
             lineage: Lineage::Identity,
             optional: false,
+            on_delete: OnDelete::default(),
         }
     }
 }

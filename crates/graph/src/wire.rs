@@ -9,9 +9,12 @@ use indexmap::IndexMap;
 use metalith_base::{FeatureKey, FieldKey, KeyError};
 use serde::{Deserialize, Serialize};
 
-use crate::spec::{
-    DEFAULT_CODE_VERSION, DepFields, FeatureDep, FeatureSpec, FieldDep, FieldDeps, FieldSpec,
-    FieldsMapping, Lineage,
+use crate::{
+    ObjectName, SampleObjects,
+    spec::{
+        DEFAULT_CODE_VERSION, DepFields, FeatureDep, FeatureSpec, FieldDep, FieldDeps, FieldSpec,
+        FieldsMapping, Lineage, OnDelete,
+    },
 };
 
 /// What stands for all fields of all deps.
@@ -19,7 +22,7 @@ const ALL: &str = "__METAXY_ALL_DEP__";
 
 /// Reads a spec from its JSON form.
 pub fn spec_from_wire(json: &serde_json::Value) -> Result<FeatureSpec, serde_json::Error> {
-    WireSpec::deserialize(json).map(FeatureSpec::from)
+    WireSpec::deserialize(json).and_then(FeatureSpec::try_from)
 }
 
 /// Writes a spec in its JSON form.
@@ -37,6 +40,9 @@ struct WireSpec {
     deps: Vec<WireDep>,
     #[serde(default)]
     fields: Vec<WireField>,
+    /// Metalith's own; left out when there are none, so that other systems can read the rest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    objects: Vec<WireObjects>,
     #[serde(default)]
     metadata: serde_json::Map<String, serde_json::Value>,
     #[serde(default)]
@@ -154,6 +160,30 @@ struct WireDep {
     lineage: Related,
     #[serde(default)]
     optional: bool,
+    /// Metalith's own; left out when it is as by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    on_delete: Option<WireOnDelete>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WireOnDelete {
+    Cascade,
+    Restrict { when: Option<String>, label: Option<String> },
+    SetNull,
+    NoAction,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireObjects {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    column: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    template: Option<String>,
+    when: Option<String>,
+    size: Option<String>,
+    owned: bool,
 }
 
 #[derive(Serialize, Deserialize, Default)]
@@ -207,16 +237,20 @@ enum WireLineage {
     },
 }
 
-impl From<WireSpec> for FeatureSpec {
-    fn from(wire: WireSpec) -> Self {
-        Self {
+impl TryFrom<WireSpec> for FeatureSpec {
+    type Error = serde_json::Error;
+
+    fn try_from(wire: WireSpec) -> Result<Self, serde_json::Error> {
+        let objects = wire.objects.into_iter().map(SampleObjects::try_from);
+        Ok(Self {
+            objects: objects.collect::<Result<_, _>>()?,
             key: wire.key.0,
             id_columns: wire.id_columns,
             fields: wire.fields.into_iter().map(Into::into).collect(),
             deps: wire.deps.into_iter().map(Into::into).collect(),
             metadata: wire.metadata,
             description: wire.description,
-        }
+        })
     }
 }
 
@@ -227,6 +261,7 @@ impl From<&FeatureSpec> for WireSpec {
             id_columns: spec.id_columns.clone(),
             deps: spec.deps.iter().map(Into::into).collect(),
             fields: spec.fields.iter().map(Into::into).collect(),
+            objects: spec.objects.iter().map(Into::into).collect(),
             metadata: spec.metadata.clone(),
             description: spec.description.clone(),
         }
@@ -295,6 +330,7 @@ impl From<WireDep> for FeatureDep {
                 }
             },
             optional: wire.optional,
+            on_delete: wire.on_delete.map(Into::into).unwrap_or_default(),
         }
     }
 }
@@ -316,6 +352,65 @@ impl From<&FeatureDep> for WireDep {
             sql_filters: (!dep.filters.is_empty()).then(|| dep.filters.clone()),
             lineage: Related { relationship },
             optional: dep.optional,
+            on_delete: WireOnDelete::of(&dep.on_delete),
+        }
+    }
+}
+
+impl From<WireOnDelete> for OnDelete {
+    fn from(wire: WireOnDelete) -> Self {
+        match wire {
+            WireOnDelete::Cascade => Self::Cascade,
+            WireOnDelete::Restrict { when, label } => Self::Restrict { when, label },
+            WireOnDelete::SetNull => Self::SetNull,
+            WireOnDelete::NoAction => Self::NoAction,
+        }
+    }
+}
+
+impl WireOnDelete {
+    fn of(action: &OnDelete) -> Option<Self> {
+        match action.clone() {
+            OnDelete::AsAsked => None,
+            OnDelete::Cascade => Some(Self::Cascade),
+            OnDelete::Restrict { when, label } => Some(Self::Restrict { when, label }),
+            OnDelete::SetNull => Some(Self::SetNull),
+            OnDelete::NoAction => Some(Self::NoAction),
+        }
+    }
+}
+
+impl TryFrom<WireObjects> for SampleObjects {
+    type Error = serde_json::Error;
+
+    fn try_from(wire: WireObjects) -> Result<Self, serde_json::Error> {
+        let refuse = |message: String| <serde_json::Error as serde::de::Error>::custom(message);
+        let named_by = match (wire.column, wire.template) {
+            (Some(column), None) => ObjectName::Column(column),
+            (None, Some(template)) => match template.parse() {
+                Ok(parsed) => ObjectName::Template(parsed),
+                Err(problem) => return Err(refuse(format!("`{template}`: {problem}"))),
+            },
+            (None, None) | (Some(_), Some(_)) => {
+                return Err(refuse("objects need a `column` or a `template`".to_owned()));
+            }
+        };
+        Ok(Self { named_by, when: wire.when, size: wire.size, owned: wire.owned })
+    }
+}
+
+impl From<&SampleObjects> for WireObjects {
+    fn from(objects: &SampleObjects) -> Self {
+        let (column, template) = match &objects.named_by {
+            ObjectName::Column(column) => (Some(column.clone()), None),
+            ObjectName::Template(template) => (None, Some(template.to_string())),
+        };
+        Self {
+            column,
+            template,
+            when: objects.when.clone(),
+            size: objects.size.clone(),
+            owned: objects.owned,
         }
     }
 }

@@ -16,14 +16,20 @@
 //! # Ok::<(), metalith_objects::ObjectError>(())
 //! ```
 
+mod delete;
 mod error;
 mod list;
 mod location;
 mod open;
+mod places;
+mod uri;
 
 pub use crate::{
+    delete::{Deleted, delete_all},
     error::{ObjectError, ObjectReason, classify},
-    list::{ObjectEntry, list},
+    list::{ObjectEntry, list, list_below},
     location::ObjectLocation,
     open::{OpenedLocation, open},
+    places::ObjectPlaces,
+    uri::{ObjectUri, UriProblem},
 };

@@ -2,7 +2,7 @@
 
 use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 
-use crate::{ObjectError, OpenedLocation};
+use crate::{ObjectError, ObjectUri, OpenedLocation};
 
 /// One object, or one file of a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,31 @@ pub struct ObjectEntry {
     pub modified: i64,
     /// A text that changes with the content, if storage has one.
     pub etag: Option<String>,
+}
+
+/// Lists what lies below a prefix, with the address of each object.
+pub fn list_below(
+    place: &OpenedLocation,
+    prefix: &ObjectUri,
+) -> BoxStream<'static, Result<(ObjectUri, ObjectEntry), ObjectError>> {
+    let path = match object_store::path::Path::parse(prefix.key()) {
+        Ok(path) => path,
+        Err(source) => {
+            let error = ObjectError::storage("list", prefix.to_string(), source);
+            return futures::stream::once(std::future::ready(Err(error))).boxed();
+        }
+    };
+    let below = OpenedLocation { prefix: path, ..place.clone() };
+    let prefix = prefix.clone();
+    list(&below)
+        .map(move |entry| {
+            let entry = entry?;
+            let uri = prefix.sibling(entry.location.as_ref()).map_err(|problem| {
+                ObjectError::storage("list", entry.location.to_string(), problem)
+            })?;
+            Ok((uri, entry))
+        })
+        .boxed()
 }
 
 /// Lists everything at and below a place, in no order. A place that does not exist has nothing.

@@ -17,8 +17,10 @@ use crate::{HashSettings, Rows, StoreError};
 ///   a crash in the middle. If the rows end in an error, nothing is committed.
 /// - [`replace`](Self::replace) is atomic in the same way, and fails with
 ///   [`StoreError::Conflict`] if one of the replaced chunks is not there any more.
-/// - A commit whose note says [`only_at`](CommitNote::only_at) fails with
-///   [`StoreError::Conflict`] if the table is at another version, whoever changed it.
+/// - A commit whose note names a [`Precondition`] that does not hold fails with
+///   [`StoreError::Conflict`], whoever changed the table.
+/// - A commit whose note says [`once`](CommitNote::once) does nothing if the table has a commit of
+///   that tag already, and leaves the tag behind in the same act as its rows.
 /// - A table opened with [`open_table`](Self::open_table) is a snapshot: later commits do not
 ///   change what it reads, though maintenance that is asked to may remove its files.
 /// - Readers take no lock and writers do not wait for readers. Two appends at once both succeed.
@@ -42,7 +44,10 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     async fn create(&self, marker: StoreMarker) -> Result<StoreMarker, StoreError>;
 
     /// The features that have a table here, system tables included, by key.
-    async fn tables(&self) -> Result<Vec<FeatureKey>, StoreError>;
+    ///
+    /// With `below`, only those whose keys begin with the parts of that one and have more; this
+    /// does not look at other tables.
+    async fn tables(&self, below: Option<&FeatureKey>) -> Result<Vec<FeatureKey>, StoreError>;
 
     /// The table of a feature as it is now, or `None` when it has none.
     async fn open_table(&self, feature: &FeatureKey) -> Result<Option<Arc<dyn Table>>, StoreError>;
@@ -81,6 +86,9 @@ pub trait Table: Any + fmt::Debug + Send + Sync {
 
     /// The chunks, in the order in which they were committed.
     fn chunks(&self) -> &[Chunk];
+
+    /// Whether a commit was made [`once`](CommitNote::once) under a tag.
+    async fn has_commit(&self, tag: &str) -> Result<bool, StoreError>;
 
     /// Reads a chunk, in the order in which its rows were written.
     ///
@@ -138,15 +146,30 @@ pub struct CommitNote {
     pub operation: &'static str,
     /// Further facts by name, e.g. the actor or the id of a deletion.
     pub details: Vec<(&'static str, String)>,
-    /// Commit only if the table is still at this version; otherwise it is a conflict. For rows
-    /// that were computed from the table itself, such as tombstones.
-    pub only_at: Option<u64>,
+    /// What must still hold; otherwise it is a conflict.
+    pub precondition: Precondition,
+    /// A tag by which the commit can be told to have happened, and under which nothing is
+    /// committed a second time. For work that is repeated after a crash.
+    pub once: Option<String>,
+}
+
+/// What a commit needs of the table that it is made to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precondition {
+    /// Nothing.
+    #[default]
+    None,
+    /// There is no table yet.
+    NoTable,
+    /// It is still at this version. For rows that were computed from the table itself, such as
+    /// tombstones.
+    Version(u64),
 }
 
 impl CommitNote {
     /// A note with nothing but the operation.
     pub fn new(operation: &'static str) -> Self {
-        Self { operation, details: Vec::new(), only_at: None }
+        Self { operation, details: Vec::new(), precondition: Precondition::None, once: None }
     }
 
     /// Adds a fact.
@@ -159,7 +182,21 @@ impl CommitNote {
     /// Makes the commit depend on the version of the table that its rows were computed from.
     #[must_use]
     pub fn only_at(mut self, version: u64) -> Self {
-        self.only_at = Some(version);
+        self.precondition = Precondition::Version(version);
+        self
+    }
+
+    /// Makes the commit depend on there being no table yet.
+    #[must_use]
+    pub fn only_new(mut self) -> Self {
+        self.precondition = Precondition::NoTable;
+        self
+    }
+
+    /// Lets the commit happen at most once under a tag.
+    #[must_use]
+    pub fn once(mut self, tag: impl Into<String>) -> Self {
+        self.once = Some(tag.into());
         self
     }
 }

@@ -21,10 +21,11 @@ use metalith_graph::{Feature, FeatureGraph, columns};
 use crate::{
     Change, ChunkRequest, CommitNote, Keys, ReadOptions, Replacement, Rows, Store, StoreError,
     Table,
+    chunk_scan::Selection,
     doomed::{Doomed, find_doomed},
     lower::column,
     unique::IdSet,
-    write::{constant, with_column},
+    write::{constant, times, with_column},
 };
 
 /// How rows are deleted.
@@ -52,8 +53,12 @@ pub struct DeletionRequest {
     /// A tombstone for every row of a sample, not only for the latest. A hard deletion always
     /// removes the whole history of a sample.
     pub sample_history: bool,
-    /// Why, for the log of the table.
+    /// The feature version whose rows it is about; `None` for the graph's.
+    pub feature_version: Option<String>,
+    /// Why, for the tombstones and the log of the table.
     pub reason: Option<String>,
+    /// Until when a soft deletion can be restored at least; `None` for as long as retention says.
+    pub recoverable_until: Option<Timestamp>,
 }
 
 impl DeletionRequest {
@@ -66,7 +71,9 @@ impl DeletionRequest {
             mode,
             feature_history: false,
             sample_history: false,
+            feature_version: None,
             reason: None,
+            recoverable_until: None,
         }
     }
 }
@@ -98,6 +105,9 @@ struct TombstoneStamp {
     deletion: String,
     feature_version: String,
     project_version: String,
+    actor: Option<String>,
+    reason: Option<String>,
+    recoverable_until: Option<Timestamp>,
 }
 
 /// What a deletion did.
@@ -141,6 +151,18 @@ impl DeletionPlan {
     /// How many rows would be appended (soft) or removed (hard).
     pub fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// The rows that would be removed, for a hard deletion: none of them is needed any more.
+    pub(crate) fn removed(&self) -> Option<(Arc<dyn Table>, Selection)> {
+        let Work::Rewrite { table, doomed } = &self.work else { return None };
+        Some((Arc::clone(table), doomed.selection(table.as_ref())))
+    }
+
+    /// The rows that would stay, for a hard deletion that removes some.
+    pub(crate) fn kept(&self) -> Option<(Arc<dyn Table>, Selection)> {
+        let Work::Rewrite { table, doomed } = &self.work else { return None };
+        Some((Arc::clone(table), doomed.kept(table.as_ref())))
     }
 }
 
@@ -202,6 +224,11 @@ impl Store {
             return Ok(plan);
         }
         let Some(table) = self.backend().open_table(feature.key()).await? else { return Ok(plan) };
+        if let Some(id) = &request.id
+            && table.has_commit(id).await?
+        {
+            return Ok(plan);
+        }
         match request.mode {
             DeletionMode::Soft => {
                 self.plan_tombstones(graph, feature, request, &table, &mut plan).await?;
@@ -229,6 +256,7 @@ impl Store {
         let options = ReadOptions {
             filters: request.filters.clone(),
             within: request.within.clone(),
+            feature_version: request.feature_version.clone(),
             feature_history: request.feature_history,
             sample_history: request.sample_history,
             ..ReadOptions::default()
@@ -254,8 +282,14 @@ impl Store {
             let stamp = TombstoneStamp {
                 now: self.now(),
                 deletion: plan.id.clone(),
-                feature_version: feature.feature_version().to_owned(),
+                feature_version: request
+                    .feature_version
+                    .clone()
+                    .unwrap_or_else(|| feature.feature_version().to_owned()),
                 project_version: graph.snapshot_version().to_owned(),
+                actor: self.actor().map(str::to_owned),
+                reason: request.reason.clone(),
+                recoverable_until: request.recoverable_until,
             };
             let rows = Box::new(rows);
             plan.work = Work::Tombstones { rows, version: table.version(), stamp };
@@ -296,7 +330,9 @@ impl Store {
     }
 
     fn deletion_note(&self, plan: &DeletionPlan) -> CommitNote {
-        let mut note = CommitNote::new("delete").with("deletionId", &plan.id);
+        // One deletion changes a table in one commit, so it can be repeated after a crash.
+        let mut note =
+            CommitNote::new("delete").with("deletionId", &plan.id).once(plan.id.as_str());
         if let Some(actor) = self.actor() {
             note = note.with("actor", actor);
         }
@@ -342,6 +378,16 @@ impl TombstoneStamp {
             (columns::DELETION_ID, constant(&self.deletion, rows)),
         ] {
             stamped = with_column(&stamped, name, array)?;
+        }
+        for (name, text) in
+            [(columns::DELETED_BY, &self.actor), (columns::DELETION_REASON, &self.reason)]
+        {
+            if let Some(text) = text {
+                stamped = with_column(&stamped, name, constant(text, rows))?;
+            }
+        }
+        if let Some(until) = self.recoverable_until {
+            stamped = with_column(&stamped, columns::RECOVERABLE_UNTIL, times(until, rows))?;
         }
         Ok(stamped)
     }

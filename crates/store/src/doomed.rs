@@ -20,7 +20,7 @@ use metalith_graph::{Feature, columns};
 
 use crate::{
     ChunkRequest, DeletionRequest, Keys, Store, StoreError, Table,
-    chunk_scan::ChunkSelection,
+    chunk_scan::{ChunkSelection, Selection},
     current::{Visibility, equals, select_visible},
     lower::lower_filters,
     unique::IdSet,
@@ -37,6 +37,28 @@ pub(crate) struct Doomed {
     pub(crate) samples: u64,
 }
 
+impl Doomed {
+    /// The rows that go, of the table they were found in.
+    pub(crate) fn selection(&self, table: &dyn Table) -> Selection {
+        let mut chunks: Vec<ChunkSelection> =
+            table.chunks().iter().map(|_| ChunkSelection::Nothing).collect();
+        for (chunk, kept) in &self.chunks {
+            chunks[*chunk] = ChunkSelection::Some(!kept);
+        }
+        Selection::new(chunks)
+    }
+
+    /// The rows that stay, of the table they were found in.
+    pub(crate) fn kept(&self, table: &dyn Table) -> Selection {
+        let mut chunks: Vec<ChunkSelection> =
+            table.chunks().iter().map(|_| ChunkSelection::All).collect();
+        for (chunk, kept) in &self.chunks {
+            chunks[*chunk] = ChunkSelection::Some(kept.clone());
+        }
+        Selection::new(chunks)
+    }
+}
+
 /// Finds the rows that a hard deletion removes.
 pub(crate) async fn find_doomed(
     store: &Store,
@@ -44,7 +66,8 @@ pub(crate) async fn find_doomed(
     table: &Arc<dyn Table>,
     request: &DeletionRequest,
 ) -> Result<Doomed, StoreError> {
-    let version = (!request.feature_history).then(|| feature.feature_version().to_owned());
+    let version = request.feature_version.as_deref().unwrap_or(feature.feature_version());
+    let version = (!request.feature_history).then(|| version.to_owned());
     let visibility = Visibility {
         feature_version: version.clone(),
         sample_history: false,

@@ -7,6 +7,7 @@ use datafusion::{
         array::{ArrayRef, BooleanArray, RecordBatch},
         compute::{cast, filter_record_batch, is_not_null},
         datatypes::{Field, Schema, SchemaRef},
+        ipc::{reader::StreamReader, writer::StreamWriter},
     },
     common::JoinType,
     logical_expr::{LogicalPlan, LogicalPlanBuilder, lit},
@@ -117,6 +118,29 @@ impl Keys {
             }
         }
         Ok(examples)
+    }
+
+    /// The keys as bytes: an Arrow IPC stream.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, StoreError> {
+        let mut writer =
+            StreamWriter::try_new(Vec::new(), &self.frame.schema).map_err(StoreError::arrow)?;
+        for batch in &self.frame.batches {
+            writer.write(batch).map_err(StoreError::arrow)?;
+        }
+        writer.into_inner().map_err(StoreError::arrow)
+    }
+
+    /// Keys from the bytes that [`to_bytes`](Self::to_bytes) made.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
+        let reader = StreamReader::try_new(bytes, None).map_err(StoreError::arrow)?;
+        let schema = reader.schema();
+        let names: Vec<String> =
+            schema.fields().iter().map(|field| field.name().clone()).collect();
+        let mut keys = Self::empty(&names, schema);
+        for batch in reader {
+            keys.frame.batches.push(batch.map_err(StoreError::arrow)?);
+        }
+        Ok(keys)
     }
 
     /// The plan of those of a feature's rows that have one of these keys, or have none of them.

@@ -18,6 +18,7 @@ mod compare;
 mod copy;
 mod current;
 mod deletion;
+mod detach;
 mod doomed;
 mod error;
 mod evolution;
@@ -43,11 +44,12 @@ mod write;
 
 pub use crate::{
     backend::{
-        Backend, Change, Chunk, ChunkRequest, Commit, CommitNote, MarkerState, Replacement,
-        StoreMarker, Table, Vacuum, Vacuumed,
+        Backend, Change, Chunk, ChunkRequest, Commit, CommitNote, MarkerState, Precondition,
+        Replacement, StoreMarker, Table, Vacuum, Vacuumed,
     },
     copy::{CopyOptions, CopyReceipt},
     deletion::{DeletionMode, DeletionPlan, DeletionReceipt, DeletionRequest},
+    detach::{DetachReceipt, DetachRequest},
     error::{PlaceProblem, RequestProblem, RowProblem, StorageReason, StoreError},
     evolution::{adapt_array, adapt_batch, merge_schemas, stored_type},
     increment::{Frame, Increment, ResolveOptions},
@@ -60,5 +62,6 @@ pub use crate::{
     settings::{HashAlgorithm, HashSettings},
     status::{FeatureStatus, IncrementCounts},
     store::{Mode, OpenOptions, Store},
+    system::SystemTail,
     write::WriteOptions,
 };

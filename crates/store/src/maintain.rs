@@ -81,6 +81,15 @@ impl Store {
         Ok(report)
     }
 
+    /// Removes the files that a hard deletion replaced, so that no byte of what they held is left.
+    ///
+    /// Readers at work on an older state of the table may fail then, and read again.
+    pub async fn purge_files(&self, feature: &FeatureKey) -> Result<Vacuumed, StoreError> {
+        self.require_write()?;
+        let request = Vacuum { keep: Duration::ZERO, dry_run: false };
+        self.backend().vacuum(feature, request).await
+    }
+
     async fn compact(
         &self,
         feature: &FeatureKey,

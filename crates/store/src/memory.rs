@@ -1,7 +1,7 @@
 //! A store in memory, with the same behaviour as every other, for tests and experiments.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -14,7 +14,7 @@ use datafusion::arrow::{
 use metalith_base::FeatureKey;
 
 use crate::{
-    Backend, Chunk, ChunkRequest, Commit, CommitNote, MarkerState, Replacement, Rows, StoreError,
+    Backend, Chunk, ChunkRequest, Commit, CommitNote, MarkerState, Precondition, Replacement, Rows, StoreError,
     StoreMarker, Table, Vacuum, Vacuumed,
     evolution::{adapt_batch, merge_schemas},
 };
@@ -40,6 +40,8 @@ struct MemoryTable {
     /// Tells chunks of different commits apart, for [`Backend::replace`].
     ids: Vec<u64>,
     next_id: u64,
+    /// Of commits that happen only once.
+    tags: BTreeSet<String>,
 }
 
 impl MemoryBackend {
@@ -73,8 +75,10 @@ impl Backend for MemoryBackend {
         Ok(self.state().marker.get_or_insert(marker).clone())
     }
 
-    async fn tables(&self) -> Result<Vec<FeatureKey>, StoreError> {
-        Ok(self.state().tables.keys().cloned().collect())
+    async fn tables(&self, below: Option<&FeatureKey>) -> Result<Vec<FeatureKey>, StoreError> {
+        let state = self.state();
+        let found = state.tables.keys().filter(|key| below.is_none_or(|it| key.is_below(it)));
+        Ok(found.cloned().collect())
     }
 
     async fn open_table(&self, feature: &FeatureKey) -> Result<Option<Arc<dyn Table>>, StoreError> {
@@ -92,9 +96,12 @@ impl Backend for MemoryBackend {
         let batches = rows.collect().await?;
         let mut state = self.state();
         let old = state.tables.get(feature).map(Arc::as_ref);
-        require_version(feature, old, &note)?;
+        if let Some(done) = done_before(old, &note) {
+            return Ok(done);
+        }
+        require(feature, old, &note)?;
         let table = MemoryTable::after(feature, old, &schema, &[], &batches)?;
-        Ok(commit(&mut state, feature, table, &batches))
+        Ok(commit(&mut state, feature, table, &batches, note))
     }
 
     async fn replace(
@@ -107,6 +114,9 @@ impl Backend for MemoryBackend {
         let batches = replacement.rows.collect().await?;
         let mut state = self.state();
         let old = state.tables.get(feature).map(Arc::as_ref);
+        if let Some(done) = done_before(old, &note) {
+            return Ok(done);
+        }
         let snapshot: &dyn std::any::Any = replacement.table.as_ref();
         let ids = match (old, snapshot.downcast_ref::<MemoryTable>()) {
             (Some(old), Some(snapshot)) => {
@@ -123,9 +133,9 @@ impl Backend for MemoryBackend {
         let Some(ids) = ids else {
             return Err(conflict(feature, old));
         };
-        require_version(feature, old, &note)?;
+        require(feature, old, &note)?;
         let table = MemoryTable::after(feature, old, &schema, &ids, &batches)?;
-        Ok(commit(&mut state, feature, table, &batches))
+        Ok(commit(&mut state, feature, table, &batches, note))
     }
 
     async fn drop_table(&self, feature: &FeatureKey) -> Result<bool, StoreError> {
@@ -141,17 +151,23 @@ impl Backend for MemoryBackend {
     }
 }
 
-fn require_version(
+fn require(
     feature: &FeatureKey,
     table: Option<&MemoryTable>,
     note: &CommitNote,
 ) -> Result<(), StoreError> {
-    match note.only_at {
-        Some(version) if table.is_none_or(|it| it.version != version) => {
-            Err(conflict(feature, table))
-        }
-        _ => Ok(()),
-    }
+    let holds = match note.precondition {
+        Precondition::None => true,
+        Precondition::NoTable => table.is_none(),
+        Precondition::Version(version) => table.is_some_and(|it| it.version == version),
+    };
+    if holds { Ok(()) } else { Err(conflict(feature, table)) }
+}
+
+/// The answer to a commit that was made already.
+fn done_before(table: Option<&MemoryTable>, note: &CommitNote) -> Option<Commit> {
+    let (table, tag) = (table?, note.once.as_ref()?);
+    table.tags.contains(tag).then_some(Commit { version: table.version, rows: 0, bytes: 0 })
 }
 
 fn conflict(feature: &FeatureKey, table: Option<&MemoryTable>) -> StoreError {
@@ -165,10 +181,12 @@ fn conflict(feature: &FeatureKey, table: Option<&MemoryTable>) -> StoreError {
 fn commit(
     state: &mut State,
     feature: &FeatureKey,
-    table: MemoryTable,
+    mut table: MemoryTable,
     batches: &[RecordBatch],
+    note: CommitNote,
 ) -> Commit {
     let version = table.version;
+    table.tags.extend(note.once);
     state.tables.insert(feature.clone(), Arc::new(table));
     Commit {
         version,
@@ -198,6 +216,7 @@ impl MemoryTable {
             batches: Vec::new(),
             ids: Vec::new(),
             next_id: old.map_or(0, |old| old.next_id),
+            tags: old.map(|old| old.tags.clone()).unwrap_or_default(),
         };
         if let Some(old) = old {
             for (batch, id) in old.batches.iter().zip(&old.ids) {
@@ -236,6 +255,10 @@ impl Table for MemoryTable {
 
     fn chunks(&self) -> &[Chunk] {
         &self.chunks
+    }
+
+    async fn has_commit(&self, tag: &str) -> Result<bool, StoreError> {
+        Ok(self.tags.contains(tag))
     }
 
     async fn read_chunk(&self, chunk: usize, request: ChunkRequest) -> Result<Rows, StoreError> {

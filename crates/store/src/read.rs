@@ -12,7 +12,8 @@ use metalith_expr::Expr;
 use metalith_graph::{Feature, FeatureGraph, columns};
 
 use crate::{
-    Keys, RequestProblem, Rows, Store, StoreError, Table,
+    DeletionPlan, Keys, RequestProblem, Rows, Store, StoreError, Table,
+    chunk_scan::Selection,
     current::{Visibility, select_visible},
     expected::scan,
     lower::{column, lower_filters},
@@ -76,6 +77,74 @@ impl Store {
                 Some(rows) => plan.limit(0, Some(rows)),
                 None => Ok(plan),
             })
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(failed)?;
+        self.run(plan, feature.as_str()).await
+    }
+
+    /// Reads the rows that a hard deletion would remove, history included: those that meet the
+    /// filters, with the columns asked for. Columns that the table lacks are left out.
+    pub async fn read_removed(
+        &self,
+        plan: &DeletionPlan,
+        filters: &[Expr],
+        columns: &[String],
+    ) -> Result<Option<Rows>, StoreError> {
+        match plan.removed() {
+            Some((table, selection)) => {
+                self.read_selected(plan.feature(), table, selection, filters, columns).await.map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Reads the rows that a hard deletion would leave; otherwise like
+    /// [`read_everything`](Self::read_everything).
+    pub async fn read_kept(
+        &self,
+        plan: &DeletionPlan,
+        filters: &[Expr],
+        columns: &[String],
+    ) -> Result<Option<Rows>, StoreError> {
+        match plan.kept() {
+            Some((table, selection)) => {
+                self.read_selected(plan.feature(), table, selection, filters, columns).await.map(Some)
+            }
+            None => self.read_everything(plan.feature(), filters, columns).await,
+        }
+    }
+
+    /// Reads every stored row of a feature, whatever its version, deleted and superseded ones too:
+    /// those that meet the filters, with the columns asked for. Columns that the table lacks are
+    /// left out. `None` when there is no table.
+    pub async fn read_everything(
+        &self,
+        feature: &FeatureKey,
+        filters: &[Expr],
+        columns: &[String],
+    ) -> Result<Option<Rows>, StoreError> {
+        let Some(table) = self.backend().open_table(feature).await? else { return Ok(None) };
+        let selection = Selection::all(table.as_ref());
+        self.read_selected(feature, table, selection, filters, columns).await.map(Some)
+    }
+
+    async fn read_selected(
+        &self,
+        feature: &FeatureKey,
+        table: Arc<dyn Table>,
+        selection: Selection,
+        filters: &[Expr],
+        columns: &[String],
+    ) -> Result<Rows, StoreError> {
+        let failed = |error| StoreError::engine(feature.as_str(), error);
+        let schema = table.schema();
+        let mut plan = scan(table, selection).map_err(failed)?;
+        for filter in lower_filters(feature, filters, plan.schema(), self.now())? {
+            plan = plan.filter(filter).map_err(failed)?;
+        }
+        let known = columns.iter().filter(|name| schema.index_of(name).is_ok());
+        let plan = plan
+            .project(known.map(|name| column(name).alias(name)))
             .and_then(LogicalPlanBuilder::build)
             .map_err(failed)?;
         self.run(plan, feature.as_str()).await
@@ -161,5 +230,5 @@ impl Store {
 /// The columns that a reader gets who does not ask for particular ones: without the bookkeeping
 /// that only Metalith itself needs.
 pub(crate) fn visible_columns(all: &[String]) -> Vec<String> {
-    all.iter().filter(|name| *name != columns::DELETION_ID).cloned().collect()
+    all.iter().filter(|name| !columns::is_internal(name)).cloned().collect()
 }

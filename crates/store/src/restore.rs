@@ -3,10 +3,7 @@
 use std::collections::BTreeSet;
 
 use datafusion::{
-    arrow::{
-        array::{ArrayRef, RecordBatch, new_null_array},
-        datatypes::DataType,
-    },
+    arrow::array::{ArrayRef, RecordBatch, new_null_array},
     logical_expr::{LogicalPlan, LogicalPlanBuilder, lit},
 };
 use futures::StreamExt as _;
@@ -209,8 +206,10 @@ fn alive(
     )?;
     row = with_column(&row, columns::DELETED_AT, new_null_array(&timestamp_type(), rows))?;
     row = with_column(&row, columns::PROJECT_VERSION, constant(project_version, rows))?;
-    if row.column_by_name(columns::DELETION_ID).is_some() {
-        row = with_column(&row, columns::DELETION_ID, new_null_array(&DataType::Utf8, rows))?;
+    for name in columns::OF_DELETIONS {
+        if let Some(array) = tombstone.column_by_name(name) {
+            row = with_column(&row, name, new_null_array(array.data_type(), rows))?;
+        }
     }
     Ok(row)
 }

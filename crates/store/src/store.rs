@@ -131,7 +131,7 @@ impl Store {
 
     /// The features that have a table here, by key, without system tables.
     pub async fn features(&self) -> Result<Vec<FeatureKey>, StoreError> {
-        let mut features = self.backend.tables().await?;
+        let mut features = self.backend.tables(None).await?;
         features.retain(|feature| !is_system(feature));
         Ok(features)
     }
@@ -151,7 +151,8 @@ impl Store {
         self.clock.now()
     }
 
-    pub(crate) fn actor(&self) -> Option<&str> {
+    /// Who is working.
+    pub fn actor(&self) -> Option<&str> {
         self.actor.as_deref()
     }
 

@@ -2,7 +2,10 @@
 
 use metalith_base::FeatureKey;
 
-use crate::{Commit, CommitNote, Rows, Store, StoreError, chunk_scan::Selection, expected::scan};
+use crate::{
+    Change, ChunkRequest, Commit, CommitNote, Replacement, Rows, Store, StoreError, Vacuum,
+    chunk_scan::Selection, expected::scan,
+};
 
 /// The first part of the keys of system tables. No feature of a graph may begin with it.
 const SYSTEM: [&str; 2] = ["metaxy-system", "metalith-system"];
@@ -10,6 +13,15 @@ const SYSTEM: [&str; 2] = ["metaxy-system", "metalith-system"];
 /// Whether a key is that of a system table.
 pub(crate) fn is_system(key: &FeatureKey) -> bool {
     key.parts().next().is_some_and(|part| SYSTEM.contains(&part))
+}
+
+/// The end of a system table.
+#[derive(Debug)]
+pub struct SystemTail {
+    /// The version of the table.
+    pub version: u64,
+    /// The rows that were committed last, if there are any.
+    pub rows: Option<Rows>,
 }
 
 impl Store {
@@ -32,5 +44,69 @@ impl Store {
             .and_then(datafusion::logical_expr::LogicalPlanBuilder::build)
             .map_err(|error| StoreError::engine(table.as_str(), error))?;
         self.run(plan, table.as_str()).await.map(Some)
+    }
+
+    /// The last chunk of a system table, or `None` when there is no such table yet.
+    pub async fn read_system_tail(
+        &self,
+        table: &FeatureKey,
+    ) -> Result<Option<SystemTail>, StoreError> {
+        let Some(found) = self.backend().open_table(table).await? else { return Ok(None) };
+        let columns = (0..found.schema().fields().len()).collect();
+        let rows = match found.chunks().len().checked_sub(1) {
+            Some(last) => {
+                let request = ChunkRequest { columns, ..ChunkRequest::default() };
+                Some(found.read_chunk(last, request).await?)
+            }
+            None => None,
+        };
+        Ok(Some(SystemTail { version: found.version(), rows }))
+    }
+
+    /// Whether a commit with a tag was made to a system table.
+    pub async fn has_system_commit(
+        &self,
+        table: &FeatureKey,
+        tag: &str,
+    ) -> Result<bool, StoreError> {
+        match self.backend().open_table(table).await? {
+            Some(found) => found.has_commit(tag).await,
+            None => Ok(false),
+        }
+    }
+
+    /// The system tables below a key.
+    pub async fn system_tables(&self, below: &FeatureKey) -> Result<Vec<FeatureKey>, StoreError> {
+        self.backend().tables(Some(below)).await
+    }
+
+    /// Removes every row of a system table for good, then the table. Interrupted, it leaves no row
+    /// that nobody would find again.
+    pub async fn clear_system(&self, table: &FeatureKey) -> Result<(), StoreError> {
+        self.require_write()?;
+        let Some(found) = self.backend().open_table(table).await? else { return Ok(()) };
+        if !found.chunks().is_empty() {
+            let replacement = Replacement {
+                chunks: (0..found.chunks().len()).collect(),
+                rows: Rows::from_batches(found.schema(), Vec::new()),
+                change: Change::Content,
+                table: found,
+            };
+            let note = CommitNote::new("clear");
+            match self.backend().replace(table, replacement, note).await {
+                // Somebody else clears it at this moment.
+                Ok(_) | Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let request = Vacuum { keep: std::time::Duration::ZERO, dry_run: false };
+        self.backend().vacuum(table, request).await?;
+        self.drop_system(table).await.map(drop)
+    }
+
+    /// Removes a system table with everything in it; `false` when there was none.
+    pub async fn drop_system(&self, table: &FeatureKey) -> Result<bool, StoreError> {
+        self.require_write()?;
+        self.backend().drop_table(table).await
     }
 }

@@ -7,6 +7,7 @@
 //! ```
 
 mod appends;
+mod conditions;
 mod places;
 mod reads;
 mod replacements;
@@ -56,6 +57,11 @@ cases! {
     appends::concurrent_first_appends_all_arrive,
     appends::concurrent_growth_arrives,
     appends::every_kind_of_column_comes_back,
+    conditions::rows_for_another_version_are_refused,
+    conditions::the_first_rows_are_appended_once,
+    conditions::a_tagged_commit_happens_once,
+    conditions::a_tagged_commit_happens_once_among_many,
+    conditions::tags_outlive_other_commits,
     reads::a_snapshot_does_not_change,
     reads::a_range_is_read,
     reads::chosen_rows_are_read,

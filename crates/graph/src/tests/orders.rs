@@ -54,6 +54,7 @@ pub(super) fn definitions() -> impl Strategy<Value = Vec<FeatureDefinition>> {
             FeatureDefinition {
                 project: "test".to_owned(),
                 spec: FeatureSpec {
+                    objects: Vec::new(),
                     key: key(&format!("f{index}")),
                     id_columns: vec!["id".to_owned()],
                     fields: Vec::new(),

@@ -1,0 +1,148 @@
+//! Deleting many objects.
+
+use std::time::Duration;
+
+use futures::{StreamExt as _, stream};
+use object_store::{Error as StorageError, path::Path};
+
+use crate::{ObjectError, ObjectReason, ObjectUri, OpenedLocation};
+
+/// How many objects one request names; the protocol of S3 allows no more.
+const BATCH: usize = 1000;
+/// How many requests are under way at once.
+const AT_ONCE: usize = 4;
+/// How often an object is tried before it counts as failed.
+const ATTEMPTS: u32 = 3;
+/// The pause before an object is tried a second time; then it doubles.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What became of an object that was to be deleted.
+#[derive(Debug)]
+pub enum Deleted {
+    /// It is gone. Storage does not always say whether it was there.
+    Gone,
+    /// It is still there, as far as known.
+    Failed(ObjectError),
+}
+
+/// Deletes objects of one place, a thousand a request, and tells of each what became of it, in
+/// order. An object that is not there counts as gone.
+pub async fn delete_all(
+    place: &OpenedLocation,
+    objects: Vec<ObjectUri>,
+) -> Vec<(ObjectUri, Deleted)> {
+    let batches: Vec<Vec<ObjectUri>> = objects.chunks(BATCH).map(<[ObjectUri]>::to_vec).collect();
+    let done = stream::iter(batches)
+        .map(|batch| delete_batch(place, batch))
+        .buffered(AT_ONCE)
+        .collect::<Vec<_>>()
+        .await;
+    done.into_iter().flatten().collect()
+}
+
+async fn delete_batch(
+    place: &OpenedLocation,
+    batch: Vec<ObjectUri>,
+) -> Vec<(ObjectUri, Deleted)> {
+    let untried = |uri: &ObjectUri| failed(uri, "storage gave no answer");
+    let mut outcomes: Vec<Deleted> = batch.iter().map(untried).collect();
+    let mut paths: Vec<(usize, Path)> = Vec::with_capacity(batch.len());
+    for (index, uri) in batch.iter().enumerate() {
+        match Path::parse(uri.key()) {
+            Ok(path) => paths.push((index, path)),
+            Err(source) => outcomes[index] = failed(uri, source),
+        }
+    }
+    let mut pause = PAUSE;
+    for attempt in 1..=ATTEMPTS {
+        if attempt > 1 {
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        let mut again = Vec::new();
+        let results = request(place, paths.iter().map(|(_, path)| path.clone()).collect()).await;
+        for ((index, path), result) in paths.into_iter().zip(results) {
+            match result {
+                Ok(()) => outcomes[index] = Deleted::Gone,
+                Err(Refused { source, is_final }) => {
+                    outcomes[index] = failed(&batch[index], source);
+                    if !is_final {
+                        again.push((index, path));
+                    }
+                }
+            }
+        }
+        paths = again;
+        if paths.is_empty() {
+            break;
+        }
+    }
+    batch.into_iter().zip(outcomes).collect()
+}
+
+/// Why one object was not deleted.
+struct Refused {
+    source: Box<dyn std::error::Error + Send + Sync>,
+    /// Trying again will not help.
+    is_final: bool,
+}
+
+/// One request for all of the paths, and what it did to each.
+async fn request(place: &OpenedLocation, paths: Vec<Path>) -> Vec<Result<(), Refused>> {
+    let count = paths.len();
+    let answers = place.store.delete_stream(stream::iter(paths.into_iter().map(Ok)).boxed());
+    let answers: Vec<_> = answers.collect().await;
+    let whole = (answers.len() == count).then_some(());
+    let mut results: Vec<Result<(), Refused>> = Vec::with_capacity(count);
+    let mut reason = String::new();
+    for answer in answers {
+        results.push(match answer {
+            Ok(_) | Err(StorageError::NotFound { .. }) => Ok(()),
+            Err(error) => {
+                reason = one_line(&error);
+                let is_final = matches!(
+                    error,
+                    StorageError::PermissionDenied { .. } | StorageError::Unauthenticated { .. }
+                );
+                Err(Refused { source: error.into(), is_final })
+            }
+        });
+    }
+    if whole.is_some() {
+        return results;
+    }
+    // The request as a whole failed, so nothing is known of any of them.
+    let refused = || Refused { source: reason.clone().into(), is_final: false };
+    (0..count).map(|_| Err(refused())).collect()
+}
+
+fn failed(uri: &ObjectUri, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Deleted {
+    Deleted::Failed(ObjectError::storage("delete", uri.to_string(), source))
+}
+
+/// An error with its causes on one line.
+fn one_line(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        next = cause.source();
+    }
+    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+impl Deleted {
+    /// Whether it failed because storage could not be reached at all.
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Gone => false,
+            Self::Failed(error) => match error {
+                ObjectError::Storage { reason, .. } => *reason == ObjectReason::Unreachable,
+                _ => false,
+            },
+        }
+    }
+}
