@@ -164,11 +164,6 @@ key_type!(FeatureKey);
 key_type!(FieldKey);
 
 impl FeatureKey {
-    /// Whether the key begins with the parts of another and has more.
-    pub fn is_below(&self, other: &Self) -> bool {
-        self.as_str().strip_prefix(other.as_str()).is_some_and(|rest| rest.starts_with('/'))
-    }
-
     /// The name of the feature's table in a database: parts with `-` as `_`, joined with `__`.
     ///
     /// Not injective (`h-x` and `h_x`); a graph refuses two keys that collide.

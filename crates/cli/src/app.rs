@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 
 use crate::{
     commands::{
-        self, completions, copy, delete, demo, drop_feature, graph, init, list, maintain, read,
-        resolve, restore, scan, status, write,
+        self, audit, completions, copy, delete, deletions, demo, drop_feature, graph, hold, init,
+        list, maintain, read, resolve, restore, scan, status, write,
     },
     context::Context,
     failure::{CliError, Failure, Outcome, fail},
@@ -71,6 +71,17 @@ enum Command {
     Metadata(Metadata),
     /// Turn files of a folder or bucket into samples
     Scan(scan::Args),
+    /// Look at deletions
+    #[command(subcommand)]
+    Deletions(deletions::Command),
+    /// Delete objects of samples that are gone, where storage refused before
+    Purge(deletions::PurgeArgs),
+    /// Keep samples from being deleted
+    #[command(subcommand)]
+    Hold(hold::Command),
+    /// Look at the log of what was done, and verify it
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Compact tables and remove files that nobody needs any more
     Maintain(maintain::Args),
     /// See it all at work on real files
@@ -183,6 +194,10 @@ async fn dispatch(command: Command, context: Arc<Context>) -> Result<Outcome, Fa
             Metadata::Restore(args) => restore::run(&args, context).await,
         },
         Command::Scan(args) => scan::run(&args, context).await,
+        Command::Deletions(command) => deletions::run(&command, context).await,
+        Command::Purge(args) => deletions::purge(&args, context).await,
+        Command::Hold(command) => hold::run(&command, context).await,
+        Command::Audit(command) => audit::run(&command, context).await,
         Command::Maintain(args) => maintain::run(&args, context).await,
         Command::Demo(args) => demo::run(&args, context).await,
         Command::Completions(_) => Ok(commands::nothing()),

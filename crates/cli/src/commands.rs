@@ -1,11 +1,14 @@
 //! One file a command: parse, call, print.
 
+pub(crate) mod audit;
 pub(crate) mod completions;
 pub(crate) mod copy;
 pub(crate) mod delete;
+pub(crate) mod deletions;
 pub(crate) mod demo;
 pub(crate) mod drop_feature;
 pub(crate) mod graph;
+pub(crate) mod hold;
 pub(crate) mod init;
 pub(crate) mod list;
 pub(crate) mod maintain;

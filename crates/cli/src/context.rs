@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use metalith_base::FeatureKey;
 use metalith_expr::Expr;
+use metalith_lifecycle::deletion::finish_interrupted;
+use metalith_objects::ObjectPlaces;
 use metalith_project::{Project, ProjectOptions};
 use metalith_store::{Mode, Store};
 
@@ -39,12 +41,29 @@ impl Context {
         Project::load(&self.options).map_err(fail)
     }
 
-    /// Like [`project`](Self::project), and its store.
+    /// Like [`project`](Self::project), and its store. Opening for writing finishes deletions that
+    /// were interrupted.
     pub(crate) async fn open(&self, mode: Mode) -> Result<(Project, Store), Failure> {
         let project = self.project()?;
         let store = project.open_store(None, mode).await.map_err(fail)?;
+        if mode == Mode::Write {
+            let places = project.places();
+            let work = work(&project, &store, &places);
+            for done in finish_interrupted(work).await.map_err(fail)? {
+                self.printer.remark(&format!("finished the interrupted deletion {}", done.id));
+            }
+        }
         Ok((project, store))
     }
+}
+
+/// What the lifecycle works with.
+pub(crate) fn work<'a>(
+    project: &'a Project,
+    store: &'a Store,
+    places: &'a ObjectPlaces,
+) -> metalith_lifecycle::Context<'a> {
+    metalith_lifecycle::Context { store, graph: project.graph(), places }
 }
 
 /// Conditions as the user wrote them.

@@ -25,6 +25,8 @@ pub(crate) enum CliError {
     Filter(metalith_expr::ExprError),
     /// An argument that makes no sense.
     Argument { what: String, hint: String },
+    /// Something that was named is not there.
+    Missing { what: String, hint: String },
     /// Output that cannot be written.
     Output(io::Error),
     /// The runtime did not start.
@@ -36,7 +38,7 @@ impl fmt::Display for CliError {
         match self {
             Self::NotConfirmed { what } => write!(f, "{what} needs your consent"),
             Self::Filter(error) => write!(f, "in a filter: {error}"),
-            Self::Argument { what, .. } => f.write_str(what),
+            Self::Argument { what, .. } | Self::Missing { what, .. } => f.write_str(what),
             Self::Output(_) => f.write_str("cannot write the output"),
             Self::Runtime(_) => f.write_str("cannot start worker threads"),
         }
@@ -47,7 +49,10 @@ impl Error for CliError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Output(source) | Self::Runtime(source) => Some(source),
-            Self::NotConfirmed { .. } | Self::Filter(_) | Self::Argument { .. } => None,
+            Self::NotConfirmed { .. }
+            | Self::Filter(_)
+            | Self::Argument { .. }
+            | Self::Missing { .. } => None,
         }
     }
 }
@@ -56,6 +61,7 @@ impl Diagnostic for CliError {
     fn kind(&self) -> Kind {
         match self {
             Self::NotConfirmed { .. } | Self::Filter(_) | Self::Argument { .. } => Kind::Invalid,
+            Self::Missing { .. } => Kind::NotFound,
             Self::Output(_) | Self::Runtime(_) => Kind::Unavailable,
         }
     }
@@ -65,6 +71,7 @@ impl Diagnostic for CliError {
             Self::NotConfirmed { .. } => "cli.not-confirmed",
             Self::Filter(error) => error.code(),
             Self::Argument { .. } => "cli.argument",
+            Self::Missing { .. } => "cli.missing",
             Self::Output(_) => "cli.output",
             Self::Runtime(_) => "cli.runtime",
         }
@@ -76,7 +83,7 @@ impl Diagnostic for CliError {
                 Some("see what would happen with `--dry-run`, then pass `--yes`".into())
             }
             Self::Filter(error) => error.hint(),
-            Self::Argument { hint, .. } => Some(hint.into()),
+            Self::Argument { hint, .. } | Self::Missing { hint, .. } => Some(hint.into()),
             Self::Output(_) | Self::Runtime(_) => None,
         }
     }

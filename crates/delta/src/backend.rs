@@ -14,7 +14,8 @@ use metalith_store::{
 
 use crate::{
     cache::{Footers, Snapshots, Turns},
-    commit, drop_table, error, features,
+    commit::{self, Committed},
+    drop_table, error, features,
     layout::Layout,
     log_entry::{self, Intent, now_millis},
     marker,
@@ -98,8 +99,13 @@ impl DeltaBackend {
         let change = RowChange { source, columns, written, table, kind, precondition, once };
         let source = &change.source;
         let _turn = self.turns.wait(&source.feature).await;
-        let version = commit::commit(&self.snapshots, source, intent, &change).await?;
-        Ok(Commit { version, rows: change.written.rows(), bytes: change.written.bytes() })
+        let Committed { version, is_new } =
+            commit::commit(&self.snapshots, source, intent, &change).await?;
+        if !is_new {
+            return Ok(Commit { version, rows: 0, bytes: 0, is_new });
+        }
+        let (rows, bytes) = (change.written.rows(), change.written.bytes());
+        Ok(Commit { version, rows, bytes, is_new })
     }
 }
 
@@ -117,8 +123,8 @@ impl Backend for DeltaBackend {
         marker::create(&self.place, marker).await
     }
 
-    async fn tables(&self, below: Option<&FeatureKey>) -> Result<Vec<FeatureKey>, StoreError> {
-        table_list::list(&self.place, self.layout, below).await
+    async fn tables(&self) -> Result<Vec<FeatureKey>, StoreError> {
+        table_list::list(&self.place, self.layout).await
     }
 
     async fn open_table(&self, feature: &FeatureKey) -> Result<Option<Arc<dyn Table>>, StoreError> {

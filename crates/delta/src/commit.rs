@@ -37,13 +37,20 @@ pub(crate) trait Change: Send + Sync {
     fn release(&self);
 }
 
-/// Commits a change and returns the version it made.
+/// The version of a table, and whether it was made by the commit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Committed {
+    pub(crate) version: u64,
+    pub(crate) is_new: bool,
+}
+
+/// Commits a change, unless nothing is left to do.
 pub(crate) async fn commit(
     snapshots: &Snapshots,
     source: &Source,
     intent: &Intent,
     change: &impl Change,
-) -> Result<u64, StoreError> {
+) -> Result<Committed, StoreError> {
     let mut taken = 0;
     for attempt in 0..ATTEMPTS {
         let latest = snapshots.latest(source).await?;
@@ -52,7 +59,7 @@ pub(crate) async fn commit(
         if actions.is_empty()
             && let Some(latest) = &latest
         {
-            return Ok(latest.version);
+            return Ok(Committed { version: latest.version, is_new: false });
         }
         change.hold();
         let put = put(source, intent, latest.as_deref(), &actions).await;
@@ -62,7 +69,7 @@ pub(crate) async fn commit(
         match put? {
             Put::Created => {
                 checkpoint(source, latest, version).await;
-                return Ok(version);
+                return Ok(Committed { version, is_new: true });
             }
             Put::Exists => taken = version,
             // The table was dropped a moment ago.

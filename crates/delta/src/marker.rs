@@ -34,7 +34,7 @@ pub(crate) async fn read(place: &Place, layout: Layout) -> Result<MarkerState, S
     if folders.is_empty() && files.is_empty() {
         return Ok(MarkerState::Empty);
     }
-    if !folders.is_empty() && !table_list::list(place, layout, None).await?.is_empty() {
+    if !folders.is_empty() && !table_list::list(place, layout).await?.is_empty() {
         return Ok(MarkerState::Foreign);
     }
     let first = folders.into_iter().map(|name| format!("a folder `{name}`")).min();

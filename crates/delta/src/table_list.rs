@@ -18,18 +18,10 @@ const DEPTH: usize = 16;
 /// The folder of the log, below that of a table.
 pub(crate) const LOG: &str = "_delta_log";
 
-/// The features that have a table below a root, by key: all, or those below another one.
-pub(crate) async fn list(
-    place: &Place,
-    layout: Layout,
-    below: Option<&FeatureKey>,
-) -> Result<Vec<FeatureKey>, StoreError> {
+/// The features that have a table below a root, by key.
+pub(crate) async fn list(place: &Place, layout: Layout) -> Result<Vec<FeatureKey>, StoreError> {
     let mut found = Vec::new();
-    let start = match (layout, below) {
-        (Layout::Nested, Some(below)) => below.to_string(),
-        (Layout::Nested | Layout::Flat, _) => String::new(),
-    };
-    let mut level = vec![start];
+    let mut level = vec![String::new()];
     for _ in 0..DEPTH {
         let folders: Vec<Vec<String>> = stream::iter(level)
             .map(|folder| async move { subfolders(place, &folder).await })
@@ -46,8 +38,6 @@ pub(crate) async fn list(
         }
     }
     let candidates = found.into_iter().filter_map(|it| layout.feature(&it).map(|key| (it, key)));
-    let candidates =
-        candidates.filter(|(_, key)| below.is_none_or(|below| key.is_below(below)));
     let checked: Vec<Option<FeatureKey>> = stream::iter(candidates.collect::<Vec<_>>())
         .map(|(folder, key)| async move {
             Ok::<_, StoreError>(has_log(place, &folder).await?.then_some(key))

@@ -2,7 +2,10 @@
 
 use metalith_expr::parse;
 use metalith_ingest::Gone;
-use metalith_lifecycle::deletion::{Cascade, CascadePlan, CascadeRequest};
+use metalith_lifecycle::{
+    Context,
+    deletion::{Cascade, CascadePlan, CascadeRequest},
+};
 use metalith_store::{
     DeletionMode, DeletionRequest, FeatureStatus, ReadOptions, RestoreRequest, Store,
 };
@@ -189,9 +192,10 @@ impl Story<'_> {
             cascade: Cascade::Downstream,
             ..CascadeRequest::new(key("video/raw"), DeletionMode::Hard, filters)
         };
-        let graph = self.scene.project().graph();
-        let plan = CascadePlan::make(&self.store, graph, &request).await?;
-        for gone in plan.apply(&self.store, graph).await? {
+        let (graph, places) = (self.scene.project().graph(), self.scene.project().places());
+        let context = Context { store: &self.store, graph, places: &places };
+        let plan = CascadePlan::make(context, &request).await?;
+        for gone in plan.apply(context).await?.steps {
             let (feature, samples, rows) = (&gone.feature, gone.samples, gone.rows);
             (self.say)(&format!("  {feature:<14} {samples} samples, {rows} rows removed"));
         }

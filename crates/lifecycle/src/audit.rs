@@ -155,7 +155,7 @@ pub(crate) async fn append(store: &Store, record: Record<'_>) -> Result<(), Stor
     let key = table(TABLE);
     for _ in 0..ATTEMPTS {
         if let Some(tag) = &record.once
-            && store.has_system_commit(&key, tag).await?
+            && store.has_commit(&key, tag).await?
         {
             return Ok(());
         }
@@ -182,7 +182,9 @@ pub(crate) async fn append(store: &Store, record: Record<'_>) -> Result<(), Stor
             None => note,
         };
         match store.append_system(&key, Rows::from_batch(entry.as_row()?), note).await {
-            Ok(_) => return note_head(store, &entry).await,
+            Ok(commit) if commit.is_new => return note_head(store, &entry).await,
+            // Somebody else recorded the same at this moment.
+            Ok(_) => return Ok(()),
             Err(StoreError::Conflict { .. }) => {}
             Err(error) => return Err(error),
         }

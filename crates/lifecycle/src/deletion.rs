@@ -16,21 +16,30 @@
 //! whatever feature, it stays.
 
 mod error;
+mod execute;
+mod list;
+mod plan;
+mod protect;
 mod restore;
-mod scope;
+pub(crate) mod scope;
 mod walk;
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Instant};
 
-use metalith_base::FeatureKey;
+use metalith_base::{FeatureKey, Timestamp};
 use metalith_expr::Expr;
-use metalith_graph::{Direction, FeatureGraph, Start};
-use metalith_store::{DeletionMode, DeletionReceipt, DeletionRequest, Store, StoreError};
+use metalith_store::{DeletionMode, DeletionPlan};
 
-use self::walk::Walk;
 pub use self::{
     error::DeletionError,
-    restore::{RestoreMode, restore},
+    execute::{Done, StepDone, finish_interrupted, retry_purges},
+    list::{Deletion, DeletionState, list},
+    protect::{Blocker, Reference},
+    restore::{RestoreMode, Restored, restore},
+};
+use crate::{
+    Context,
+    journal::{Intent, IntentStep},
 };
 
 /// Which features a deletion takes along.
@@ -60,15 +69,6 @@ impl Cascade {
             Self::Both => "both",
         }
     }
-
-    fn direction(self) -> Option<Direction> {
-        match self {
-            Self::None => None,
-            Self::Downstream => Some(Direction::Downstream),
-            Self::Upstream => Some(Direction::Upstream),
-            Self::Both => Some(Direction::Both),
-        }
-    }
 }
 
 impl FromStr for Cascade {
@@ -96,8 +96,10 @@ pub struct CascadeRequest {
     pub feature_history: bool,
     /// A tombstone for every row of a sample, not only for the latest.
     pub sample_history: bool,
-    /// Why, for the logs of the tables.
+    /// Why, for the tombstones and the logs.
     pub reason: Option<String>,
+    /// Until when a soft deletion can be restored at least; `None` for as long as retention says.
+    pub recoverable_until: Option<Timestamp>,
 }
 
 impl CascadeRequest {
@@ -111,16 +113,7 @@ impl CascadeRequest {
             feature_history: false,
             sample_history: false,
             reason: None,
-        }
-    }
-
-    /// The features it is about, in the order in which they are worked off.
-    fn order(&self, graph: &FeatureGraph) -> Result<Vec<FeatureKey>, StoreError> {
-        match self.cascade.direction() {
-            Some(direction) => {
-                Ok(graph.deletion_order(&self.feature, direction, Start::Included)?)
-            }
-            None => Ok(vec![graph.feature(&self.feature)?.key().clone()]),
+            recoverable_until: None,
         }
     }
 }
@@ -128,47 +121,84 @@ impl CascadeRequest {
 /// What a deletion would do, in the order in which it would.
 #[derive(Debug)]
 pub struct CascadePlan {
-    id: String,
-    mode: DeletionMode,
+    made_at: Instant,
+    request: CascadeRequest,
+    intent: Intent,
     steps: Vec<Step>,
+    blockers: Vec<Blocker>,
+}
+
+/// What happens to samples of a feature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// They are deleted.
+    Delete,
+    /// They stay, and these columns become NULL, which refer to what is deleted.
+    SetNull(Vec<String>),
+}
+
+impl Action {
+    /// The name, as doors show it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Delete => "delete",
+            Self::SetNull(_) => "set_null",
+        }
+    }
 }
 
 /// What a deletion would do to one feature.
 #[derive(Debug)]
 pub struct Step {
-    /// What is asked of the store, bound to the samples that were found.
-    request: DeletionRequest,
-    planned: metalith_store::DeletionPlan,
+    /// The feature.
+    pub feature: FeatureKey,
+    /// What happens to its samples.
+    pub action: Action,
+    /// To how many.
+    pub samples: u64,
+    /// How many rows are appended (soft, or set to NULL) or removed (hard).
+    pub rows: u64,
     /// Samples that stay, and were computed from something that goes.
     pub stale: u64,
+    /// Objects that are deleted with the samples.
+    pub objects: u64,
+    /// Their bytes, where they are known.
+    pub bytes: Option<u64>,
+    planned: Option<DeletionPlan>,
 }
 
 impl Step {
-    /// The feature.
-    pub fn feature(&self) -> &FeatureKey {
-        self.planned.feature()
-    }
-
-    /// How many of its samples go.
-    pub fn samples(&self) -> u64 {
-        self.planned.samples()
-    }
-
-    /// How many rows are appended (soft) or removed (hard).
-    pub fn rows(&self) -> u64 {
-        self.planned.rows()
+    fn new(action: Action, intent: &IntentStep, planned: Option<DeletionPlan>) -> Self {
+        Self {
+            feature: intent.feature.clone(),
+            action,
+            samples: intent.samples,
+            rows: intent.rows,
+            stale: intent.stale,
+            objects: 0,
+            bytes: Some(0),
+            planned,
+        }
     }
 }
 
 impl CascadePlan {
+    /// Finds what a deletion would do, and does nothing.
+    pub async fn make(
+        context: Context<'_>,
+        request: &CascadeRequest,
+    ) -> Result<Self, DeletionError> {
+        plan::make(context, request).await
+    }
+
     /// The id under which every feature's part will be carried out.
     pub fn id(&self) -> &str {
-        &self.id
+        &self.intent.id
     }
 
     /// Soft or hard.
     pub fn mode(&self) -> DeletionMode {
-        self.mode
+        self.request.mode
     }
 
     /// What happens, first things first.
@@ -176,63 +206,14 @@ impl CascadePlan {
         &self.steps
     }
 
+    /// What stands in its way. While there is anything, it cannot be applied.
+    pub fn blockers(&self) -> &[Blocker] {
+        &self.blockers
+    }
+
     /// How many samples go, of all features.
     pub fn samples(&self) -> u64 {
-        self.steps.iter().map(Step::samples).sum()
-    }
-
-    /// Finds what a deletion would do, and does nothing.
-    pub async fn make(
-        store: &Store,
-        graph: &FeatureGraph,
-        request: &CascadeRequest,
-    ) -> Result<Self, DeletionError> {
-        let scope = scope::of_request(store, graph, request).await?;
-        let mut walk = Walk::new(store, graph, request);
-        walk.follow(&scope).await?;
-        let (mut id, mut steps) = (None, Vec::new());
-        for feature in request.order(graph)? {
-            let (filters, within) = if feature == request.feature {
-                (scope.filters.clone(), scope.within.clone())
-            } else {
-                (Vec::new(), Some(walk.doomed(&feature)))
-            };
-            let of_store = DeletionRequest {
-                id: id.clone(),
-                within,
-                feature_history: request.feature_history,
-                sample_history: request.sample_history,
-                reason: request.reason.clone(),
-                ..DeletionRequest::new(request.mode, filters)
-            };
-            let planned = store.plan_deletion(graph, &feature, &of_store).await?;
-            id = Some(planned.id().to_owned());
-            let stale = walk.stale(&feature);
-            steps.push(Step { request: of_store, planned, stale });
-        }
-        Ok(Self { id: id.unwrap_or_default(), mode: request.mode, steps })
-    }
-
-    /// Does what the plan says, one commit a feature, in order.
-    ///
-    /// Where somebody has written to a feature since, the same samples of it are looked up again.
-    /// The deletion may be repeated when it was interrupted: what is gone already stays so.
-    pub async fn apply(
-        self,
-        store: &Store,
-        graph: &FeatureGraph,
-    ) -> Result<Vec<DeletionReceipt>, DeletionError> {
-        let mut receipts = Vec::new();
-        for step in self.steps {
-            let feature = step.feature().clone();
-            let receipt = match store.apply_deletion(step.planned).await {
-                Err(StoreError::Conflict { .. }) => {
-                    store.delete(graph, &feature, &step.request).await
-                }
-                other => other,
-            };
-            receipts.push(receipt?);
-        }
-        Ok(receipts)
+        let gone = self.steps.iter().filter(|step| step.action == Action::Delete);
+        gone.map(|step| step.samples).sum()
     }
 }

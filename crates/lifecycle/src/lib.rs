@@ -1,8 +1,17 @@
 //! What happens to features over time.
 //!
 //! [`snapshots`] is the record of which graph was in force when; [`deletion`] deletes samples with
-//! what was computed from them. Holds, retention and migrations will live here; how one feature's
-//! samples are deleted is the store's own.
+//! what was computed from them; [`holds`] keep samples from being deleted; [`objects`] are the
+//! files that samples name; [`audit`] is the log of
+//! what was done. How one feature's samples are deleted is the store's own.
 
+pub mod audit;
+mod context;
 pub mod deletion;
+pub mod holds;
+mod journal;
+pub mod objects;
 pub mod snapshots;
+mod system_rows;
+
+pub use self::context::Context;

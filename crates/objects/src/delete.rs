@@ -139,10 +139,9 @@ impl Deleted {
     pub fn is_unreachable(&self) -> bool {
         match self {
             Self::Gone => false,
-            Self::Failed(error) => match error {
-                ObjectError::Storage { reason, .. } => *reason == ObjectReason::Unreachable,
-                _ => false,
-            },
+            Self::Failed(error) => {
+                matches!(error, ObjectError::Storage { reason: ObjectReason::Unreachable, .. })
+            }
         }
     }
 }

@@ -82,6 +82,11 @@ impl ObjectUri {
         Ok(Self { place, key: parts.join("/") })
     }
 
+    /// An address from what [`place`](Self::place) and [`key`](Self::key) told.
+    pub fn from_parts(place: &str, key: &str) -> Result<Self, UriProblem> {
+        Self::new(place.to_owned(), key)
+    }
+
     /// The bucket, container or file system, e.g. `s3://bucket`.
     pub fn place(&self) -> &str {
         &self.place

@@ -24,6 +24,8 @@ pub struct Settings {
     pub hash: Option<HashSettings>,
     /// Feature files: paths relative to the project, `*` allowed in file names.
     pub features: Vec<String>,
+    /// Options of the places that objects are in, by address (`s3://bucket`) or scheme (`s3://`).
+    pub objects: BTreeMap<String, BTreeMap<String, String>>,
     /// Who is working, unless the caller says otherwise.
     pub actor: Option<String>,
 }
@@ -76,7 +78,14 @@ pub(crate) fn read_settings(
         hash: None,
         features: table.texts("features")?.unwrap_or_else(|| vec!["features.toml".to_owned()]),
         actor: table.text("actor")?.map(str::to_owned),
+        objects: BTreeMap::new(),
     };
+    if let Some(places) = table.table("objects")? {
+        for entry in places.entries() {
+            let options = read_options(&name, &Table::new(&name, &entry.node)?)?;
+            settings.objects.insert(entry.key.clone(), options);
+        }
+    }
     if let Some(stores) = table.table("stores")? {
         for entry in stores.entries() {
             let store = read_store(&name, root, &entry.node)?;
@@ -167,15 +176,21 @@ fn read_store(file: &str, root: &Path, node: &Node) -> Result<StoreSettings, Pro
             return Err(table.mistake(node, format!("`{other}` is no layout"), hint).into());
         }
     };
-    let mut options = BTreeMap::new();
-    if let Some(given) = table.table("options")? {
-        for entry in given.entries() {
-            let value = text(file, &entry.key, &entry.node)?.to_owned();
-            options.insert(entry.key.clone(), value);
-        }
-    }
+    let options = match table.table("options")? {
+        Some(given) => read_options(file, &given)?,
+        None => BTreeMap::new(),
+    };
     table.finish()?;
     Ok(StoreSettings { kind, address, flat, options })
+}
+
+fn read_options(file: &str, given: &Table<'_>) -> Result<BTreeMap<String, String>, ProjectError> {
+    let mut options = BTreeMap::new();
+    for entry in given.entries() {
+        let value = text(file, &entry.key, &entry.node)?.to_owned();
+        options.insert(entry.key.clone(), value);
+    }
+    Ok(options)
 }
 
 fn read_hash(mut table: Table<'_>) -> Result<HashSettings, ProjectError> {

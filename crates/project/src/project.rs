@@ -9,6 +9,7 @@ use std::{
 use metalith_delta::{Layout, open_backend};
 use metalith_document::Format;
 use metalith_graph::{FeatureDefinition, FeatureGraph, HashLength, parse_features};
+use metalith_objects::ObjectPlaces;
 use metalith_store::{Backend, MemoryBackend, Mode, OpenOptions, Store};
 
 use crate::{ProjectError, Settings, StoreKind, config::read_settings};
@@ -87,6 +88,20 @@ impl Project {
     /// Its features.
     pub fn graph(&self) -> &FeatureGraph {
         &self.graph
+    }
+
+    /// The places that objects are in, with the options the project has for them. A bucket that a
+    /// store is in needs none of its own.
+    pub fn places(&self) -> ObjectPlaces {
+        let mut options = BTreeMap::new();
+        for store in self.settings.stores.values() {
+            let mut parts = store.address.splitn(4, '/');
+            if let (Some(scheme), Some(""), Some(bucket)) = (parts.next(), parts.next(), parts.next()) {
+                options.insert(format!("{scheme}//{bucket}"), store.options.clone());
+            }
+        }
+        options.extend(self.settings.objects.clone());
+        ObjectPlaces::new(options)
     }
 
     /// Opens a store of the project: the named one, or the configured one.

@@ -44,10 +44,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     async fn create(&self, marker: StoreMarker) -> Result<StoreMarker, StoreError>;
 
     /// The features that have a table here, system tables included, by key.
-    ///
-    /// With `below`, only those whose keys begin with the parts of that one and have more; this
-    /// does not look at other tables.
-    async fn tables(&self, below: Option<&FeatureKey>) -> Result<Vec<FeatureKey>, StoreError>;
+    async fn tables(&self) -> Result<Vec<FeatureKey>, StoreError>;
 
     /// The table of a feature as it is now, or `None` when it has none.
     async fn open_table(&self, feature: &FeatureKey) -> Result<Option<Arc<dyn Table>>, StoreError>;
@@ -210,6 +207,9 @@ pub struct Commit {
     pub rows: u64,
     /// Bytes written.
     pub bytes: u64,
+    /// Whether it was made now. Otherwise one of its tag had been made before, and nothing
+    /// happened.
+    pub is_new: bool,
 }
 
 /// What to remove when vacuuming.

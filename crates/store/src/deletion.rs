@@ -325,7 +325,7 @@ impl Store {
             mode: plan.mode,
             samples: plan.samples,
             rows: plan.rows,
-            table_version: commit.map(|commit| commit.version),
+            table_version: commit.filter(|it| it.is_new).map(|commit| commit.version),
         })
     }
 

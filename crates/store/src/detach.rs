@@ -167,7 +167,8 @@ impl Store {
         let changed = rows.into_stream().map(move |batch| change(&batch?));
         let note = note.only_at(table.version());
         let commit = self.backend().append(feature.key(), Rows::new(schema, changed), note).await?;
-        Ok(DetachReceipt { samples: commit.rows, table_version: Some(commit.version) })
+        let table_version = commit.is_new.then_some(commit.version);
+        Ok(DetachReceipt { samples: commit.rows, table_version })
     }
 
     async fn repeatedly<F>(&self, attempt: impl Fn() -> F) -> Result<DetachReceipt, StoreError>

@@ -75,10 +75,8 @@ impl Backend for MemoryBackend {
         Ok(self.state().marker.get_or_insert(marker).clone())
     }
 
-    async fn tables(&self, below: Option<&FeatureKey>) -> Result<Vec<FeatureKey>, StoreError> {
-        let state = self.state();
-        let found = state.tables.keys().filter(|key| below.is_none_or(|it| key.is_below(it)));
-        Ok(found.cloned().collect())
+    async fn tables(&self) -> Result<Vec<FeatureKey>, StoreError> {
+        Ok(self.state().tables.keys().cloned().collect())
     }
 
     async fn open_table(&self, feature: &FeatureKey) -> Result<Option<Arc<dyn Table>>, StoreError> {
@@ -167,7 +165,12 @@ fn require(
 /// The answer to a commit that was made already.
 fn done_before(table: Option<&MemoryTable>, note: &CommitNote) -> Option<Commit> {
     let (table, tag) = (table?, note.once.as_ref()?);
-    table.tags.contains(tag).then_some(Commit { version: table.version, rows: 0, bytes: 0 })
+    table.tags.contains(tag).then_some(Commit {
+        version: table.version,
+        rows: 0,
+        bytes: 0,
+        is_new: false,
+    })
 }
 
 fn conflict(feature: &FeatureKey, table: Option<&MemoryTable>) -> StoreError {
@@ -192,6 +195,7 @@ fn commit(
         version,
         rows: batches.iter().map(|batch| batch.num_rows() as u64).sum(),
         bytes: batches.iter().map(|batch| batch.get_array_memory_size() as u64).sum(),
+        is_new: true,
     }
 }
 

@@ -12,7 +12,7 @@ use metalith_expr::Expr;
 use metalith_graph::{Feature, FeatureGraph, columns};
 
 use crate::{
-    CommitNote, ReadOptions, RequestProblem, Rows, Store, StoreError,
+    CommitNote, Keys, ReadOptions, RequestProblem, Rows, Store, StoreError,
     deletion::later_than,
     lower::column,
     unique::{IdSet, show_id},
@@ -26,6 +26,8 @@ pub struct RestoreRequest {
     pub deletion: Option<String>,
     /// Only those that meet these conditions.
     pub filters: Vec<Expr>,
+    /// Only those with one of these keys.
+    pub within: Option<Keys>,
     /// Only say what would come back.
     pub dry_run: bool,
 }
@@ -87,6 +89,7 @@ impl Store {
         }
         let options = ReadOptions {
             filters: request.filters.clone(),
+            within: request.within.clone(),
             include_deleted: true,
             ..ReadOptions::default()
         };
@@ -99,7 +102,8 @@ impl Store {
         if batches.is_empty() {
             return Err(nothing());
         }
-        if let (Some(deletion), true) = (&request.deletion, request.filters.is_empty()) {
+        let is_whole = request.filters.is_empty() && request.within.is_none();
+        if let (Some(deletion), true) = (&request.deletion, is_whole) {
             self.refuse_superseded(feature, &table, deletion, &batches).await?;
         }
         let mut receipt = RestoreReceipt {

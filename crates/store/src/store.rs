@@ -131,7 +131,7 @@ impl Store {
 
     /// The features that have a table here, by key, without system tables.
     pub async fn features(&self) -> Result<Vec<FeatureKey>, StoreError> {
-        let mut features = self.backend.tables(None).await?;
+        let mut features = self.backend.tables().await?;
         features.retain(|feature| !is_system(feature));
         Ok(features)
     }

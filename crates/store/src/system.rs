@@ -1,10 +1,11 @@
 //! System tables: records of the store about itself, beside the features.
 
+use datafusion::arrow::array::BooleanBufferBuilder;
 use metalith_base::FeatureKey;
 
 use crate::{
-    Change, ChunkRequest, Commit, CommitNote, Replacement, Rows, Store, StoreError, Vacuum,
-    chunk_scan::Selection, expected::scan,
+    Change, ChunkRequest, Commit, CommitNote, Replacement, Rows, Store, StoreError,
+    chunk_scan::Selection, current::equals, expected::scan,
 };
 
 /// The first part of the keys of system tables. No feature of a graph may begin with it.
@@ -63,8 +64,8 @@ impl Store {
         Ok(Some(SystemTail { version: found.version(), rows }))
     }
 
-    /// Whether a commit with a tag was made to a system table.
-    pub async fn has_system_commit(
+    /// Whether a commit was made to a table once under a tag: for a deletion, its id.
+    pub async fn has_commit(
         &self,
         table: &FeatureKey,
         tag: &str,
@@ -75,38 +76,41 @@ impl Store {
         }
     }
 
-    /// The system tables below a key.
-    pub async fn system_tables(&self, below: &FeatureKey) -> Result<Vec<FeatureKey>, StoreError> {
-        self.backend().tables(Some(below)).await
-    }
-
-    /// Removes every row of a system table for good, then the table. Interrupted, it leaves no row
-    /// that nobody would find again.
-    pub async fn clear_system(&self, table: &FeatureKey) -> Result<(), StoreError> {
+    /// Removes rows of a system table for good: those with a text in a column. Files that earlier
+    /// removals left behind go as well.
+    pub async fn remove_system_rows(
+        &self,
+        table: &FeatureKey,
+        column: &str,
+        text: &str,
+    ) -> Result<(), StoreError> {
         self.require_write()?;
         let Some(found) = self.backend().open_table(table).await? else { return Ok(()) };
-        if !found.chunks().is_empty() {
-            let replacement = Replacement {
-                chunks: (0..found.chunks().len()).collect(),
-                rows: Rows::from_batches(found.schema(), Vec::new()),
-                change: Change::Content,
-                table: found,
-            };
-            let note = CommitNote::new("clear");
-            match self.backend().replace(table, replacement, note).await {
-                // Somebody else clears it at this moment.
+        let place = found.schema().index_of(column).map_err(StoreError::arrow)?;
+        let (mut chunks, mut kept) = (Vec::new(), Vec::new());
+        for (chunk, its) in found.chunks().iter().enumerate() {
+            let request = ChunkRequest { columns: vec![place], ..ChunkRequest::default() };
+            let mut stays = BooleanBufferBuilder::new(its.rows);
+            for batch in found.read_chunk(chunk, request).await?.collect().await? {
+                stays.append_buffer(&!&equals(batch.column(0), text)?);
+            }
+            let stays = stays.finish();
+            if stays.count_set_bits() < stays.len() {
+                chunks.push(chunk);
+                let columns = (0..found.schema().fields().len()).collect();
+                let request = ChunkRequest { columns, rows: Some(stays), range: None };
+                kept.extend(found.read_chunk(chunk, request).await?.collect().await?);
+            }
+        }
+        if !chunks.is_empty() {
+            let rows = Rows::from_batches(found.schema(), kept);
+            let replacement = Replacement { table: found, chunks, rows, change: Change::Content };
+            match self.backend().replace(table, replacement, CommitNote::new("remove")).await {
+                // Somebody else removes them at this moment.
                 Ok(_) | Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
-        let request = Vacuum { keep: std::time::Duration::ZERO, dry_run: false };
-        self.backend().vacuum(table, request).await?;
-        self.drop_system(table).await.map(drop)
-    }
-
-    /// Removes a system table with everything in it; `false` when there was none.
-    pub async fn drop_system(&self, table: &FeatureKey) -> Result<bool, StoreError> {
-        self.require_write()?;
-        self.backend().drop_table(table).await
+        self.purge_files(table).await.map(drop)
     }
 }

@@ -8,6 +8,7 @@
 )]
 
 pub mod backend_contract;
+pub mod faulty;
 pub mod fixtures;
 pub mod golden;
 mod json_rows;

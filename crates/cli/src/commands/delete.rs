@@ -1,15 +1,18 @@
 //! `metalith metadata delete`.
 
 use metalith_base::FeatureKey;
-use metalith_lifecycle::deletion::{Cascade, CascadePlan, CascadeRequest};
-use metalith_store::{DeletionMode, DeletionReceipt, Mode};
-use serde_json::json;
+use metalith_lifecycle::{
+    deletion::{Blocker, Cascade, CascadePlan, CascadeRequest, Done},
+    objects::PurgeReport,
+};
+use metalith_store::{DeletionMode, Mode};
+use serde_json::{Value, json};
 
 use crate::{
     commands::confirm,
-    context::{Context, filters},
+    context::{Context, filters, work},
     failure::{CliError, Failure, Outcome, fail},
-    printer::{number, table},
+    printer::{bytes, number, table},
     progress,
 };
 
@@ -48,7 +51,7 @@ pub(crate) struct Args {
     /// Only say what would be deleted
     #[arg(long)]
     dry_run: bool,
-    /// Why, for the log of the table
+    /// Why, for the tombstones and the logs
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Rows of every feature version
@@ -81,18 +84,22 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
     let mode = if args.dry_run { Mode::Read } else { Mode::Write };
     let (project, store) = context.open(mode).await?;
     let bar = progress::bar(&context.printer, "finding what goes");
-    let plan = CascadePlan::make(&store, project.graph(), &request).await;
+    let places = project.places();
+    let work = work(&project, &store, &places);
+    let plan = CascadePlan::make(work, &request).await;
     bar.finish_and_clear();
     let plan = plan.map_err(fail)?;
     let mut shown = Shown::new(feature, args.cascade, &plan);
     if args.dry_run {
         return shown.print(context, Stage::DryRun);
     }
-    if hard && plan.samples() > 0 {
+    if hard && plan.samples() > 0 && plan.blockers().is_empty() {
         confirm(&format!("removing {} for good", shown.summary()), args.yes)?;
     }
-    let receipts = plan.apply(&store, project.graph()).await.map_err(fail)?;
-    shown.done(&receipts);
+    let bar = progress::bar(&context.printer, "deleting");
+    let done = plan.apply(work).await;
+    bar.finish_and_clear();
+    shown.done(&done.map_err(fail)?);
     shown.print(context, Stage::Done)
 }
 
@@ -109,36 +116,52 @@ struct Shown<'a> {
     mode: DeletionMode,
     deletion: String,
     steps: Vec<Line>,
+    blockers: Vec<Blocker>,
+    purged: Option<PurgeReport>,
 }
 
 struct Line {
     feature: FeatureKey,
+    action: &'static str,
     samples: u64,
     rows: u64,
     stale: u64,
+    objects: u64,
+    bytes: Option<u64>,
     table_version: Option<u64>,
 }
 
 impl<'a> Shown<'a> {
     fn new(feature: &'a FeatureKey, cascade: Cascade, plan: &CascadePlan) -> Self {
         let steps = plan.steps().iter().map(|step| Line {
-            feature: step.feature().clone(),
-            samples: step.samples(),
-            rows: step.rows(),
+            feature: step.feature.clone(),
+            action: step.action.name(),
+            samples: step.samples,
+            rows: step.rows,
             stale: step.stale,
+            objects: step.objects,
+            bytes: step.bytes,
             table_version: None,
         });
-        let (mode, deletion) = (plan.mode(), plan.id().to_owned());
-        Self { feature, cascade, mode, deletion, steps: steps.collect() }
+        Self {
+            feature,
+            cascade,
+            mode: plan.mode(),
+            deletion: plan.id().to_owned(),
+            steps: steps.collect(),
+            blockers: plan.blockers().to_vec(),
+            purged: None,
+        }
     }
 
     /// Takes over what was done, which differs from the plan where somebody wrote in between.
-    fn done(&mut self, receipts: &[DeletionReceipt]) {
-        for (line, receipt) in self.steps.iter_mut().zip(receipts) {
-            line.samples = receipt.samples;
-            line.rows = receipt.rows;
-            line.table_version = receipt.table_version;
+    fn done(&mut self, done: &Done) {
+        for (line, step) in self.steps.iter_mut().zip(&done.steps) {
+            line.samples = step.samples;
+            line.rows = step.rows;
+            line.table_version = step.table_version;
         }
+        self.purged.clone_from(&done.objects);
     }
 
     fn samples(&self) -> u64 {
@@ -166,9 +189,12 @@ impl<'a> Shown<'a> {
             json!({
                 "position": index + 1,
                 "feature": line.feature.as_str(),
+                "action": line.action,
                 "samples": line.samples,
                 "rows": line.rows,
                 "stale": line.stale,
+                "objects": line.objects,
+                "bytes": line.bytes,
                 "table_version": line.table_version,
             })
         });
@@ -182,6 +208,8 @@ impl<'a> Shown<'a> {
             "rows": self.rows(),
             "deletion": done.then_some(&self.deletion),
             "steps": steps.collect::<Vec<_>>(),
+            "blockers": self.blockers.iter().map(blocker_json).collect::<Vec<_>>(),
+            "objects": self.purged.as_ref().map(purge_json),
         });
         context.printer.show(json, || self.text(stage))?;
         Ok(Outcome::Done)
@@ -196,8 +224,17 @@ impl<'a> Shown<'a> {
             (Stage::Done, _, DeletionMode::Soft) => format!("deleted {what}"),
             (Stage::Done, _, DeletionMode::Hard) => format!("removed {what}"),
         };
-        if self.cascade != Cascade::None {
+        if self.cascade != Cascade::None || self.steps.len() > 1 {
             text.push_str(&format!("\n{}", self.table()));
+        }
+        for blocker in &self.blockers {
+            text.push_str(&format!("\nblocked: {blocker}. {}", blocker.way_out()));
+        }
+        if let Some(purged) = &self.purged {
+            text.push_str(&format!("\n{}", purge_text(purged)));
+        } else if self.steps.iter().any(|line| line.objects > 0) {
+            let objects = self.steps.iter().map(|line| line.objects).sum();
+            text.push_str(&format!("\nand {} objects of theirs", number(objects)));
         }
         match (stage, self.mode) {
             (Stage::DryRun, _) => {}
@@ -206,9 +243,7 @@ impl<'a> Shown<'a> {
                 "\nrestore with `metalith metadata restore --deletion {}`",
                 self.deletion
             )),
-            (Stage::Done, DeletionMode::Hard) => text.push_str(
-                "\nfiles stay for readers at work until `metalith maintain` removes them",
-            ),
+            (Stage::Done, DeletionMode::Hard) => {}
         }
         text
     }
@@ -226,9 +261,75 @@ impl<'a> Shown<'a> {
                     number(line.samples),
                     number(line.rows),
                     number(line.stale),
+                    number(line.objects),
+                    line.bytes.map_or_else(|| "?".to_owned(), bytes),
+                    line.action.replace('_', " "),
                 ]
             })
             .collect();
-        table(&["ORDER", "FEATURE", "SAMPLES", "ROWS", "STALE"], &rows)
+        let headers =
+            ["ORDER", "FEATURE", "SAMPLES", "ROWS", "STALE", "OBJECTS", "BYTES", "ACTION"];
+        table(&headers, &rows)
     }
+}
+
+fn blocker_json(blocker: &Blocker) -> Value {
+    let what = match blocker {
+        Blocker::Reference(reference) => json!({
+            "kind": "reference",
+            "feature": reference.feature.as_str(),
+            "target": reference.target,
+            "by": reference.by.as_str(),
+            "samples": reference.samples,
+            "names": reference.names,
+            "when": reference.when,
+        }),
+        Blocker::Hold { hold, feature, samples, examples, reason } => json!({
+            "kind": "hold",
+            "hold": hold,
+            "feature": feature.as_str(),
+            "samples": samples,
+            "examples": examples,
+            "reason": reason,
+        }),
+    };
+    let mut what = what;
+    what["message"] = blocker.to_string().into();
+    what["way_out"] = blocker.way_out().into();
+    what
+}
+
+/// What became of objects, for scripts.
+pub(crate) fn purge_json(report: &PurgeReport) -> Value {
+    let failures: Vec<Value> = report
+        .failures
+        .iter()
+        .map(|(address, reason)| json!({ "address": address, "reason": reason }))
+        .collect();
+    json!({
+        "deleted": report.deleted,
+        "failed": report.failed,
+        "skipped": report.skipped,
+        "bytes": report.bytes,
+        "failures": failures,
+    })
+}
+
+/// What became of objects, for people.
+pub(crate) fn purge_text(report: &PurgeReport) -> String {
+    let mut text =
+        format!("{} objects deleted ({})", number(report.deleted), bytes(report.bytes));
+    if report.skipped > 0 {
+        text.push_str(&format!(", {} kept: something else names them", number(report.skipped)));
+    }
+    if report.failed > 0 {
+        text.push_str(&format!(
+            "\n{} objects could not be deleted and wait; try again with `metalith purge --resume`",
+            number(report.failed)
+        ));
+        for (address, reason) in report.failures.iter().take(5) {
+            text.push_str(&format!("\n  {address}: {reason}"));
+        }
+    }
+    text
 }

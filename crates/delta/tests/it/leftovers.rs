@@ -38,7 +38,7 @@ async fn a_folder_with_an_empty_log_is_no_table() {
     fs::write(log.join(".00000000000000000000.json.0123.tmp"), "{").unwrap();
     let backend = local(folder.path());
     assert!(backend.open_table(&feature()).await.unwrap().is_none());
-    assert!(backend.tables(None).await.unwrap().is_empty());
+    assert!(backend.tables().await.unwrap().is_empty());
     append(&backend, numbers([1])).await.unwrap();
     assert_eq!(stored(&backend).await.unwrap(), [1]);
 }
@@ -107,7 +107,7 @@ async fn an_interrupted_drop_is_finished_by_the_next() {
     let hidden = folder.path().join("video/.raw.delta.dropped-0123");
     fs::rename(table_folder(folder.path()), &hidden).unwrap();
     let backend = local(folder.path());
-    assert!(backend.tables(None).await.unwrap().is_empty());
+    assert!(backend.tables().await.unwrap().is_empty());
     assert!(backend.open_table(&feature()).await.unwrap().is_none());
     append(&backend, numbers([2])).await.unwrap();
     assert!(backend.drop_table(&feature()).await.unwrap());

@@ -23,7 +23,7 @@ async fn looking_creates_nothing() {
     let missing = folder.path().join("missing");
     let backend = local(&missing);
     assert_eq!(backend.marker().await.unwrap(), MarkerState::Empty);
-    assert!(backend.tables(None).await.unwrap().is_empty());
+    assert!(backend.tables().await.unwrap().is_empty());
     assert!(!missing.exists());
     backend.create(marker()).await.unwrap();
     assert_eq!(local(&missing).marker().await.unwrap(), MarkerState::Store(marker()));
@@ -56,8 +56,8 @@ async fn layouts_are_different_folders() {
     let flat = laid_out(folder.path(), Layout::Flat);
     append(&flat, numbers([1])).await.unwrap();
     assert!(folder.path().join("video__raw.delta/_delta_log").is_dir());
-    assert_eq!(flat.tables(None).await.unwrap(), [feature()]);
-    assert!(local(folder.path()).tables(None).await.unwrap().is_empty());
+    assert_eq!(flat.tables().await.unwrap(), [feature()]);
+    assert!(local(folder.path()).tables().await.unwrap().is_empty());
 }
 
 /// Root may do everything, so the folder is a file here: that stops anybody.

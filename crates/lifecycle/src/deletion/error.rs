@@ -1,9 +1,13 @@
 //! Why a deletion cannot be planned or done.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use metalith_base::{Diagnostic, FeatureKey, Kind};
+use metalith_expr::ExprError;
+use metalith_objects::ObjectError;
 use metalith_store::StoreError;
+
+use super::Blocker;
 
 /// Why a deletion cannot be planned or done.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +26,44 @@ pub enum DeletionError {
         /// The upstreams that have it.
         candidates: Vec<FeatureKey>,
     },
+    /// The feature belongs to another project.
+    #[error("`{feature}` is written by another project, whose samples are its own to delete")]
+    External {
+        /// The feature.
+        feature: FeatureKey,
+    },
+    /// Something stands in the way.
+    #[error("{}", told(.blockers))]
+    Blocked {
+        /// All of it.
+        blockers: Vec<Blocker>,
+    },
+    /// It was written down and begun, and something failed on the way.
+    #[error("deletion {deletion} is begun and not finished: {source}")]
+    Unfinished {
+        /// Its id.
+        deletion: String,
+        /// What failed.
+        source: Box<DeletionError>,
+    },
+    /// A condition in a declaration, a hold or a journal cannot be read.
+    #[error("{0}")]
+    Filter(ExprError),
+    /// No such hold is in force.
+    #[error("no hold `{hold}` is in force")]
+    NoHold {
+        /// The id.
+        hold: String,
+    },
+    /// Storage of objects refused.
+    #[error(transparent)]
+    Objects(#[from] ObjectError),
+    /// Not everything is known that could refer to objects, so none may be deleted.
+    #[error("not everything is known that could name objects: {what}")]
+    Incomplete {
+        /// What is not known.
+        what: String,
+    },
     /// No sample is hidden by a deletion of this id.
     #[error("deletion `{deletion}` hides no sample of any feature")]
     NothingToRestore {
@@ -33,6 +75,10 @@ pub enum DeletionError {
     Store(#[from] StoreError),
 }
 
+fn told(blockers: &[Blocker]) -> String {
+    blockers.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
 fn names(keys: &[FeatureKey]) -> String {
     keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" and ")
 }
@@ -40,8 +86,12 @@ fn names(keys: &[FeatureKey]) -> String {
 impl Diagnostic for DeletionError {
     fn kind(&self) -> Kind {
         match self {
-            Self::Ambiguous { .. } => Kind::Invalid,
-            Self::NothingToRestore { .. } => Kind::NotFound,
+            Self::Ambiguous { .. } | Self::External { .. } => Kind::Invalid,
+            Self::Blocked { .. } | Self::Incomplete { .. } => Kind::Blocked,
+            Self::NothingToRestore { .. } | Self::NoHold { .. } => Kind::NotFound,
+            Self::Unfinished { source, .. } => source.kind(),
+            Self::Filter(error) => error.kind(),
+            Self::Objects(error) => error.kind(),
             Self::Store(error) => error.kind(),
         }
     }
@@ -49,6 +99,13 @@ impl Diagnostic for DeletionError {
     fn code(&self) -> &'static str {
         match self {
             Self::Ambiguous { .. } => "deletion.ambiguous",
+            Self::External { .. } => "deletion.external",
+            Self::Blocked { .. } => "deletion.blocked",
+            Self::Unfinished { .. } => "deletion.unfinished",
+            Self::Filter(error) => error.code(),
+            Self::NoHold { .. } => "hold.unknown",
+            Self::Objects(error) => error.code(),
+            Self::Incomplete { .. } => "objects.incomplete-references",
             Self::NothingToRestore { .. } => "deletion.nothing-to-restore",
             Self::Store(error) => error.code(),
         }
@@ -60,6 +117,22 @@ impl Diagnostic for DeletionError {
                 format!("start at one of them, e.g. `--feature {first} --cascade downstream`")
                     .into()
             }),
+            Self::External { .. } => Some("delete them in the project that writes them".into()),
+            Self::Blocked { blockers } => {
+                let ways: BTreeSet<String> = blockers.iter().map(Blocker::way_out).collect();
+                Some(ways.into_iter().collect::<Vec<_>>().join("; ").into())
+            }
+            Self::Unfinished { .. } => Some(
+                "it goes on by itself the next time the store is opened for writing, e.g. by \
+                 `metalith purge --resume`"
+                    .into(),
+            ),
+            Self::Filter(error) => error.hint(),
+            Self::NoHold { .. } => Some("list them with `metalith hold list`".into()),
+            Self::Objects(error) => error.hint(),
+            Self::Incomplete { .. } => {
+                Some("declare the features in this project, or move their tables away".into())
+            }
             Self::NothingToRestore { .. } => Some(
                 "it may have been restored already; look at deleted samples with \
                  `metalith metadata read FEATURE --include-deleted`"

@@ -15,12 +15,12 @@ use super::{Cascade, CascadeRequest, DeletionError, walk::Walk};
 
 /// Filters on the feature's own columns, and the ids that filters on upstreams lead to.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Scope {
-    pub(super) filters: Vec<Expr>,
-    pub(super) within: Option<Keys>,
+pub(crate) struct Scope {
+    pub(crate) filters: Vec<Expr>,
+    pub(crate) within: Option<Keys>,
 }
 
-pub(super) async fn of_request(
+pub(crate) async fn of_request(
     store: &Store,
     graph: &FeatureGraph,
     request: &CascadeRequest,
@@ -101,7 +101,7 @@ fn names(schema: &Schema) -> BTreeSet<String> {
 }
 
 /// The columns that a filter names; of a dotted name the first part.
-fn named_columns(filter: &Expr) -> BTreeSet<String> {
+pub(super) fn named_columns(filter: &Expr) -> BTreeSet<String> {
     fn visit(expr: &Expr, found: &mut BTreeSet<String>) {
         if let ExprKind::Column(parts) = expr.kind() {
             found.extend(parts.first().cloned());

@@ -3,41 +3,47 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use metalith_base::FeatureKey;
-use metalith_graph::{Feature, FeatureDep, FeatureGraph};
+use metalith_graph::{Feature, FeatureDep, FeatureGraph, OnDelete};
 use metalith_store::{DeletionMode, Keys, ReadOptions, Store, StoreError};
 
 use super::{Cascade, CascadeRequest, scope::Scope};
 
 /// Which samples of each feature go, found step by step.
 pub(super) struct Walk<'a> {
-    store: &'a Store,
-    graph: &'a FeatureGraph,
+    pub(super) store: &'a Store,
+    pub(super) graph: &'a FeatureGraph,
     request: &'a CascadeRequest,
     /// The ids of samples that go.
     doomed: BTreeMap<FeatureKey, Keys>,
     /// How many samples stay without an input.
     stale: BTreeMap<FeatureKey, u64>,
+    /// Samples that let go of a reference: the columns, and values of them.
+    detached: BTreeMap<FeatureKey, Detached>,
 }
 
-/// A dep, with the names that its join keys have on both sides.
-struct Link<'a> {
-    upstream: &'a Feature,
-    is_optional: bool,
+/// Samples that stay and let go of what they refer to.
+#[derive(Clone, Debug)]
+pub(super) struct Detached {
+    /// The columns that become NULL.
+    pub(super) columns: Vec<String>,
+    /// The ids of the samples.
+    pub(super) ids: Keys,
+}
+
+/// A dep, with the names that the columns have on both sides by which it refers.
+pub(super) struct Link<'a> {
+    pub(super) upstream: &'a Feature,
+    pub(super) dep: &'a FeatureDep,
     /// In the feature that depends.
-    keys: &'a [String],
+    pub(super) keys: Vec<String>,
     /// The same in the upstream.
-    stored: Vec<String>,
+    pub(super) stored: Vec<String>,
 }
 
 impl<'a> Link<'a> {
     fn new(feature: &'a Feature, dep: &'a FeatureDep, upstream: &'a Feature) -> Self {
-        let keys = feature.join_keys();
-        let stored_name = |key: &String| {
-            let renamed = dep.rename.iter().find(|(_, new)| *new == key);
-            renamed.map_or_else(|| key.clone(), |(stored, _)| stored.clone())
-        };
-        let stored = keys.iter().map(stored_name).collect();
-        Self { upstream, is_optional: dep.optional, keys, stored }
+        let (keys, stored) = feature.references(dep, upstream).into_iter().unzip();
+        Self { upstream, dep, keys, stored }
     }
 
     /// Whether a key names at most one sample of the upstream.
@@ -52,12 +58,29 @@ impl<'a> Walk<'a> {
         graph: &'a FeatureGraph,
         request: &'a CascadeRequest,
     ) -> Self {
-        Self { store, graph, request, doomed: BTreeMap::new(), stale: BTreeMap::new() }
+        Self {
+            store,
+            graph,
+            request,
+            doomed: BTreeMap::new(),
+            stale: BTreeMap::new(),
+            detached: BTreeMap::new(),
+        }
     }
 
     /// The ids of samples of a feature that go.
     pub(super) fn doomed(&self, feature: &FeatureKey) -> Keys {
         self.doomed.get(feature).cloned().unwrap_or_else(Keys::none)
+    }
+
+    /// The features of which samples go.
+    pub(super) fn touched(&self) -> impl Iterator<Item = &FeatureKey> {
+        self.doomed.keys()
+    }
+
+    /// The samples of a feature that let go of a reference.
+    pub(super) fn detached(&self, feature: &FeatureKey) -> Option<&Detached> {
+        self.detached.get(feature)
     }
 
     /// How many samples of a feature stay without one of their inputs.
@@ -68,21 +91,19 @@ impl<'a> Walk<'a> {
     /// Finds the samples of the named feature, and from there those of the features that the
     /// request takes along.
     pub(super) async fn follow(&mut self, scope: &Scope) -> Result<(), StoreError> {
+        self.start(scope).await?;
+        self.down().await?;
         match self.request.cascade {
-            Cascade::None => Ok(()),
-            Cascade::Downstream => {
-                self.start(scope).await?;
-                self.down().await
-            }
-            Cascade::Upstream => {
-                self.start(scope).await?;
-                self.up().await
-            }
-            Cascade::Both => {
-                self.start(scope).await?;
-                self.down().await?;
-                self.up().await
-            }
+            Cascade::None | Cascade::Downstream => Ok(()),
+            Cascade::Upstream | Cascade::Both => self.up().await,
+        }
+    }
+
+    /// Whether the deletion takes along what is downstream when a dep does not say.
+    fn goes_down(&self) -> bool {
+        match self.request.cascade {
+            Cascade::Downstream | Cascade::Both => true,
+            Cascade::None | Cascade::Upstream => false,
         }
     }
 
@@ -105,12 +126,22 @@ impl<'a> Walk<'a> {
     async fn down(&mut self) -> Result<(), StoreError> {
         for key in self.graph.downstream(&self.request.feature)? {
             let feature = self.graph.feature(&key)?;
-            let (mut dead, mut touched) = (Vec::new(), Vec::new());
+            // Another project's samples are its own.
+            if feature.is_external() {
+                continue;
+            }
+            let (mut dead, mut touched, mut let_go) = (Vec::new(), Vec::new(), Vec::new());
             for link in self.links(feature)? {
+                if link.dep.on_delete == OnDelete::AsAsked && !self.goes_down() {
+                    continue;
+                }
                 let Some((gone, all)) = self.keys_without_input(&link).await? else { continue };
                 touched.push(all);
-                if !link.is_optional {
-                    dead.push(gone);
+                match link.dep.on_delete {
+                    OnDelete::Cascade => dead.push(gone),
+                    OnDelete::AsAsked if !link.dep.optional => dead.push(gone),
+                    OnDelete::SetNull => let_go.push((link.keys, gone)),
+                    OnDelete::AsAsked | OnDelete::Restrict { .. } | OnDelete::NoAction => {}
                 }
             }
             let ids = &feature.spec().id_columns;
@@ -126,8 +157,41 @@ impl<'a> Walk<'a> {
                 let options = ReadOptions { within: Some(keys), without, ..self.reading() };
                 stale = join(stale, self.keys(feature, ids, ids, options).await?)?;
             }
-            self.stale.insert(key, stale.map_or(0, |keys| keys.len() as u64));
+            self.stale.insert(key.clone(), stale.map_or(0, |keys| keys.len() as u64));
+            for (columns, gone) in let_go {
+                self.detach(feature, columns, gone).await?;
+            }
         }
+        Ok(())
+    }
+
+    /// Marks the samples that refer to what is gone as letting go of it.
+    async fn detach(
+        &mut self,
+        feature: &Feature,
+        columns: Vec<String>,
+        gone: Keys,
+    ) -> Result<(), StoreError> {
+        let ids = &feature.spec().id_columns;
+        let without = self.doomed.get(feature.key()).cloned();
+        let options = ReadOptions {
+            within: Some(gone),
+            without,
+            feature_history: true,
+            ..ReadOptions::default()
+        };
+        let Some(found) = self.keys(feature, ids, ids, options).await? else { return Ok(()) };
+        if found.is_empty() {
+            return Ok(());
+        }
+        let (mut columns, mut all) = (columns, found);
+        if let Some(before) = self.detached.remove(feature.key()) {
+            columns.extend(before.columns);
+            all = all.and(before.ids)?;
+        }
+        columns.sort();
+        columns.dedup();
+        self.detached.insert(feature.key().clone(), Detached { columns, ids: all });
         Ok(())
     }
 
@@ -137,12 +201,15 @@ impl<'a> Walk<'a> {
         upstreams.reverse();
         for key in upstreams {
             let upstream = self.graph.feature(&key)?;
+            if upstream.is_external() {
+                continue;
+            }
             let ids = &upstream.spec().id_columns;
             let mut candidates = None;
             for (reader, link) in self.readers(upstream)? {
                 let Some(doomed) = self.doomed.get(reader.key()).cloned() else { continue };
                 let options = ReadOptions { within: Some(doomed), ..self.reading() };
-                let Some(keys) = self.keys(reader, &link.stored, link.keys, options).await? else {
+                let Some(keys) = self.keys(reader, &link.stored, &link.keys, options).await? else {
                     continue;
                 };
                 let options = ReadOptions { within: Some(keys), ..self.reading() };
@@ -169,14 +236,14 @@ impl<'a> Walk<'a> {
         link: &Link<'_>,
     ) -> Result<Option<Keys>, StoreError> {
         let options = ReadOptions { within: Some(candidates.clone()), ..self.reading() };
-        let Some(keys) = self.keys(upstream, link.keys, &link.stored, options).await? else {
+        let Some(keys) = self.keys(upstream, &link.keys, &link.stored, options).await? else {
             return Ok(None);
         };
         let without = self.doomed.get(reader.key()).cloned();
         // Samples of older definitions need their upstreams too.
         let options =
             ReadOptions { within: Some(keys), without, feature_history: true, ..self.reading() };
-        let Some(live) = self.keys(reader, &link.stored, link.keys, options).await? else {
+        let Some(live) = self.keys(reader, &link.stored, &link.keys, options).await? else {
             return Ok(None);
         };
         let ids = &upstream.spec().id_columns;
@@ -185,13 +252,13 @@ impl<'a> Walk<'a> {
     }
 
     /// The join keys of samples of the upstream that go: those of which no row stays, and all.
-    async fn keys_without_input(
+    pub(super) async fn keys_without_input(
         &self,
         link: &Link<'_>,
     ) -> Result<Option<(Keys, Keys)>, StoreError> {
         let Some(doomed) = self.doomed.get(link.upstream.key()) else { return Ok(None) };
         let options = ReadOptions { within: Some(doomed.clone()), ..self.reading() };
-        let touched = self.keys(link.upstream, link.keys, &link.stored, options).await?;
+        let touched = self.keys(link.upstream, &link.keys, &link.stored, options).await?;
         let Some(touched) = touched else { return Ok(None) };
         if link.is_one_to_one() {
             return Ok(Some((touched.clone(), touched)));
@@ -201,7 +268,7 @@ impl<'a> Walk<'a> {
             without: Some(doomed.clone()),
             ..self.reading()
         };
-        let alive = self.keys(link.upstream, link.keys, &link.stored, options).await?;
+        let alive = self.keys(link.upstream, &link.keys, &link.stored, options).await?;
         let dead = match alive {
             Some(alive) => touched.without(&alive)?,
             None => touched.clone(),
@@ -211,7 +278,7 @@ impl<'a> Walk<'a> {
 
     /// The values in the columns `stored` of a feature's rows, under the names `names`. None when
     /// the feature has no table.
-    async fn keys(
+    pub(super) async fn keys(
         &self,
         feature: &Feature,
         names: &[String],
@@ -232,7 +299,7 @@ impl<'a> Walk<'a> {
     }
 
     /// What is for ever looks at hidden samples as well: they could be restored.
-    fn reading(&self) -> ReadOptions {
+    pub(super) fn reading(&self) -> ReadOptions {
         ReadOptions {
             feature_history: self.request.feature_history,
             include_deleted: self.request.mode == DeletionMode::Hard,
@@ -251,14 +318,14 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn links(&self, feature: &'a Feature) -> Result<Vec<Link<'a>>, StoreError> {
+    pub(super) fn links(&self, feature: &'a Feature) -> Result<Vec<Link<'a>>, StoreError> {
         let deps = feature.spec().deps.iter();
         let links = deps.map(|dep| Ok(Link::new(feature, dep, self.graph.feature(&dep.feature)?)));
         links.collect()
     }
 
     /// The features that depend on an upstream, with how.
-    fn readers(&self, upstream: &Feature) -> Result<Vec<(&'a Feature, Link<'a>)>, StoreError> {
+    pub(super) fn readers(&self, upstream: &Feature) -> Result<Vec<(&'a Feature, Link<'a>)>, StoreError> {
         let mut readers = Vec::new();
         for key in self.graph.direct_downstream(upstream.key())? {
             let reader = self.graph.feature(&key)?;

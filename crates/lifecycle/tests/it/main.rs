@@ -1,5 +1,11 @@
 //! What happens to features over time, on a store in memory.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod audit;
+mod crashes;
 mod deletion;
+mod holds;
+mod objects;
+mod references;
 mod snapshots;
+mod support;

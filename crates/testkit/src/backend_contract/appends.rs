@@ -49,7 +49,7 @@ pub(super) async fn a_failing_stream_commits_nothing(backend: Arc<dyn Backend>) 
     let failed = backend.append(&feature(), failing(numbers(0..10)), note()).await;
     assert!(matches!(failed, Err(StoreError::UnknownAlgorithm { .. })), "{failed:?}");
     assert!(backend.open_table(&feature()).await.unwrap().is_none());
-    assert!(backend.tables(None).await.unwrap().is_empty());
+    assert!(backend.tables().await.unwrap().is_empty());
     let before = append(&backend, numbers([1])).await.version;
     backend.append(&feature(), failing(numbers(0..10)), note()).await.unwrap_err();
     let table = open(&backend).await;

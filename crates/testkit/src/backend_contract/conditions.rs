@@ -44,7 +44,7 @@ pub(super) async fn a_tagged_commit_happens_once(backend: Arc<dyn Backend>) {
 
     let (rows, again) = (Rows::from_batch(numbers([2])), note().once("deletion 7"));
     let again = backend.append(&feature(), rows, again).await.unwrap();
-    assert_eq!(again.version, after.version());
+    assert_eq!((again.version, again.is_new), (after.version(), false));
     let replacement = Replacement {
         table: before,
         chunks: vec![0],
@@ -62,9 +62,11 @@ pub(super) async fn a_tagged_commit_happens_once_among_many(backend: Arc<dyn Bac
             tokio::spawn(async move { try_append(&backend, number, note().once("it")).await })
         })
         .collect();
+    let mut rows = 0;
     for task in tasks {
-        task.await.unwrap().unwrap();
+        rows += task.await.unwrap().unwrap();
     }
+    assert_eq!(rows, 1, "only one of them wrote");
     assert_eq!(stored_sorted(&backend).await.len(), 1);
 }
 

@@ -246,7 +246,7 @@ impl Story {
         let request = RestoreRequest {
             deletion: deletion.clone(),
             filters: filters(of, only),
-            dry_run: false,
+            ..RestoreRequest::default()
         };
         let found = self.store.restore(&self.graph, &key(of), &request).await;
         let found = match &found {

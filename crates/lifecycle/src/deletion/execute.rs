@@ -1,0 +1,326 @@
+//! Doing what a plan says, in a way that can be taken up again after every single step.
+
+use std::time::Duration;
+
+use metalith_base::FeatureKey;
+use metalith_store::{DeletionMode, DeletionPlan, DetachRequest, Keys, StoreError};
+use serde_json::{Value, json};
+
+use super::{
+    Action, CascadePlan, DeletionError, plan,
+    protect::{Blocker, blockers},
+    scope,
+    walk::Walk,
+};
+use crate::{
+    Context,
+    audit::{self, Event, Record},
+    journal::{self, Attempt, Intent, IntentStep},
+    objects::{PurgeReport, purge::purge},
+};
+
+/// A plan that is older than this is looked at again for what stands in its way.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// What a deletion did.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// The deletion, by which it can be restored if it was soft.
+    pub id: String,
+    /// Soft or hard.
+    pub mode: DeletionMode,
+    /// What was done to each feature, in order.
+    pub steps: Vec<StepDone>,
+    /// What became of the objects of the samples; `None` when there are none, or the deletion was
+    /// soft.
+    pub objects: Option<PurgeReport>,
+}
+
+/// What was done to a feature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepDone {
+    /// The feature.
+    pub feature: FeatureKey,
+    /// What was done to its samples.
+    pub action: Action,
+    /// How many samples.
+    pub samples: u64,
+    /// How many rows were appended (soft, or set to NULL) or removed (hard).
+    pub rows: u64,
+    /// How many samples stay without one of their inputs.
+    pub stale: u64,
+    /// The version of the table afterwards: what was written before it was there when samples
+    /// were deleted, what was written later is untouched. `None` when nothing had to be done.
+    pub table_version: Option<u64>,
+    /// Whether this run did it, and not one before that was interrupted.
+    is_ours: bool,
+}
+
+impl Done {
+    /// How many rows were appended or removed, of all features.
+    pub fn rows(&self) -> u64 {
+        self.steps.iter().map(|step| step.rows).sum()
+    }
+}
+
+impl CascadePlan {
+    /// Does what the plan says: writes it down, works off one feature after the other, each in one
+    /// commit, then deletes objects. What is interrupted is finished by
+    /// [`finish_interrupted`].
+    ///
+    /// Refused as a whole, before anything changes, when something stands in its way.
+    pub async fn apply(self, context: Context<'_>) -> Result<Done, DeletionError> {
+        let Self { made_at, request, intent, steps, blockers: mut found } = self;
+        if found.is_empty() && made_at.elapsed() > FRESH {
+            let scope = scope::of_request(context.store, context.graph, &request).await?;
+            let mut walk = Walk::new(context.store, context.graph, &request);
+            walk.follow(&scope).await?;
+            found = blockers(&walk).await?;
+        }
+        if !found.is_empty() {
+            note_blocked(context, &intent, &found).await?;
+            return Err(DeletionError::Blocked { blockers: found });
+        }
+        if steps.iter().all(|step| step.rows == 0) {
+            let steps = intent.steps.iter().map(StepDone::nothing).collect();
+            return Ok(Done { id: intent.id, mode: request.mode, steps, objects: None });
+        }
+        journal::begin(context.store, &intent).await?;
+        let planned = steps.into_iter().map(|step| step.planned).collect();
+        let done = execute(context, &intent, planned).await;
+        let deletion = intent.id;
+        done.map_err(|error| DeletionError::Unfinished { deletion, source: Box::new(error) })
+    }
+}
+
+/// Finishes deletions that were interrupted, whoever began them. Objects that could not be deleted
+/// wait for [`retry_purges`].
+///
+/// To be called whenever a store is opened for writing. It may be called by several at once: each
+/// step happens once.
+pub async fn finish_interrupted(context: Context<'_>) -> Result<Vec<Done>, DeletionError> {
+    let mut finished = Vec::new();
+    let pending = journal::pending(context.store).await?;
+    if pending.is_empty() {
+        journal::sweep(context.store).await?;
+    }
+    for pending in pending {
+        if pending.attempts.is_empty() && is_ours(context, &pending.intent) {
+            finished.push(execute(context, &pending.intent, Vec::new()).await?);
+        }
+    }
+    Ok(finished)
+}
+
+/// Tries again to delete the objects of deletions whose rows are gone.
+pub async fn retry_purges(context: Context<'_>) -> Result<Vec<Done>, DeletionError> {
+    let mut finished = Vec::new();
+    for pending in journal::pending(context.store).await? {
+        if is_ours(context, &pending.intent) {
+            finished.push(execute(context, &pending.intent, Vec::new()).await?);
+        }
+    }
+    Ok(finished)
+}
+
+/// Whether the deletion is about features of this graph; those of others are theirs to finish.
+fn is_ours(context: Context<'_>, intent: &Intent) -> bool {
+    intent.steps.iter().all(|step| context.graph.feature(&step.feature).is_ok())
+}
+
+/// Does what was written down; `planned` has the plans of the steps if they were just made.
+async fn execute(
+    context: Context<'_>,
+    intent: &Intent,
+    mut planned: Vec<Option<DeletionPlan>>,
+) -> Result<Done, DeletionError> {
+    planned.resize_with(intent.steps.len(), || None);
+    let is_new = planned.iter().any(Option::is_some);
+    let mut steps = Vec::new();
+    for (step, planned) in intent.steps.iter().zip(planned) {
+        steps.push(run(context, intent, step, planned).await?);
+    }
+    if intent.is_hard {
+        for step in intent.steps.iter().filter(|step| step.rows > 0 && step.set_null.is_empty()) {
+            context.store.purge_files(&step.feature).await?;
+        }
+    }
+    let mut done =
+        Done { id: intent.id.clone(), mode: intent.mode(), steps, objects: None };
+    if !is_new && done.steps.iter().any(|step| step.is_ours) {
+        let details = json!({ "feature": intent.feature.as_str(), "begun_by": intent.actor });
+        note(context, Event::Resumed, &intent.id, details, None).await?;
+    }
+    note_deleted(context, intent, &done).await?;
+    if !intent.objects.is_empty() {
+        let report = purge(context, &intent.objects).await?;
+        note_purge(context, &intent.id, &report).await?;
+        if report.failed > 0 {
+            let attempt = Attempt {
+                at: context.store.now(),
+                deleted: report.deleted,
+                failed: report.failed,
+                failures: report.failures.clone(),
+            };
+            journal::note_attempt(context.store, &intent.id, &attempt).await?;
+            done.objects = Some(report);
+            return Ok(done);
+        }
+        done.objects = Some(report);
+    }
+    journal::end(context.store, &intent.id).await?;
+    Ok(done)
+}
+
+/// Does one step, unless it was done before.
+async fn run(
+    context: Context<'_>,
+    intent: &Intent,
+    step: &IntentStep,
+    planned: Option<DeletionPlan>,
+) -> Result<StepDone, DeletionError> {
+    let Context { store, graph, .. } = context;
+    let nothing = StepDone::nothing(step);
+    if step.rows == 0 {
+        return Ok(nothing);
+    }
+    if !step.set_null.is_empty() {
+        let request = DetachRequest {
+            deletion: intent.id.clone(),
+            columns: step.set_null.clone(),
+            within: step.keys.clone().unwrap_or_else(Keys::none),
+        };
+        let receipt = store.detach(graph, &step.feature, &request).await?;
+        let is_ours = receipt.table_version.is_some();
+        return Ok(StepDone {
+            samples: if is_ours { receipt.samples } else { step.samples },
+            rows: if is_ours { receipt.samples } else { step.rows },
+            table_version: receipt.table_version,
+            is_ours,
+            ..nothing
+        });
+    }
+    let request = plan::request_of(intent, step)?;
+    let receipt = match planned {
+        Some(planned) => match store.apply_deletion(planned).await {
+            // Somebody has written since: the same samples are looked up again.
+            Err(StoreError::Conflict { .. }) => store.delete(graph, &step.feature, &request).await,
+            other => other,
+        },
+        None => store.delete(graph, &step.feature, &request).await,
+    };
+    let receipt = receipt?;
+    let is_ours = receipt.table_version.is_some();
+    if !is_ours && store.has_commit(&step.feature, &intent.id).await? {
+        // A run before this one did it.
+        return Ok(StepDone { samples: step.samples, rows: step.rows, ..nothing });
+    }
+    Ok(StepDone {
+        samples: receipt.samples,
+        rows: receipt.rows,
+        table_version: receipt.table_version,
+        is_ours,
+        ..nothing
+    })
+}
+
+impl StepDone {
+    fn nothing(step: &IntentStep) -> Self {
+        Self {
+            feature: step.feature.clone(),
+            action: match step.set_null.as_slice() {
+                [] => Action::Delete,
+                columns => Action::SetNull(columns.to_vec()),
+            },
+            samples: 0,
+            rows: 0,
+            stale: step.stale,
+            table_version: None,
+            is_ours: false,
+        }
+    }
+}
+
+async fn note_deleted(
+    context: Context<'_>,
+    intent: &Intent,
+    done: &Done,
+) -> Result<(), StoreError> {
+    let steps: Vec<Value> = done
+        .steps
+        .iter()
+        .map(|step| {
+            json!({
+                "feature": step.feature.as_str(),
+                "action": step.action.name(),
+                "samples": step.samples,
+                "rows": step.rows,
+                "stale": step.stale,
+                "table_version": step.table_version,
+            })
+        })
+        .collect();
+    let details = json!({
+        "feature": intent.feature.as_str(),
+        "mode": if intent.is_hard { "hard" } else { "soft" },
+        "cascade": intent.cascade,
+        "reason": intent.reason,
+        "filter_columns": intent.filter_columns,
+        "begun_at": intent.begun_at.to_string(),
+        "begun_by": intent.actor,
+        "steps": steps,
+        "objects": intent.objects.len(),
+    });
+    let once = format!("deleted/{}", intent.id);
+    note(context, Event::Deleted, &intent.id, details, Some(once)).await
+}
+
+async fn note_purge(
+    context: Context<'_>,
+    id: &str,
+    report: &PurgeReport,
+) -> Result<(), StoreError> {
+    let details = json!({
+        "deleted": report.deleted,
+        "failed": report.failed,
+        "skipped": report.skipped,
+        "bytes": report.bytes,
+    });
+    if report.failed == 0 {
+        let once = Some(format!("purged/{id}"));
+        return note(context, Event::Purged, id, details, once).await;
+    }
+    tracing::warn!(deletion = id, failed = report.failed, "objects could not be deleted");
+    note(context, Event::PurgeFailed, id, details, None).await
+}
+
+async fn note_blocked(
+    context: Context<'_>,
+    intent: &Intent,
+    blockers: &[Blocker],
+) -> Result<(), StoreError> {
+    let blockers: Vec<String> = blockers
+        .iter()
+        .map(|blocker| match blocker {
+            Blocker::Reference(reference) => format!("{} {}", reference.samples, reference.by),
+            Blocker::Hold { hold, .. } => format!("hold {hold}"),
+        })
+        .collect();
+    let details = json!({
+        "feature": intent.feature.as_str(),
+        "mode": if intent.is_hard { "hard" } else { "soft" },
+        "cascade": intent.cascade,
+        "blockers": blockers,
+    });
+    note(context, Event::Blocked, &intent.id, details, None).await
+}
+
+async fn note(
+    context: Context<'_>,
+    event: Event,
+    id: &str,
+    details: Value,
+    once: Option<String>,
+) -> Result<(), StoreError> {
+    audit::append(context.store, Record { event, deletion: Some(id), details, once }).await
+}

@@ -1,0 +1,239 @@
+//! Finding what a deletion would do.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
+
+use metalith_base::FeatureKey;
+use metalith_graph::{Direction, Feature, Start};
+use metalith_store::{DeletionMode, DeletionPlan, DeletionRequest, Keys, StoreError};
+
+use super::{
+    Action, Cascade, CascadePlan, CascadeRequest, DeletionError, Step,
+    protect::blockers,
+    scope::{self, Scope, named_columns},
+    walk::Walk,
+};
+use crate::{
+    Context,
+    journal::{Intent, IntentStep, OwnedObject},
+    objects::{
+        named::{self, Which},
+        purge::{self, Doomed},
+    },
+};
+
+/// Finds what a deletion would do, and does nothing.
+pub(super) async fn make(
+    context: Context<'_>,
+    request: &CascadeRequest,
+) -> Result<CascadePlan, DeletionError> {
+    let Context { store, graph, .. } = context;
+    if graph.feature(&request.feature).map_err(StoreError::from)?.is_external() {
+        return Err(DeletionError::External { feature: request.feature.clone() });
+    }
+    let scope = scope::of_request(store, graph, request).await?;
+    let mut walk = Walk::new(store, graph, request);
+    walk.follow(&scope).await?;
+    let blockers = blockers(&walk).await?;
+    let mut plan = CascadePlan {
+        made_at: Instant::now(),
+        request: request.clone(),
+        intent: Intent {
+            id: uuid::Uuid::now_v7().to_string(),
+            begun_at: store.now(),
+            feature: request.feature.clone(),
+            is_hard: request.mode == DeletionMode::Hard,
+            cascade: request.cascade.name().to_owned(),
+            actor: store.actor().map(str::to_owned),
+            reason: request.reason.clone(),
+            recoverable_until: request.recoverable_until,
+            filter_columns: filter_columns(request),
+            steps: Vec::new(),
+            objects: Vec::new(),
+        },
+        steps: Vec::new(),
+        blockers,
+    };
+    for key in order(context, request, &walk)? {
+        let feature = graph.feature(&key).map_err(StoreError::from)?;
+        add_steps(context, request, &scope, &walk, feature, &mut plan).await?;
+    }
+    if request.mode == DeletionMode::Hard {
+        plan.intent.objects = find_objects(context, &mut plan.steps).await?;
+    }
+    Ok(plan)
+}
+
+fn filter_columns(request: &CascadeRequest) -> Vec<String> {
+    let named: BTreeSet<String> = request.filters.iter().flat_map(named_columns).collect();
+    named.into_iter().collect()
+}
+
+/// The features in the order in which they are worked off.
+fn order(
+    context: Context<'_>,
+    request: &CascadeRequest,
+    walk: &Walk<'_>,
+) -> Result<Vec<FeatureKey>, StoreError> {
+    let graph = context.graph;
+    let asked = |direction| graph.deletion_order(&request.feature, direction, Start::Included);
+    let is_involved = |key: &FeatureKey| {
+        *key == request.feature || !walk.doomed(key).is_empty() || walk.detached(key).is_some()
+    };
+    let involved: BTreeSet<FeatureKey> =
+        asked(Direction::Both)?.into_iter().filter(is_involved).collect();
+    let mut order = match request.cascade {
+        Cascade::None => asked(Direction::Downstream)?,
+        Cascade::Downstream => return Ok(asked(Direction::Downstream)?),
+        Cascade::Both => return Ok(asked(Direction::Both)?),
+        Cascade::Upstream => {
+            let order = asked(Direction::Upstream)?;
+            if involved.iter().all(|key| order.contains(key)) {
+                return Ok(order);
+            }
+            asked(Direction::Both)?
+        }
+    };
+    // Features that declared themselves bound to what goes come along, the others do not.
+    order.retain(|key| involved.contains(key));
+    Ok(order)
+}
+
+async fn add_steps(
+    context: Context<'_>,
+    request: &CascadeRequest,
+    scope: &Scope,
+    walk: &Walk<'_>,
+    feature: &Feature,
+    plan: &mut CascadePlan,
+) -> Result<(), DeletionError> {
+    let key = feature.key();
+    if let Some(detached) = walk.detached(key) {
+        let intent = IntentStep {
+            set_null: detached.columns.clone(),
+            samples: detached.ids.len() as u64,
+            rows: detached.ids.len() as u64,
+            keys: Some(detached.ids.clone()),
+            ..empty(feature, request)
+        };
+        let action = Action::SetNull(detached.columns.clone());
+        plan.steps.push(Step::new(action, &intent, None));
+        plan.intent.steps.push(intent);
+    }
+    let is_start = *key == request.feature;
+    let doomed = walk.doomed(key);
+    if plan_is_empty(&doomed, is_start) && walk.detached(key).is_some() {
+        return Ok(());
+    }
+    let mut intent = empty(feature, request);
+    intent.stale = walk.stale(key);
+    let mut of_store = request_of(&plan.intent, &intent)?;
+    if is_start {
+        intent.filters = scope.filters.iter().map(ToString::to_string).collect();
+        of_store.filters.clone_from(&scope.filters);
+        of_store.within.clone_from(&scope.within);
+    } else {
+        of_store.within = Some(doomed.clone());
+    }
+    let planned = context.store.plan_deletion(context.graph, key, &of_store).await?;
+    (intent.samples, intent.rows) = (planned.samples(), planned.rows());
+    intent.keys = match request.mode {
+        // Tombstones for superseded rows are about rows, not samples.
+        DeletionMode::Soft if is_start && request.sample_history => scope.within.clone(),
+        DeletionMode::Soft => Some(doomed),
+        DeletionMode::Hard => Some(removed_ids(context, feature, &planned).await?),
+    };
+    plan.steps.push(Step::new(Action::Delete, &intent, Some(planned)));
+    plan.intent.steps.push(intent);
+    Ok(())
+}
+
+fn plan_is_empty(doomed: &Keys, is_start: bool) -> bool {
+    doomed.is_empty() && !is_start
+}
+
+fn empty(feature: &Feature, request: &CascadeRequest) -> IntentStep {
+    IntentStep {
+        feature: feature.key().clone(),
+        feature_version: feature.feature_version().to_owned(),
+        set_null: Vec::new(),
+        filters: Vec::new(),
+        feature_history: request.feature_history,
+        sample_history: request.sample_history,
+        samples: 0,
+        rows: 0,
+        stale: 0,
+        objects: 0,
+        keys: Some(Keys::none()),
+    }
+}
+
+/// What is asked of the store for a step.
+pub(super) fn request_of(
+    intent: &Intent,
+    step: &IntentStep,
+) -> Result<DeletionRequest, DeletionError> {
+    let filters = step.filters.iter().map(|text| metalith_expr::parse(text));
+    let filters = filters.collect::<Result<Vec<_>, _>>().map_err(DeletionError::Filter)?;
+    Ok(DeletionRequest {
+        id: Some(intent.id.clone()),
+        within: step.keys.clone(),
+        feature_history: step.feature_history,
+        sample_history: step.sample_history,
+        feature_version: Some(step.feature_version.clone()),
+        reason: intent.reason.clone(),
+        recoverable_until: intent.recoverable_until,
+        ..DeletionRequest::new(intent.mode(), filters)
+    })
+}
+
+/// The ids of every row that a hard deletion removes: also of samples of which only older rows go.
+async fn removed_ids(
+    context: Context<'_>,
+    feature: &Feature,
+    planned: &DeletionPlan,
+) -> Result<Keys, StoreError> {
+    let ids = &feature.spec().id_columns;
+    let Some(rows) = context.store.read_removed(planned, &[], ids).await? else {
+        return Ok(Keys::none());
+    };
+    let schema = rows.schema();
+    Keys::new(ids, ids, &schema, &rows.collect().await?)
+}
+
+/// Finds the objects that go with the rows, and enters the figures into the steps.
+async fn find_objects(
+    context: Context<'_>,
+    steps: &mut [Step],
+) -> Result<Vec<OwnedObject>, DeletionError> {
+    let mut by_step = Vec::new();
+    let mut all = Doomed::default();
+    for step in steps.iter() {
+        let feature = context.graph.feature(&step.feature).map_err(StoreError::from)?;
+        let mut doomed = Doomed::default();
+        if let Some(planned) = &step.planned {
+            for objects in purge::owned(feature) {
+                let which = Which::Removed(planned);
+                named::each(context, feature, which, objects, |named, size| {
+                    all.add(named.clone(), size);
+                    doomed.add(named, size);
+                })
+                .await?;
+            }
+        }
+        by_step.push(doomed);
+    }
+    let owned = all.as_owned();
+    let plans = steps.iter().filter_map(|step| Some((&step.feature, step.planned.as_ref()?)));
+    let plans: BTreeMap<&FeatureKey, &DeletionPlan> = plans.collect();
+    purge::keep_referenced(context, &mut all, &plans).await?;
+    for (step, mut doomed) in steps.iter_mut().zip(by_step) {
+        if !doomed.is_empty() {
+            doomed.restrict_to(&all);
+            (step.objects, step.bytes) = doomed.figures(context).await;
+        }
+    }
+    Ok(owned)
+}

@@ -1,0 +1,10 @@
+//! Stored objects that samples name: which they are, deleting them with their samples, and finding
+//! those that nobody names.
+//!
+//! An object is deleted only when no stored row of any feature names it any more: not a live one,
+//! and not one that could be restored or that history keeps.
+
+pub(crate) mod named;
+pub(crate) mod purge;
+
+pub use self::purge::PurgeReport;

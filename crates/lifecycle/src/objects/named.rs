@@ -1,0 +1,144 @@
+//! The objects that rows name.
+
+use std::{collections::BTreeMap, path::Path};
+
+use datafusion::arrow::{
+    array::{Array as _, ArrayRef, AsArray as _, RecordBatch},
+    compute::cast,
+    datatypes::{DataType, UInt64Type},
+};
+use futures::TryStreamExt as _;
+use metalith_expr::Expr;
+use metalith_graph::{Feature, ObjectName, SampleObjects};
+use metalith_objects::ObjectUri;
+use metalith_store::{DeletionPlan, Rows, StoreError};
+
+use crate::{Context, deletion::DeletionError};
+
+/// What a row names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Named {
+    /// One object.
+    One(ObjectUri),
+    /// Everything below a prefix.
+    Below(ObjectUri),
+    /// Nothing that could be found: what is wrong with it.
+    Odd(String),
+}
+
+/// Which stored rows of a feature to look at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Which<'a> {
+    /// All of them.
+    Everything,
+    /// Those that a hard deletion removes.
+    Removed(&'a DeletionPlan),
+    /// Those that it leaves.
+    Kept(&'a DeletionPlan),
+}
+
+/// Goes through what rows of a feature name, with sizes where a column tells them.
+pub(crate) async fn each(
+    context: Context<'_>,
+    feature: &Feature,
+    which: Which<'_>,
+    objects: &SampleObjects,
+    mut visit: impl FnMut(Named, Option<u64>),
+) -> Result<(), DeletionError> {
+    let Context { store, .. } = context;
+    let filters: Vec<Expr> = match &objects.when {
+        Some(when) => vec![metalith_expr::parse(when).map_err(DeletionError::Filter)?],
+        None => Vec::new(),
+    };
+    let mut columns: Vec<String> =
+        objects.named_by.columns().into_iter().map(str::to_owned).collect();
+    columns.extend(objects.size.clone());
+    columns.sort();
+    columns.dedup();
+    let rows = match which {
+        Which::Everything => store.read_everything(feature.key(), &filters, &columns).await?,
+        Which::Removed(plan) => store.read_removed(plan, &filters, &columns).await?,
+        Which::Kept(plan) => store.read_kept(plan, &filters, &columns).await?,
+    };
+    let Some(rows) = rows else { return Ok(()) };
+    in_rows(rows, objects, &mut visit).await?;
+    Ok(())
+}
+
+async fn in_rows(
+    rows: Rows,
+    objects: &SampleObjects,
+    visit: &mut impl FnMut(Named, Option<u64>),
+) -> Result<(), StoreError> {
+    let mut batches = rows.into_stream();
+    while let Some(batch) = batches.try_next().await? {
+        let sizes = objects.size.as_ref().and_then(|name| batch.column_by_name(name));
+        let sizes = sizes.map(|it| cast(it, &DataType::UInt64)).transpose();
+        let sizes = sizes.map_err(StoreError::arrow)?;
+        let size = |row: usize| {
+            let sizes = sizes.as_ref()?.as_primitive::<UInt64Type>();
+            sizes.is_valid(row).then(|| sizes.value(row))
+        };
+        let texts = texts(&batch, &objects.named_by)?;
+        for row in 0..batch.num_rows() {
+            if let Some(named) = name(&objects.named_by, &texts, row) {
+                visit(named, size(row));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The columns that make names, as text.
+fn texts<'n>(
+    batch: &RecordBatch,
+    name: &'n ObjectName,
+) -> Result<BTreeMap<&'n str, ArrayRef>, StoreError> {
+    let mut texts = BTreeMap::new();
+    for column in name.columns() {
+        if let Some(array) = batch.column_by_name(column) {
+            let text = cast(array, &DataType::Utf8).map_err(StoreError::arrow)?;
+            texts.insert(column, text);
+        }
+    }
+    Ok(texts)
+}
+
+/// What a row names; `None` when it names nothing at all.
+fn name(name: &ObjectName, texts: &BTreeMap<&str, ArrayRef>, row: usize) -> Option<Named> {
+    let value = |column: &str| {
+        let text = texts.get(column)?.as_string_opt::<i32>()?;
+        text.is_valid(row).then(|| text.value(row))
+    };
+    match name {
+        ObjectName::Column(column) => {
+            let text = value(column)?;
+            Some(match ObjectUri::parse(text) {
+                Ok(uri) => Named::One(uri),
+                Err(problem) => Named::Odd(format!("`{text}`: {problem}")),
+            })
+        }
+        ObjectName::Template(template) => {
+            if template.columns().iter().any(|column| value(column).is_none()) {
+                return None;
+            }
+            Some(match template.render(value) {
+                Err(problem) => Named::Odd(format!("`{template}`: {problem}")),
+                Ok(address) => match ObjectUri::parse(&address) {
+                    Err(problem) => Named::Odd(format!("`{address}`: {problem}")),
+                    Ok(uri) if template.is_prefix() => Named::Below(uri),
+                    Ok(uri) => Named::One(uri),
+                },
+            })
+        }
+    }
+}
+
+/// The place that a store itself takes; nothing in it is anybody's object.
+pub(crate) fn of_store(location: &str) -> Option<ObjectUri> {
+    if location.contains("://") {
+        return ObjectUri::parse(location).ok();
+    }
+    let folder = std::path::absolute(Path::new(location)).ok()?;
+    ObjectUri::parse(folder.to_str()?).ok()
+}

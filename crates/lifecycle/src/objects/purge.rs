@@ -1,0 +1,315 @@
+//! Deleting the objects of samples that are gone.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
+
+use futures::TryStreamExt as _;
+use metalith_graph::{Feature, SampleObjects};
+use metalith_objects::{Deleted, ObjectUri, delete_all, list_below};
+
+use super::named::{self, Named, Which};
+use crate::{Context, deletion::DeletionError, journal::OwnedObject};
+
+/// How many failures are kept to be shown.
+const SHOWN: usize = 1000;
+/// Objects below a prefix are deleted as they are listed, so many at a time.
+const BATCH: usize = 4000;
+
+/// What became of the objects of a deletion.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PurgeReport {
+    /// How many are gone.
+    pub deleted: u64,
+    /// How many could not be deleted; they stay in the queue.
+    pub failed: u64,
+    /// How many were kept because something else names them, or nothing sensible was named.
+    pub skipped: u64,
+    /// The bytes that were freed, as far as known.
+    pub bytes: u64,
+    /// Addresses with what storage said, the first thousand.
+    pub failures: Vec<(String, String)>,
+}
+
+impl PurgeReport {
+    fn fail(&mut self, address: String, reason: String) {
+        self.failed += 1;
+        if self.failures.len() < SHOWN {
+            self.failures.push((address, reason));
+        }
+    }
+}
+
+/// Objects that are to go, and those among or below them that must stay.
+#[derive(Debug, Default)]
+pub(crate) struct Doomed {
+    ones: BTreeMap<ObjectUri, Option<u64>>,
+    prefixes: BTreeSet<ObjectUri>,
+    kept_ones: BTreeSet<ObjectUri>,
+    kept_prefixes: BTreeSet<ObjectUri>,
+    skipped: u64,
+}
+
+impl Doomed {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ones.is_empty() && self.prefixes.is_empty()
+    }
+
+    /// Takes in what a row that goes names.
+    pub(crate) fn add(&mut self, named: Named, size: Option<u64>) {
+        match named {
+            Named::One(uri) => {
+                let known = self.ones.entry(uri).or_default();
+                *known = known.or(size);
+            }
+            Named::Below(uri) => {
+                self.prefixes.insert(uri);
+            }
+            Named::Odd(_) => self.skipped += 1,
+        }
+    }
+
+    /// Keeps what a row that stays names.
+    pub(crate) fn keep(&mut self, named: Named) {
+        match named {
+            Named::One(uri) => {
+                if self.ones.remove(&uri).is_some() {
+                    self.skipped += 1;
+                }
+                if self.covering(&uri).is_some() {
+                    self.kept_ones.insert(uri);
+                }
+            }
+            Named::Below(prefix) => {
+                let below = (Bound::Included(prefix.clone()), Bound::Unbounded);
+                let below = self.ones.range(below).map(|(uri, _)| uri);
+                let covered: Vec<ObjectUri> = below
+                    .take_while(|uri| uri.place() == prefix.place() && starts(uri, &prefix))
+                    .filter(|uri| prefix.covers(uri))
+                    .cloned()
+                    .collect();
+                for uri in covered {
+                    self.ones.remove(&uri);
+                    self.skipped += 1;
+                }
+                let same: Vec<ObjectUri> =
+                    self.prefixes.iter().filter(|it| prefix.covers(it)).cloned().collect();
+                for uri in same {
+                    self.prefixes.remove(&uri);
+                    self.skipped += 1;
+                }
+                if self.covering(&prefix).is_some() {
+                    self.kept_prefixes.insert(prefix);
+                }
+            }
+            // What cannot be read names nothing that could be found.
+            Named::Odd(_) => {}
+        }
+    }
+
+    /// Keeps everything in a place, such as the store itself.
+    pub(crate) fn keep_below(&mut self, place: ObjectUri) {
+        self.keep(Named::Below(place));
+    }
+
+    /// The prefix that goes and has an address below it.
+    fn covering(&self, uri: &ObjectUri) -> Option<&ObjectUri> {
+        self.prefixes.iter().find(|prefix| prefix.covers(uri))
+    }
+
+    fn is_kept(&self, uri: &ObjectUri) -> bool {
+        self.kept_ones.contains(uri) || self.kept_prefixes.iter().any(|it| it.covers(uri))
+    }
+
+    /// Leaves only what goes according to `all` as well.
+    pub(crate) fn restrict_to(&mut self, all: &Self) {
+        self.ones.retain(|uri, _| all.ones.contains_key(uri));
+        self.prefixes.retain(|uri| all.prefixes.contains(uri));
+        self.kept_ones.clone_from(&all.kept_ones);
+        self.kept_prefixes.clone_from(&all.kept_prefixes);
+    }
+
+    /// As the journal writes it down.
+    pub(crate) fn as_owned(&self) -> Vec<OwnedObject> {
+        let owned = |uri: &ObjectUri, is_prefix, size| OwnedObject {
+            place: uri.place().to_owned(),
+            key: uri.key().to_owned(),
+            is_prefix,
+            size,
+        };
+        let ones = self.ones.iter().map(|(uri, size)| owned(uri, false, *size));
+        ones.chain(self.prefixes.iter().map(|uri| owned(uri, true, None))).collect()
+    }
+
+    pub(crate) fn from_owned(objects: &[OwnedObject]) -> Self {
+        let mut doomed = Self::default();
+        for object in objects {
+            let Ok(uri) = ObjectUri::from_parts(&object.place, &object.key) else {
+                doomed.skipped += 1;
+                continue;
+            };
+            let named = if object.is_prefix { Named::Below(uri) } else { Named::One(uri) };
+            doomed.add(named, object.size);
+        }
+        doomed
+    }
+
+    /// How many objects would go and how many bytes they have, as far as known; what is below
+    /// prefixes is listed.
+    pub(crate) async fn figures(&self, context: Context<'_>) -> (u64, Option<u64>) {
+        let mut objects = self.ones.len() as u64;
+        let sizes: Option<Vec<u64>> = self.ones.values().copied().collect();
+        let mut bytes = sizes.map(|sizes| sizes.iter().sum::<u64>());
+        for prefix in &self.prefixes {
+            let Ok(place) = context.places.of(prefix) else {
+                bytes = None;
+                continue;
+            };
+            let mut listing = list_below(&place, prefix);
+            loop {
+                match listing.try_next().await {
+                    Ok(Some((uri, entry))) if !self.is_kept(&uri) => {
+                        objects += 1;
+                        bytes = bytes.map(|bytes| bytes + entry.size);
+                    }
+                    Ok(Some(_)) => {}
+                    Ok(None) => break,
+                    Err(_) => {
+                        bytes = None;
+                        break;
+                    }
+                }
+            }
+        }
+        (objects, bytes)
+    }
+}
+
+fn starts(uri: &ObjectUri, prefix: &ObjectUri) -> bool {
+    uri.key().starts_with(prefix.key())
+}
+
+/// The objects that belong to samples of a feature.
+pub(crate) fn owned(feature: &Feature) -> impl Iterator<Item = &SampleObjects> {
+    feature.spec().objects.iter().filter(|objects| objects.owned)
+}
+
+/// Takes out of `doomed` everything that any stored row names, and the store itself. Rows that
+/// `removed` is about to remove do not count.
+pub(crate) async fn keep_referenced(
+    context: Context<'_>,
+    doomed: &mut Doomed,
+    removed: &BTreeMap<&metalith_base::FeatureKey, &metalith_store::DeletionPlan>,
+) -> Result<(), DeletionError> {
+    if doomed.is_empty() {
+        return Ok(());
+    }
+    for feature in context.graph.features() {
+        for objects in &feature.spec().objects {
+            let which = match removed.get(feature.key()) {
+                Some(plan) => Which::Kept(plan),
+                None => Which::Everything,
+            };
+            named::each(context, feature, which, objects, |named, _| doomed.keep(named)).await?;
+        }
+    }
+    if let Some(place) = named::of_store(&context.store.location()) {
+        doomed.keep_below(place);
+    }
+    Ok(())
+}
+
+/// Deletes objects that nothing names any more. What cannot be deleted is counted and told.
+pub(crate) async fn purge(
+    context: Context<'_>,
+    objects: &[OwnedObject],
+) -> Result<PurgeReport, DeletionError> {
+    let mut doomed = Doomed::from_owned(objects);
+    keep_referenced(context, &mut doomed, &BTreeMap::new()).await?;
+    let mut report = PurgeReport { skipped: doomed.skipped, ..PurgeReport::default() };
+    let mut by_place: BTreeMap<&str, Vec<ObjectUri>> = BTreeMap::new();
+    for uri in doomed.ones.keys() {
+        by_place.entry(uri.place()).or_default().push(uri.clone());
+    }
+    for uris in by_place.into_values() {
+        let sizes = |uri: &ObjectUri| doomed.ones.get(uri).copied().flatten();
+        delete(context, uris, sizes, &mut report).await;
+    }
+    for prefix in &doomed.prefixes {
+        below(context, prefix, &doomed, &mut report).await;
+    }
+    Ok(report)
+}
+
+/// Deletes what is below a prefix, as it is listed.
+async fn below(
+    context: Context<'_>,
+    prefix: &ObjectUri,
+    doomed: &Doomed,
+    report: &mut PurgeReport,
+) {
+    let place = match context.places.of(prefix) {
+        Ok(place) => place,
+        Err(error) => return report.fail(format!("{prefix}/"), told(&error)),
+    };
+    let mut listing = list_below(&place, prefix);
+    let mut batch: BTreeMap<ObjectUri, u64> = BTreeMap::new();
+    loop {
+        let entry = match listing.try_next().await {
+            Ok(entry) => entry,
+            Err(error) => {
+                report.fail(format!("{prefix}/"), told(&error));
+                None
+            }
+        };
+        let is_end = entry.is_none();
+        match entry {
+            Some((uri, _)) if doomed.is_kept(&uri) => report.skipped += 1,
+            Some((uri, entry)) => {
+                batch.insert(uri, entry.size);
+            }
+            None => {}
+        }
+        if batch.len() >= BATCH || (is_end && !batch.is_empty()) {
+            let uris = batch.keys().cloned().collect();
+            delete(context, uris, |uri| batch.get(uri).copied(), report).await;
+            batch.clear();
+        }
+        if is_end {
+            return;
+        }
+    }
+}
+
+/// Deletes objects of one place and counts what became of them.
+pub(crate) async fn delete(
+    context: Context<'_>,
+    uris: Vec<ObjectUri>,
+    size: impl Fn(&ObjectUri) -> Option<u64>,
+    report: &mut PurgeReport,
+) {
+    let Some(first) = uris.first() else { return };
+    let place = match context.places.of(first) {
+        Ok(place) => place,
+        Err(error) => {
+            let reason = told(&error);
+            return uris.iter().for_each(|uri| report.fail(uri.to_string(), reason.clone()));
+        }
+    };
+    for (uri, deleted) in delete_all(&place, uris).await {
+        match deleted {
+            Deleted::Gone => {
+                report.deleted += 1;
+                report.bytes += size(&uri).unwrap_or_default();
+            }
+            Deleted::Failed(error) => report.fail(uri.to_string(), told(&error)),
+        }
+    }
+}
+
+fn told(error: &metalith_objects::ObjectError) -> String {
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    let text = cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
+    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}

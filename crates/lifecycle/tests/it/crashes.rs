@@ -1,0 +1,280 @@
+//! The process ends before or after any single call to storage, storage fails or answers twice:
+//! after the next opening everything is as if nothing of it had happened.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use futures::TryStreamExt as _;
+use metalith_delta::{DeltaBackend, Layout};
+use metalith_graph::FeatureGraph;
+use metalith_lifecycle::{
+    Context, audit,
+    deletion::{
+        Cascade, CascadePlan, DeletionError, Done, finish_interrupted, list, retry_purges,
+    },
+};
+use metalith_objects::{ObjectPlaces, OpenedLocation};
+use metalith_store::{DeletionMode, OpenOptions, ReadOptions, Store};
+use metalith_testkit::{
+    faulty::{Fault, Faults, FaultyStore},
+    fixtures::{graph, read, read_with, write},
+};
+use object_store::{ObjectStore, ObjectStoreExt as _, memory::InMemory, path::Path};
+use serde_json::json;
+
+use crate::support::{made, request};
+
+const FEATURES: &str = r#"
+[[features]]
+key = "video/raw"
+id_columns = ["video"]
+fields = ["frames"]
+objects = [{ column = "path", size = "size" }]
+
+[[features]]
+key = "video/chunk"
+id_columns = ["chunk"]
+fields = ["frames"]
+objects = [{ template = "s3://media/chunks/{video}/{chunk}/" }]
+deps = [{ feature = "video/raw", lineage = { expansion = { on = ["video"] } } }]
+
+[[features]]
+key = "video/faces"
+id_columns = ["chunk"]
+fields = ["faces"]
+deps = [{ feature = "video/chunk", rename = { video = "unused" } }]
+"#;
+
+/// Text that only samples have that are deleted.
+const MARKER: &str = "marker-of-the-deleted";
+
+/// All that outlives a process: the store, and the bucket with the objects of samples.
+#[derive(Debug)]
+struct Disk {
+    store: Arc<InMemory>,
+    bucket: Arc<InMemory>,
+}
+
+/// A process: what it has opened.
+struct Process {
+    store: Store,
+    graph: FeatureGraph,
+    places: ObjectPlaces,
+}
+
+impl Process {
+    fn context(&self) -> Context<'_> {
+        Context { store: &self.store, graph: &self.graph, places: &self.places }
+    }
+}
+
+fn opened(inner: &Arc<InMemory>, faults: &Arc<Faults>, url: &str) -> OpenedLocation {
+    let inner = Arc::clone(inner) as Arc<dyn ObjectStore>;
+    OpenedLocation {
+        store: Arc::new(FaultyStore::new(inner, Arc::clone(faults))),
+        prefix: Path::default(),
+        url: url.parse().unwrap(),
+        folder: None,
+    }
+}
+
+impl Disk {
+    async fn open(&self, of_store: &Arc<Faults>, of_bucket: &Arc<Faults>) -> Process {
+        let place = opened(&self.store, of_store, "s3://store/");
+        let backend = DeltaBackend::new(place, "s3://store".to_owned(), Layout::Nested);
+        // The marker is read before anything can go wrong.
+        let store = Store::open(Arc::new(backend), OpenOptions::write()).await.unwrap();
+        let places = ObjectPlaces::default();
+        let places = places.with("s3://media", opened(&self.bucket, of_bucket, "s3://media/"));
+        Process { store, graph: graph(FEATURES), places }
+    }
+
+    async fn open_healthy(&self) -> Process {
+        let healthy = Faults::new(Fault::None);
+        self.open(&healthy, &healthy).await
+    }
+
+    fn copy(&self) -> Self {
+        Self { store: Arc::new(self.store.fork()), bucket: Arc::new(self.bucket.fork()) }
+    }
+
+    async fn objects(&self) -> BTreeSet<String> {
+        let all: Vec<_> = self.bucket.list(None).try_collect().await.unwrap();
+        all.into_iter().map(|meta| meta.location.to_string()).collect()
+    }
+
+    /// The files of the store that have the marker in them.
+    async fn marked(&self) -> Vec<String> {
+        let all: Vec<_> = self.store.list(None).try_collect().await.unwrap();
+        let mut marked = Vec::new();
+        for meta in all {
+            let bytes = self.store.get(&meta.location).await.unwrap().bytes().await.unwrap();
+            if bytes.windows(MARKER.len()).any(|it| it == MARKER.as_bytes()) {
+                marked.push(meta.location.to_string());
+            }
+        }
+        marked
+    }
+}
+
+/// Two videos with two chunks each, faces, and all of their objects; the first one is marked.
+async fn disk() -> Disk {
+    let disk = Disk { store: Arc::default(), bucket: Arc::default() };
+    let process = disk.open_healthy().await;
+    let (store, graph) = (&process.store, &process.graph);
+    let video = |id: &str, note: &str| {
+        json!({ "video": id, "path": format!("s3://media/videos/{id}"), "size": 1, "note": note })
+    };
+    let chunk = |id: &str, video: &str| json!({ "chunk": id, "video": video });
+    let first = format!("{MARKER}-v1");
+    let videos = [video(&first, MARKER), video("v2", "kept")];
+    let a = format!("{MARKER}-a");
+    let chunks = [chunk(&a, &first), chunk("b", &first), chunk("c", "v2"), chunk("d", "v2")];
+    let faces = [a.as_str(), "b", "c", "d"].map(|chunk| json!({ "chunk": chunk }));
+    write(store, graph, "video/raw", &made("frames", &videos)).await.unwrap();
+    write(store, graph, "video/chunk", &made("frames", &chunks)).await.unwrap();
+    write(store, graph, "video/faces", &made("faces", &faces)).await.unwrap();
+    for object in [
+        format!("videos/{first}"),
+        "videos/v2".to_owned(),
+        format!("chunks/{first}/{a}/1"),
+        format!("chunks/{first}/{a}/2"),
+        format!("chunks/{first}/b/1"),
+        "chunks/v2/c/1".to_owned(),
+        "chunks/v2/d/1".to_owned(),
+    ] {
+        disk.bucket.put(&Path::from(object), "bytes".into()).await.unwrap();
+    }
+    disk
+}
+
+/// Deletes the first video for good, with everything that was computed from it.
+async fn delete(process: &Process) -> Result<Done, DeletionError> {
+    let filter = format!("note = '{MARKER}'");
+    let request = request("video/raw", DeletionMode::Hard, &filter, Cascade::Downstream);
+    CascadePlan::make(process.context(), &request).await?.apply(process.context()).await
+}
+
+/// What is visible, however far a deletion got: never a child without its parent.
+async fn check_parents(process: &Process) {
+    let (store, graph) = (&process.store, &process.graph);
+    let videos = read(store, graph, "video/raw", &["video"]).await;
+    let of_chunks = read(store, graph, "video/chunk", &["video"]).await;
+    let chunks = read(store, graph, "video/chunk", &["chunk"]).await;
+    let of_faces = read(store, graph, "video/faces", &["chunk"]).await;
+    assert!(of_chunks.iter().all(|it| videos.contains(it)), "{of_chunks:?} of {videos:?}");
+    assert!(of_faces.iter().all(|it| chunks.contains(it)), "{of_faces:?} of {chunks:?}");
+}
+
+/// Opens again, by two at once, and checks that all of it happened or nothing.
+async fn check(disk: &Disk, story: &str) {
+    check_parents(&disk.open_healthy().await).await;
+    let (one, other) = (disk.open_healthy().await, disk.open_healthy().await);
+    let (first, second) =
+        tokio::join!(finish_interrupted(one.context()), finish_interrupted(other.context()));
+    first.unwrap_or_else(|error| panic!("{story}: {error}"));
+    second.unwrap_or_else(|error| panic!("{story}: {error}"));
+
+    let process = disk.open_healthy().await;
+    let waiting = list(&process.store).await.unwrap();
+    let waiting: Vec<_> = waiting.iter().map(|it| it.state.name()).collect();
+    assert!(
+        waiting.is_empty() || waiting == ["done"] || waiting == ["purge pending"],
+        "{story}: {waiting:?}"
+    );
+    retry_purges(process.context()).await.unwrap();
+    let (store, graph) = (&process.store, &process.graph);
+    let everything =
+        ReadOptions { include_deleted: true, sample_history: true, ..ReadOptions::default() };
+    let mut left = Vec::new();
+    for (feature, id) in [("video/raw", "video"), ("video/chunk", "chunk"), ("video/faces", "chunk")]
+    {
+        left.push(read_with(store, graph, feature, &[id], &everything).await.join(" "));
+    }
+    let objects = disk.objects().await;
+    let log = audit::verify(store).await.unwrap();
+    assert_eq!(log.findings, [], "{story}");
+    let deletions = list(store).await.unwrap();
+    if deletions.is_empty() {
+        // The deletion had not been written down yet.
+        assert_eq!(left[1], format!("b c d {MARKER}-a"), "{story}");
+        assert_eq!(left[2], format!("b c d {MARKER}-a"), "{story}");
+        assert_eq!(left[0], format!("{MARKER}-v1 v2"), "{story}");
+        assert_eq!(objects.len(), 7, "{story}: {objects:?}");
+        return;
+    }
+    assert_eq!(left, ["v2", "c d", "c d"], "{story}");
+    let kept = ["chunks/v2/c/1", "chunks/v2/d/1", "videos/v2"].map(str::to_owned);
+    assert_eq!(objects, BTreeSet::from(kept), "{story}");
+    let entries = audit::read(store).await.unwrap();
+    let told = entries.iter().filter(|it| it.event == "deleted").count();
+    assert_eq!((deletions.len(), told), (1, 1), "{story}");
+    assert_eq!(deletions[0].state.name(), "done", "{story}");
+    assert_eq!(disk.marked().await, Vec::<String>::new(), "{story}");
+}
+
+/// Tries a fault at every call that the deletion makes, and returns how many there are.
+async fn at_every_call(fault: impl Fn(u64) -> Fault) -> u64 {
+    let disk = disk().await;
+    let mut tried = 0;
+    loop {
+        let copy = disk.copy();
+        let process = copy.open_healthy().await;
+        drop(process);
+        // The opening itself reads the marker, which is not of interest.
+        let skipped = 2;
+        let fault = fault(skipped + tried + 1);
+        let faults = Faults::new(fault);
+        let process = copy.open(&faults, &faults).await;
+        let done = delete(&process).await;
+        drop(process);
+        if !faults.has_struck() {
+            done.unwrap();
+            check(&copy, "no fault").await;
+            return tried;
+        }
+        tried += 1;
+        let call = faults.log().get(faults.calls().min(skipped + tried) as usize - 1).cloned();
+        check(&copy, &format!("{fault:?} of {}", call.unwrap_or_default())).await;
+    }
+}
+
+#[tokio::test]
+async fn the_process_ends_before_any_call() {
+    let tried = at_every_call(Fault::StopBefore).await;
+    println!("{tried} points tried");
+    assert!(tried > 100, "{tried}");
+}
+
+#[tokio::test]
+async fn the_process_ends_after_any_call() {
+    let tried = at_every_call(Fault::StopAfter).await;
+    println!("{tried} points tried");
+    assert!(tried > 100, "{tried}");
+}
+
+#[tokio::test]
+async fn any_call_fails_once() {
+    println!("{} points tried", at_every_call(Fault::FailOnce).await);
+}
+
+#[tokio::test]
+async fn any_call_is_made_twice() {
+    println!("{} points tried", at_every_call(Fault::Twice).await);
+}
+
+#[tokio::test]
+async fn the_bucket_is_down_from_any_call_on() {
+    let disk = disk().await;
+    for first in 1.. {
+        let copy = disk.copy();
+        let faults = Faults::new(Fault::FailFrom(first));
+        let process = copy.open(&Faults::new(Fault::None), &faults).await;
+        let done = delete(&process).await.unwrap();
+        assert_eq!(done.rows(), 5, "rows go, whatever the bucket says");
+        if !faults.has_struck() {
+            println!("{} points tried", first - 1);
+            return;
+        }
+        check(&copy, &format!("the bucket fails from call {first} on")).await;
+    }
+}

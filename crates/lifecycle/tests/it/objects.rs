@@ -1,0 +1,221 @@
+//! Files that samples own go with them, and no others.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use metalith_graph::FeatureGraph;
+use metalith_lifecycle::{
+    Context,
+    deletion::{Cascade, CascadePlan, Done, StepDone, list, retry_purges},
+};
+use metalith_objects::ObjectPlaces;
+use metalith_store::{DeletionMode, Store};
+use metalith_testkit::fixtures::{graph, write};
+use serde_json::{Value, json};
+
+use crate::support::{delta_store, made, request};
+
+const FEATURES: &str = r#"
+[[features]]
+key = "video/raw"
+id_columns = ["id"]
+fields = ["frames"]
+objects = [{ column = "path", size = "size" }]
+
+[[features]]
+key = "video/still"
+id_columns = ["still"]
+fields = ["frames"]
+deps = [{ feature = "video/raw", lineage = { expansion = { on = ["id"] } } }]
+[[features.objects]]
+template = "ROOT/stills/{id}/{still}/"
+when = "kind = 'kept'"
+
+[[features]]
+key = "favourite"
+id_columns = ["favourite"]
+objects = [{ column = "seen", owned = false }]
+"#;
+
+struct World {
+    store: Store,
+    graph: FeatureGraph,
+    places: ObjectPlaces,
+    root: tempfile::TempDir,
+}
+
+impl World {
+    fn context(&self) -> Context<'_> {
+        Context { store: &self.store, graph: &self.graph, places: &self.places }
+    }
+
+    /// What files there are, below the root.
+    fn files(&self) -> BTreeSet<String> {
+        fn walk(folder: &Path, root: &Path, found: &mut BTreeSet<String>) {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    walk(&path, root, found);
+                } else {
+                    found.insert(path.strip_prefix(root).unwrap().display().to_string());
+                }
+            }
+        }
+        let mut found = BTreeSet::new();
+        walk(self.root.path(), self.root.path(), &mut found);
+        found
+    }
+
+    fn put(&self, path: &str) {
+        let file = self.root.path().join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, "bytes").unwrap();
+    }
+
+    async fn plan(&self, feature: &str, filter: &str, mode: DeletionMode) -> CascadePlan {
+        let request = request(feature, mode, filter, Cascade::Downstream);
+        CascadePlan::make(self.context(), &request).await.unwrap()
+    }
+
+    async fn purge(&self, feature: &str, filter: &str) -> Done {
+        let plan = self.plan(feature, filter, DeletionMode::Hard).await;
+        plan.apply(self.context()).await.unwrap()
+    }
+
+    async fn add(&self, feature: &str, field: &str, rows: &[Value]) {
+        write(&self.store, &self.graph, feature, &made(field, rows)).await.unwrap();
+    }
+}
+
+/// Two videos with stills of the first, files for all of them, and one file that nobody names.
+async fn world() -> World {
+    let root = tempfile::tempdir().unwrap();
+    let graph = graph(&FEATURES.replace("ROOT", root.path().to_str().unwrap()));
+    let store = delta_store().await;
+    let world = World { store, graph, places: ObjectPlaces::default(), root };
+    let path = |name: &str| world.root.path().join(name).display().to_string();
+    let videos = [
+        json!({ "id": "a", "path": path("videos/a.mp4"), "size": 5 }),
+        json!({ "id": "b", "path": path("videos/b b.mp4"), "size": 5 }),
+    ];
+    world.add("video/raw", "frames", &videos).await;
+    let stills = [
+        json!({ "still": "1", "id": "a", "kind": "kept" }),
+        json!({ "still": "2", "id": "a", "kind": "thrown" }),
+        json!({ "still": "10", "id": "b", "kind": "kept" }),
+    ];
+    world.add("video/still", "frames", &stills).await;
+    for file in [
+        "videos/a.mp4",
+        "videos/b b.mp4",
+        "videos/orphan.mp4",
+        "stills/a/1/x.png",
+        "stills/a/1/deep/y.png",
+        "stills/a/2/x.png",
+        "stills/b/10/x.png",
+    ] {
+        world.put(file);
+    }
+    world
+}
+
+#[tokio::test]
+async fn exactly_the_objects_of_the_samples_go() {
+    let world = world().await;
+    let before = world.files();
+    let plan = world.plan("video/raw", "id = 'a'", DeletionMode::Hard).await;
+    let figures: Vec<(String, u64, Option<u64>)> =
+        plan.steps().iter().map(|it| (it.feature.to_string(), it.objects, it.bytes)).collect();
+    assert_eq!(
+        figures,
+        [("video/still".to_owned(), 2, Some(10)), ("video/raw".to_owned(), 1, Some(5))]
+    );
+    assert_eq!(world.files(), before, "a plan changes nothing");
+    let done = plan.apply(world.context()).await.unwrap();
+    let report = done.objects.unwrap();
+    assert_eq!((report.deleted, report.failed, report.bytes), (3, 0, 15));
+    let gone: Vec<String> = before.difference(&world.files()).cloned().collect();
+    assert_eq!(gone, ["stills/a/1/deep/y.png", "stills/a/1/x.png", "videos/a.mp4"]);
+}
+
+#[tokio::test]
+async fn a_soft_deletion_leaves_objects_alone() {
+    let world = world().await;
+    let before = world.files();
+    let plan = world.plan("video/raw", "id = 'a'", DeletionMode::Soft).await;
+    assert_eq!(plan.steps().iter().map(|it| it.objects).sum::<u64>(), 0);
+    let done = plan.apply(world.context()).await.unwrap();
+    assert_eq!((done.objects, world.files()), (None, before));
+}
+
+#[tokio::test]
+async fn what_anybody_else_names_stays_however_it_is_spelled() {
+    let root = |world: &World| world.root.path().display().to_string();
+    for spelling in ["file://{root}/videos/a.mp4", "{root}//videos/./a.mp4", "{root}/videos/a.mp4"] {
+        let world = world().await;
+        let seen = spelling.replace("{root}", &root(&world));
+        world.add("favourite", "default", &[json!({ "favourite": 1, "seen": seen })]).await;
+        let done = world.purge("video/raw", "id = 'a'").await;
+        let report = done.objects.unwrap();
+        assert_eq!((report.deleted, report.skipped), (2, 1), "{spelling}");
+        assert!(world.files().contains("videos/a.mp4"), "{spelling}");
+    }
+    // Percent-encoding, and a hidden row that could come back.
+    let world = world().await;
+    let seen = format!("file://{}/videos/b%20b.mp4", root(&world));
+    world.add("favourite", "default", &[json!({ "favourite": 1, "seen": seen })]).await;
+    let hide = world.plan("favourite", "favourite = 1", DeletionMode::Soft).await;
+    hide.apply(world.context()).await.unwrap();
+    world.purge("video/raw", "id = 'b'").await;
+    assert!(world.files().contains("videos/b b.mp4"));
+}
+
+#[tokio::test]
+async fn a_file_that_a_sample_named_before_goes_with_it() {
+    let world = world().await;
+    world.put("videos/a2.mp4");
+    let path = world.root.path().join("videos/a2.mp4").display().to_string();
+    world.add("video/raw", "frames", &[json!({ "id": "a", "path": path, "size": 5 })]).await;
+    world.purge("video/raw", "id = 'a'").await;
+    let left = world.files();
+    assert!(!left.contains("videos/a.mp4") && !left.contains("videos/a2.mp4"), "{left:?}");
+}
+
+#[tokio::test]
+async fn a_sample_that_names_too_much_deletes_nothing() {
+    let world = world().await;
+    let odd = [
+        json!({ "still": "..", "id": "a", "kind": "kept" }),
+        json!({ "still": "", "id": "a", "kind": "kept" }),
+        json!({ "still": "x/../..", "id": "a", "kind": "kept" }),
+    ];
+    world.add("video/still", "frames", &odd).await;
+    let before = world.files();
+    let done = world.purge("video/still", "still IN ('..', '', 'x/../..')").await;
+    assert_eq!(done.rows(), 3);
+    assert_eq!(world.files(), before);
+}
+
+#[tokio::test]
+async fn objects_that_cannot_be_deleted_wait_and_are_told() {
+    let world = world().await;
+    // A folder stands where the object should be.
+    fs::remove_file(world.root.path().join("videos/a.mp4")).unwrap();
+    world.put("videos/a.mp4/inside");
+    let done = world.purge("video/raw", "id = 'a'").await;
+    let steps: Vec<u64> = done.steps.iter().map(|it: &StepDone| it.samples).collect();
+    assert_eq!(steps, [2, 1], "rows go");
+    let report = done.objects.unwrap();
+    assert_eq!((report.deleted, report.failed), (2, 1));
+    assert!(report.failures[0].0.ends_with("videos/a.mp4"), "{report:?}");
+    let waiting = list(&world.store).await.unwrap();
+    assert_eq!(waiting[0].state.name(), "purge pending");
+    assert_eq!(waiting[0].failures, report.failures);
+
+    fs::remove_dir_all(world.root.path().join("videos/a.mp4")).unwrap();
+    world.put("videos/a.mp4");
+    let again = retry_purges(world.context()).await.unwrap();
+    assert_eq!(again[0].objects.as_ref().unwrap().failed, 0);
+    assert!(!world.files().contains("videos/a.mp4"));
+    assert_eq!(list(&world.store).await.unwrap()[0].state.name(), "done");
+    assert!(retry_purges(world.context()).await.unwrap().is_empty());
+}
