@@ -1,11 +1,14 @@
 //! Deleting many objects.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use futures::{StreamExt as _, stream};
 use object_store::{Error as StorageError, path::Path};
 
-use crate::{ObjectError, ObjectReason, ObjectUri, OpenedLocation};
+use crate::{ObjectError, ObjectReason, ObjectUri, OpenedLocation, classify};
 
 /// How many objects one request names; the protocol of S3 allows no more.
 const BATCH: usize = 1000;
@@ -26,14 +29,16 @@ pub enum Deleted {
 }
 
 /// Deletes objects of one place, a thousand a request, and tells of each what became of it, in
-/// order. An object that is not there counts as gone.
+/// order. An object that is not there counts as gone. When storage turns out to be unreachable, the
+/// rest is not tried.
 pub async fn delete_all(
     place: &OpenedLocation,
     objects: Vec<ObjectUri>,
 ) -> Vec<(ObjectUri, Deleted)> {
     let batches: Vec<Vec<ObjectUri>> = objects.chunks(BATCH).map(<[ObjectUri]>::to_vec).collect();
+    let down: Arc<OnceLock<String>> = Arc::default();
     let done = stream::iter(batches)
-        .map(|batch| delete_batch(place, batch))
+        .map(|batch| delete_batch(place, batch, Arc::clone(&down)))
         .buffered(AT_ONCE)
         .collect::<Vec<_>>()
         .await;
@@ -43,7 +48,15 @@ pub async fn delete_all(
 async fn delete_batch(
     place: &OpenedLocation,
     batch: Vec<ObjectUri>,
+    down: Arc<OnceLock<String>>,
 ) -> Vec<(ObjectUri, Deleted)> {
+    if let Some(reason) = down.get() {
+        let untried = |uri: ObjectUri| {
+            let deleted = failed(&uri, reason.clone());
+            (uri, deleted)
+        };
+        return batch.into_iter().map(untried).collect();
+    }
     let untried = |uri: &ObjectUri| failed(uri, "storage gave no answer");
     let mut outcomes: Vec<Deleted> = batch.iter().map(untried).collect();
     let mut paths: Vec<(usize, Path)> = Vec::with_capacity(batch.len());
@@ -60,7 +73,21 @@ async fn delete_batch(
             pause *= 2;
         }
         let mut again = Vec::new();
-        let results = request(place, paths.iter().map(|(_, path)| path.clone()).collect()).await;
+        let request = request(place, paths.iter().map(|(_, path)| path.clone()).collect());
+        let results = match request.await {
+            Ok(results) => results,
+            // The client has tried for a while already.
+            Err(error) => {
+                let reason = one_line(&error);
+                if classify(&error) == Some(ObjectReason::Unreachable) {
+                    down.get_or_init(|| reason.clone());
+                }
+                for (index, _) in paths {
+                    outcomes[index] = failed(&batch[index], reason.clone());
+                }
+                break;
+            }
+        };
         for ((index, path), result) in paths.into_iter().zip(results) {
             match result {
                 Ok(()) => outcomes[index] = Deleted::Gone,
@@ -87,19 +114,28 @@ struct Refused {
     is_final: bool,
 }
 
-/// One request for all of the paths, and what it did to each.
-async fn request(place: &OpenedLocation, paths: Vec<Path>) -> Vec<Result<(), Refused>> {
+/// One request for all of the paths, and what it did to each; or why it failed as a whole.
+async fn request(
+    place: &OpenedLocation,
+    paths: Vec<Path>,
+) -> Result<Vec<Result<(), Refused>>, StorageError> {
     let count = paths.len();
     let answers = place.store.delete_stream(stream::iter(paths.into_iter().map(Ok)).boxed());
     let answers: Vec<_> = answers.collect().await;
-    let whole = (answers.len() == count).then_some(());
+    let lost = |answer: &Result<Path, StorageError>| {
+        let error = answer.as_ref().err();
+        error.is_some_and(|error| classify(error) == Some(ObjectReason::Unreachable))
+    };
+    if answers.len() != count || answers.iter().any(lost) {
+        let error = answers.into_iter().find_map(Result::err);
+        let silent = || StorageError::Generic { store: "objects", source: "no answer".into() };
+        return Err(error.unwrap_or_else(silent));
+    }
     let mut results: Vec<Result<(), Refused>> = Vec::with_capacity(count);
-    let mut reason = String::new();
     for answer in answers {
         results.push(match answer {
             Ok(_) | Err(StorageError::NotFound { .. }) => Ok(()),
             Err(error) => {
-                reason = one_line(&error);
                 let is_final = matches!(
                     error,
                     StorageError::PermissionDenied { .. } | StorageError::Unauthenticated { .. }
@@ -108,12 +144,7 @@ async fn request(place: &OpenedLocation, paths: Vec<Path>) -> Vec<Result<(), Ref
             }
         });
     }
-    if whole.is_some() {
-        return results;
-    }
-    // The request as a whole failed, so nothing is known of any of them.
-    let refused = || Refused { source: reason.clone().into(), is_final: false };
-    (0..count).map(|_| Err(refused())).collect()
+    Ok(results)
 }
 
 fn failed(uri: &ObjectUri, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Deleted {
@@ -132,16 +163,4 @@ fn one_line(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
-}
-
-impl Deleted {
-    /// Whether it failed because storage could not be reached at all.
-    pub fn is_unreachable(&self) -> bool {
-        match self {
-            Self::Gone => false,
-            Self::Failed(error) => {
-                matches!(error, ObjectError::Storage { reason: ObjectReason::Unreachable, .. })
-            }
-        }
-    }
 }

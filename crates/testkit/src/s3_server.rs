@@ -8,7 +8,12 @@ use std::{
     collections::BTreeMap,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex as StdMutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::JoinHandle,
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -30,8 +35,24 @@ const SECRET: &str = "not-much-of-a-secret";
 pub struct S3Server {
     address: SocketAddr,
     folder: TempDir,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    running: Option<Running>,
+    behaviour: Arc<Behaviour>,
+}
+
+#[derive(Debug)]
+struct Running {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+/// How the server treats requests to delete many objects, and what it has seen of them.
+#[derive(Debug, Default)]
+struct Behaviour {
+    delete_requests: AtomicU64,
+    /// Tells by its key whether an object is not deleted.
+    refused: StdMutex<Option<fn(&str) -> bool>>,
+    /// How long each request takes, in milliseconds.
+    delay: AtomicU64,
 }
 
 impl S3Server {
@@ -40,12 +61,47 @@ impl S3Server {
         let folder = TempDir::new().expect("a temporary folder can be made");
         std::fs::create_dir(folder.path().join(BUCKET)).expect("it is writable");
         let listener = TcpListener::bind("127.0.0.1:0").expect("some port is free");
-        listener.set_nonblocking(true).expect("a socket can be non-blocking");
         let address = listener.local_addr().expect("a bound socket has an address");
+        let mut server = Self { address, folder, running: None, behaviour: Arc::default() };
+        server.serve(listener);
+        server
+    }
+
+    fn serve(&mut self, listener: TcpListener) {
+        listener.set_nonblocking(true).expect("a socket can be non-blocking");
         let (stop, stopped) = oneshot::channel();
-        let root = folder.path().to_owned();
-        let thread = std::thread::spawn(move || serve(listener, root, stopped));
-        Self { address, folder, stop: Some(stop), thread: Some(thread) }
+        let (root, behaviour) = (self.folder.path().to_owned(), Arc::clone(&self.behaviour));
+        let thread = std::thread::spawn(move || serve(listener, root, behaviour, stopped));
+        self.running = Some(Running { stop, thread });
+    }
+
+    /// Ends the server in the middle of whatever it does. Its objects stay.
+    pub fn kill(&mut self) {
+        if let Some(Running { stop, thread }) = self.running.take() {
+            stop.send(()).ok();
+            thread.join().ok();
+        }
+    }
+
+    /// Starts it again, at the same address, with the objects it had.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.serve(TcpListener::bind(self.address).expect("its port is free again"));
+    }
+
+    /// How many requests to delete many objects there were.
+    pub fn delete_requests(&self) -> u64 {
+        self.behaviour.delete_requests.load(Ordering::SeqCst)
+    }
+
+    /// Refuses to delete objects whose keys are such; `None` for nothing.
+    pub fn refuse(&self, such: Option<fn(&str) -> bool>) {
+        *self.behaviour.refused.lock().unwrap_or_else(PoisonError::into_inner) = such;
+    }
+
+    /// Lets each request to delete many objects take a while.
+    pub fn delay(&self, delay: Duration) {
+        self.behaviour.delay.store(delay.as_millis() as u64, Ordering::SeqCst);
     }
 
     /// The options with which a client finds and enters it.
@@ -71,23 +127,23 @@ impl S3Server {
 
 impl Drop for S3Server {
     fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            stop.send(()).ok();
-        }
-        if let Some(thread) = self.thread.take() {
-            thread.join().ok();
-        }
+        self.kill();
     }
 }
 
-fn serve(listener: TcpListener, root: PathBuf, stopped: oneshot::Receiver<()>) {
+fn serve(
+    listener: TcpListener,
+    root: PathBuf,
+    behaviour: Arc<Behaviour>,
+    stopped: oneshot::Receiver<()>,
+) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("a runtime can be made");
     runtime.block_on(async move {
-        let serving = accept(listener, &root);
+        let serving = accept(listener, &root, behaviour);
         tokio::select! {
             () = serving => {}
             _ = stopped => {}
@@ -96,10 +152,10 @@ fn serve(listener: TcpListener, root: PathBuf, stopped: oneshot::Receiver<()>) {
     runtime.shutdown_background();
 }
 
-async fn accept(listener: TcpListener, root: &Path) {
+async fn accept(listener: TcpListener, root: &Path, behaviour: Arc<Behaviour>) {
     let listener = tokio::net::TcpListener::from_std(listener).expect("it is non-blocking");
     let files = FileSystem::new(root).expect("the folder exists");
-    let mut service = S3ServiceBuilder::new(Turns { files, writing: Mutex::new(()) });
+    let mut service = S3ServiceBuilder::new(Turns { files, writing: Mutex::new(()), behaviour });
     service.set_auth(SimpleAuth::from_single(KEY, SECRET));
     let service = service.build();
     loop {
@@ -115,6 +171,34 @@ async fn accept(listener: TcpListener, root: &Path) {
 struct Turns {
     files: FileSystem,
     writing: Mutex<()>,
+    behaviour: Arc<Behaviour>,
+}
+
+impl Turns {
+    /// Deletes what is not refused, and tells what is.
+    async fn delete_many(
+        &self,
+        mut request: S3Request<dto::DeleteObjectsInput>,
+    ) -> S3Result<S3Response<dto::DeleteObjectsOutput>> {
+        self.behaviour.delete_requests.fetch_add(1, Ordering::SeqCst);
+        let delay = self.behaviour.delay.load(Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(delay)).await;
+        let refused = *self.behaviour.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_refused = |key: &str| refused.is_some_and(|such| such(key));
+        let all = std::mem::take(&mut request.input.delete.objects);
+        let (refused, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|it| is_refused(&it.key));
+        request.input.delete.objects = others;
+        let _turn = self.writing.lock().await;
+        let mut response = self.files.delete_objects(request).await?;
+        let errors = refused.into_iter().map(|it| dto::Error {
+            code: Some("AccessDenied".to_owned()),
+            message: Some("it is locked".to_owned()),
+            key: Some(it.key),
+            ..dto::Error::default()
+        });
+        response.output.errors.get_or_insert_default().extend(errors);
+        Ok(response)
+    }
 }
 
 macro_rules! forward {
@@ -135,6 +219,13 @@ macro_rules! forward {
                 let _turn = self.writing.lock().await;
                 self.files.$write(request).await
             })*
+
+            async fn delete_objects(
+                &self,
+                request: S3Request<dto::DeleteObjectsInput>,
+            ) -> S3Result<S3Response<dto::DeleteObjectsOutput>> {
+                self.delete_many(request).await
+            }
         }
     };
 }
@@ -155,7 +246,6 @@ forward! {
         put_object(PutObjectInput) -> PutObjectOutput,
         copy_object(CopyObjectInput) -> CopyObjectOutput,
         delete_object(DeleteObjectInput) -> DeleteObjectOutput,
-        delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput,
         complete_multipart_upload(CompleteMultipartUploadInput) -> CompleteMultipartUploadOutput,
     }
 }

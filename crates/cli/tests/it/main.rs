@@ -128,9 +128,9 @@ fn a_deletion_takes_along_what_was_computed() {
     let plan = told(here, &with(&["--dry-run"]));
     expect![[r#"
         would hide 2 samples of 2 features (2 tombstones)
-         ORDER  FEATURE    SAMPLES  ROWS  STALE
-         1      crop       1        1     0
-         2      video/raw  1        1     0
+         ORDER  FEATURE    SAMPLES  ROWS  STALE  OBJECTS  BYTES  ACTION
+         1      crop       1        1     0      0        0 B    delete
+         2      video/raw  1        1     0      0        0 B    delete
     "#]]
     .assert_eq(&plan);
     let done = told(here, &with(&["--json"]));

@@ -7,5 +7,6 @@ mod deletion;
 mod holds;
 mod objects;
 mod references;
+mod s3_objects;
 mod snapshots;
 mod support;
