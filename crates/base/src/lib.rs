@@ -11,12 +11,14 @@
 //! # Ok::<(), metalith_base::KeyError>(())
 //! ```
 
+mod age;
 mod clock;
 mod diagnostic;
 mod key;
 mod nearest;
 
 pub use crate::{
+    age::{AgeError, parse_age},
     clock::{Clock, Timestamp},
     diagnostic::{Diagnostic, Kind},
     key::{FeatureKey, FieldKey, KeyError, QualifiedField},

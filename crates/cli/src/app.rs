@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use crate::{
     commands::{
         self, audit, completions, copy, delete, deletions, demo, drop_feature, graph, hold, init,
-        list, maintain, read, resolve, restore, scan, status, write,
+        list, maintain, objects, read, resolve, restore, retention, scan, status, write,
     },
     context::Context,
     failure::{CliError, Failure, Outcome, fail},
@@ -79,6 +79,11 @@ enum Command {
     /// Keep samples from being deleted
     #[command(subcommand)]
     Hold(hold::Command),
+    /// Compare stored objects with what samples name
+    #[command(subcommand)]
+    Objects(objects::Command),
+    /// What has been kept long enough, and what will be next
+    Retention(retention::Args),
     /// Look at the log of what was done, and verify it
     #[command(subcommand)]
     Audit(audit::Command),
@@ -197,6 +202,8 @@ async fn dispatch(command: Command, context: Arc<Context>) -> Result<Outcome, Fa
         Command::Deletions(command) => deletions::run(&command, context).await,
         Command::Purge(args) => deletions::purge(&args, context).await,
         Command::Hold(command) => hold::run(&command, context).await,
+        Command::Objects(command) => objects::run(&command, context).await,
+        Command::Retention(args) => retention::run(&args, context).await,
         Command::Audit(command) => audit::run(&command, context).await,
         Command::Maintain(args) => maintain::run(&args, context).await,
         Command::Demo(args) => demo::run(&args, context).await,

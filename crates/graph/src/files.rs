@@ -10,16 +10,16 @@
 //! deps = [{ feature = "video/raw", lineage = { expansion = { on = ["path"] } } }]
 //! ```
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use metalith_base::{Diagnostic as _, FeatureKey, FieldKey, KeyError};
-use metalith_document::{DocumentError, Format, Node, Problem, Table, Value, parse, text};
+use metalith_base::{Diagnostic as _, FeatureKey, FieldKey, KeyError, parse_age};
+use metalith_document::{DocumentError, Format, Node, Problem, Table, Value, integer, parse, text};
 
 use crate::{
     ObjectName, SampleObjects,
     spec::{
-        DEFAULT_CODE_VERSION, DepFields, External, FeatureDefinition, FeatureDep, FeatureSpec,
-        FieldDep, FieldDeps, FieldSpec, FieldsMapping, Lineage, OnDelete,
+        DEFAULT_CODE_VERSION, DepFields, Expiry, External, FeatureDefinition, FeatureDep, FeatureSpec,
+        FieldDep, FieldDeps, FieldSpec, FieldsMapping, Lineage, OnDelete, Retention,
     },
 };
 
@@ -35,13 +35,19 @@ pub fn parse_features(
     let tree = parse(file, source, format)?;
     let mut top = Table::new(file, &tree)?;
     let project = top.text("project")?.unwrap_or(DEFAULT_PROJECT).to_owned();
+    let retention = retention(&mut top, &Retention::default())?;
     let features = top.list("features")?.unwrap_or_default();
-    let features = features.iter().map(|node| feature(file, node, &project)).collect();
+    let features = features.iter().map(|node| feature(file, node, &project, &retention)).collect();
     top.finish()?;
     features
 }
 
-fn feature(file: &str, node: &Node, project: &str) -> Result<FeatureDefinition, DocumentError> {
+fn feature(
+    file: &str,
+    node: &Node,
+    project: &str,
+    of_file: &Retention,
+) -> Result<FeatureDefinition, DocumentError> {
     let mut table = Table::new(file, node)?;
     let key = table.required("key")?;
     let key = feature_key(&table, key)?;
@@ -61,9 +67,41 @@ fn feature(file: &str, node: &Node, project: &str) -> Result<FeatureDefinition, 
     };
     let external = table.optional("external").map(|it| external(file, it)).transpose()?.flatten();
     let project = table.text("project")?.unwrap_or(project).to_owned();
+    let retention = retention(&mut table, of_file)?;
     let origin = Some(format!("{file}:{}", node.span.line));
     table.finish()?;
-    Ok(FeatureDefinition { project, spec, external, origin })
+    Ok(FeatureDefinition { project, spec, external, retention, origin })
+}
+
+/// How long samples are kept; what is not said is as for the whole file.
+fn retention(outer: &mut Table<'_>, of_file: &Retention) -> Result<Retention, DocumentError> {
+    let mut retention = of_file.clone();
+    let Some(mut table) = outer.table("retention")? else { return Ok(retention) };
+    if let Some(node) = table.optional("keep_deleted") {
+        retention.keep_deleted = Some(age(&table, "keep_deleted", node)?);
+    }
+    if let Some(mut expire) = table.table("expire")? {
+        let after = expire.required("after")?;
+        let after = age(&expire, "after", after)?;
+        let column = expire.required_text("column")?.to_owned();
+        expire.finish()?;
+        retention.expire = Some(Expiry { after, column });
+    }
+    if let Some(node) = table.optional("keep_versions") {
+        let count = integer(table.file(), "keep_versions", node)?;
+        let count = u32::try_from(count).ok().filter(|count| *count > 0);
+        retention.keep_versions = Some(count.ok_or_else(|| {
+            let message = "`keep_versions` must be 1 or more".to_owned();
+            table.mistake(node, message, None)
+        })?);
+    }
+    table.finish()?;
+    Ok(retention)
+}
+
+fn age(table: &Table<'_>, key: &str, node: &Node) -> Result<Duration, DocumentError> {
+    let given = text(table.file(), key, node)?;
+    parse_age(given).map_err(|error| table.mistake(node, error.to_string(), None))
 }
 
 fn metadata(

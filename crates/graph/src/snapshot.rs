@@ -124,6 +124,7 @@ impl FeatureGraph {
                 source: it.source,
             });
             definitions.push(FeatureDefinition {
+                retention: Default::default(),
                 project: feature.project,
                 spec,
                 external,

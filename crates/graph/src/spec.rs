@@ -1,6 +1,6 @@
 //! What a user declares.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use indexmap::IndexMap;
 use metalith_base::{FeatureKey, FieldKey};
@@ -186,8 +186,31 @@ pub struct FeatureDefinition {
     pub spec: FeatureSpec,
     /// Set when another project writes it.
     pub external: Option<External>,
+    /// How long its samples are kept.
+    pub retention: Retention,
     /// Where it was declared, for messages, e.g. `features.toml:12`.
     pub origin: Option<String>,
+}
+
+/// How long samples are kept. It changes no version: it is about the store, not about what samples
+/// are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// How long deleted samples can be restored; then they go for good. `None`: for ever.
+    pub keep_deleted: Option<Duration>,
+    /// When samples are deleted by themselves.
+    pub expire: Option<Expiry>,
+    /// Rows of how many feature versions are kept, the newest ones. `None`: of all.
+    pub keep_versions: Option<u32>,
+}
+
+/// When samples are deleted by themselves: so long after the time in a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// How long after.
+    pub after: Duration,
+    /// A column with times. A sample without one never expires.
+    pub column: String,
 }
 
 /// What is known of a feature that another project writes.

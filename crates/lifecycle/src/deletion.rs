@@ -28,7 +28,7 @@ use std::{str::FromStr, time::Instant};
 
 use metalith_base::{FeatureKey, Timestamp};
 use metalith_expr::Expr;
-use metalith_store::{DeletionMode, DeletionPlan};
+use metalith_store::{DeletionMode, DeletionPlan, Keys};
 
 pub use self::{
     error::DeletionError,
@@ -88,6 +88,8 @@ pub struct CascadeRequest {
     /// Conditions, all of which a sample must meet. One may name columns that only an upstream
     /// has; then it is about the samples that were computed from those that meet it.
     pub filters: Vec<Expr>,
+    /// Only samples with one of these keys.
+    pub within: Option<Keys>,
     /// Soft or hard, for every feature.
     pub mode: DeletionMode,
     /// Which features are taken along.
@@ -108,6 +110,7 @@ impl CascadeRequest {
         Self {
             feature,
             filters,
+            within: None,
             mode,
             cascade: Cascade::None,
             feature_history: false,

@@ -4,6 +4,7 @@
 //! An object is deleted only when no stored row of any feature names it any more: not a live one,
 //! and not one that could be restored or that history keeps.
 
+pub mod audit;
 pub(crate) mod named;
 pub(crate) mod purge;
 

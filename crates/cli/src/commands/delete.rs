@@ -1,11 +1,11 @@
 //! `metalith metadata delete`.
 
-use metalith_base::FeatureKey;
+use metalith_base::{FeatureKey, Timestamp};
 use metalith_lifecycle::{
     deletion::{Blocker, Cascade, CascadePlan, CascadeRequest, Done},
     objects::PurgeReport,
 };
-use metalith_store::{DeletionMode, Mode};
+use metalith_store::{DeletionMode, Mode, Vacuumed};
 use serde_json::{Value, json};
 
 use crate::{
@@ -118,6 +118,7 @@ struct Shown<'a> {
     steps: Vec<Line>,
     blockers: Vec<Blocker>,
     purged: Option<PurgeReport>,
+    files: Option<(Vacuumed, Timestamp)>,
 }
 
 struct Line {
@@ -151,6 +152,7 @@ impl<'a> Shown<'a> {
             steps: steps.collect(),
             blockers: plan.blockers().to_vec(),
             purged: None,
+            files: None,
         }
     }
 
@@ -162,6 +164,7 @@ impl<'a> Shown<'a> {
             line.table_version = step.table_version;
         }
         self.purged.clone_from(&done.objects);
+        self.files = done.visible_until.map(|until| (done.files, until));
     }
 
     fn samples(&self) -> u64 {
@@ -210,6 +213,8 @@ impl<'a> Shown<'a> {
             "steps": steps.collect::<Vec<_>>(),
             "blockers": self.blockers.iter().map(blocker_json).collect::<Vec<_>>(),
             "objects": self.purged.as_ref().map(purge_json),
+            "files_removed": self.files.as_ref().map(|(files, _)| files.files),
+            "visible_until": self.files.as_ref().map(|(_, until)| until.to_string()),
         });
         context.printer.show(json, || self.text(stage))?;
         Ok(Outcome::Done)
@@ -243,7 +248,15 @@ impl<'a> Shown<'a> {
                 "\nrestore with `metalith metadata restore --deletion {}`",
                 self.deletion
             )),
-            (Stage::Done, DeletionMode::Hard) => {}
+            (Stage::Done, DeletionMode::Hard) => {
+                if let Some((files, _)) = &self.files {
+                    text.push_str(&format!(
+                        "\n{} data files removed ({}): no byte of the samples is left in the store",
+                        number(files.files),
+                        bytes(files.bytes),
+                    ));
+                }
+            }
         }
         text
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use metalith_base::FeatureKey;
+use metalith_base::{FeatureKey, parse_age};
 use metalith_store::{MaintainOptions, Mode};
 use serde_json::{Value, json};
 
@@ -26,21 +26,6 @@ pub(crate) struct Args {
     /// Only say what would be done
     #[arg(long)]
     dry_run: bool,
-}
-
-fn parse_age(text: &str) -> Result<Duration, String> {
-    let split = text.find(|it: char| !it.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        "w" => 604_800,
-        _ => return Err("write a number and one of s, m, h, d, w, e.g. 7d".to_owned()),
-    };
-    let number: u64 = number.parse().map_err(|_| "begin with a number, e.g. 7d".to_owned())?;
-    Ok(Duration::from_secs(number.saturating_mul(seconds)))
 }
 
 pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {

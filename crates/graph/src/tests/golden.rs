@@ -20,7 +20,7 @@ fn graph(features: &Value, length: usize) -> FeatureGraph {
             source: None,
         });
         let project = feature["project"].as_str().unwrap().to_owned();
-        FeatureDefinition { project, spec, external, origin: None }
+        FeatureDefinition { project, spec, external, retention: Default::default(), origin: None }
     });
     FeatureGraph::new(definitions, HashLength::cut_to(length).unwrap()).unwrap()
 }

@@ -131,7 +131,7 @@ impl Diagnostic for DeletionError {
             Self::NoHold { .. } => Some("list them with `metalith hold list`".into()),
             Self::Objects(error) => error.hint(),
             Self::Incomplete { .. } => {
-                Some("declare the features in this project, or move their tables away".into())
+                Some("declare every feature with its columns as they are stored".into())
             }
             Self::NothingToRestore { .. } => Some(
                 "it may have been restored already; look at deleted samples with \

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use metalith_base::FeatureKey;
-use metalith_store::{DeletionMode, DeletionPlan, DetachRequest, Keys, StoreError};
+use metalith_base::{FeatureKey, Timestamp};
+use metalith_store::{DeletionMode, DeletionPlan, DetachRequest, Keys, StoreError, Vacuumed};
 use serde_json::{Value, json};
 
 use super::{
@@ -31,6 +31,11 @@ pub struct Done {
     pub mode: DeletionMode,
     /// What was done to each feature, in order.
     pub steps: Vec<StepDone>,
+    /// The data files that held what was removed, and are gone.
+    pub files: Vacuumed,
+    /// Until when readers at work on an older state could still see what was removed; `None` for a
+    /// soft deletion.
+    pub visible_until: Option<Timestamp>,
     /// What became of the objects of the samples; `None` when there are none, or the deletion was
     /// soft.
     pub objects: Option<PurgeReport>,
@@ -83,7 +88,14 @@ impl CascadePlan {
         }
         if steps.iter().all(|step| step.rows == 0) {
             let steps = intent.steps.iter().map(StepDone::nothing).collect();
-            return Ok(Done { id: intent.id, mode: request.mode, steps, objects: None });
+            return Ok(Done {
+                id: intent.id,
+                mode: request.mode,
+                steps,
+                files: Vacuumed::default(),
+                visible_until: None,
+                objects: None,
+            });
         }
         journal::begin(context.store, &intent).await?;
         let planned = steps.into_iter().map(|step| step.planned).collect();
@@ -140,13 +152,22 @@ async fn execute(
     for (step, planned) in intent.steps.iter().zip(planned) {
         steps.push(run(context, intent, step, planned).await?);
     }
+    let mut done = Done {
+        id: intent.id.clone(),
+        mode: intent.mode(),
+        steps,
+        files: Vacuumed::default(),
+        visible_until: None,
+        objects: None,
+    };
     if intent.is_hard {
         for step in intent.steps.iter().filter(|step| step.rows > 0 && step.set_null.is_empty()) {
-            context.store.purge_files(&step.feature).await?;
+            let Vacuumed { files, bytes } = context.store.purge_files(&step.feature).await?;
+            done.files.files += files;
+            done.files.bytes += bytes;
         }
+        done.visible_until = Some(context.store.now());
     }
-    let mut done =
-        Done { id: intent.id.clone(), mode: intent.mode(), steps, objects: None };
     if !is_new && done.steps.iter().any(|step| step.is_ours) {
         let details = json!({ "feature": intent.feature.as_str(), "begun_by": intent.actor });
         note(context, Event::Resumed, &intent.id, details, None).await?;
@@ -269,6 +290,9 @@ async fn note_deleted(
         "begun_at": intent.begun_at.to_string(),
         "begun_by": intent.actor,
         "steps": steps,
+        "files_removed": done.files.files,
+        "file_bytes_removed": done.files.bytes,
+        "visible_until": done.visible_until.map(|it| it.to_string()),
         "objects": intent.objects.len(),
     });
     let once = format!("deleted/{}", intent.id);

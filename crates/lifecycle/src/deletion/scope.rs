@@ -25,9 +25,9 @@ pub(crate) async fn of_request(
     graph: &FeatureGraph,
     request: &CascadeRequest,
 ) -> Result<Scope, DeletionError> {
-    let mut scope = Scope::default();
+    let mut scope = Scope { filters: Vec::new(), within: request.within.clone() };
     let Some(schema) = store.stored_schema(graph, &request.feature).await? else {
-        return Ok(Scope { filters: request.filters.clone(), within: None });
+        return Ok(Scope { filters: request.filters.clone(), ..scope });
     };
     let own = names(&schema);
     for filter in &request.filters {
@@ -59,7 +59,7 @@ async fn computed_from(
     filter: &Expr,
 ) -> Result<Keys, DeletionError> {
     let at_upstream =
-        CascadeRequest { feature: upstream, cascade: Cascade::Downstream, ..request.clone() };
+        CascadeRequest { feature: upstream, within: None, cascade: Cascade::Downstream, ..request.clone() };
     let mut walk = Walk::new(store, graph, &at_upstream);
     let filters = vec![filter.clone()];
     walk.follow(&Scope { filters, within: None }).await?;

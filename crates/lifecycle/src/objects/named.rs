@@ -45,7 +45,18 @@ pub(crate) async fn each(
     objects: &SampleObjects,
     mut visit: impl FnMut(Named, Option<u64>),
 ) -> Result<(), DeletionError> {
-    let Context { store, .. } = context;
+    let Context { store, graph, .. } = context;
+    let Some(schema) = store.stored_schema(graph, feature.key()).await? else { return Ok(()) };
+    // A name that is misspelled would leave objects of others unprotected.
+    for column in objects.named_by.columns() {
+        if schema.index_of(column).is_err() {
+            let what = format!(
+                "`{}` declares objects by column `{column}`, which its table does not have",
+                feature.key()
+            );
+            return Err(DeletionError::Incomplete { what });
+        }
+    }
     let filters: Vec<Expr> = match &objects.when {
         Some(when) => vec![metalith_expr::parse(when).map_err(DeletionError::Filter)?],
         None => Vec::new(),

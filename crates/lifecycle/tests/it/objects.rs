@@ -1,13 +1,14 @@
 //! Files that samples own go with them, and no others.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use metalith_graph::FeatureGraph;
 use metalith_lifecycle::{
     Context,
     deletion::{Cascade, CascadePlan, Done, StepDone, list, retry_purges},
+    objects::audit::{compare, delete_orphans},
 };
-use metalith_objects::ObjectPlaces;
+use metalith_objects::{ObjectPlaces, ObjectUri};
 use metalith_store::{DeletionMode, Store};
 use metalith_testkit::fixtures::{graph, write};
 use serde_json::{Value, json};
@@ -218,4 +219,45 @@ async fn objects_that_cannot_be_deleted_wait_and_are_told() {
     assert!(!world.files().contains("videos/a.mp4"));
     assert_eq!(list(&world.store).await.unwrap()[0].state.name(), "done");
     assert!(retry_purges(world.context()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_audit_tells_what_nobody_names_and_what_is_gone() {
+    let world = world().await;
+    fs::remove_file(world.root.path().join("videos/b b.mp4")).unwrap();
+    let root = ObjectUri::parse(world.root.path().to_str().unwrap()).unwrap();
+    let prefixes = [root];
+    let report = compare(world.context(), &prefixes, Duration::from_secs(3600)).await.unwrap();
+    assert_eq!((report.objects, report.orphans, report.old_orphans, report.missing), (6, 2, 0, 1));
+    let mut orphans: Vec<&str> =
+        report.orphan_examples.iter().filter_map(|it| it.address.rsplit("/").next()).collect();
+    orphans.sort_unstable();
+    // The still that is not kept owns nothing, by its condition.
+    assert_eq!(orphans, ["orphan.mp4", "x.png"]);
+    assert!(report.missing_examples[0].ends_with("videos/b b.mp4"));
+
+    let before = world.files();
+    let kept = delete_orphans(world.context(), &prefixes, Duration::from_secs(3600)).await.unwrap();
+    assert_eq!((kept.deleted, world.files()), (0, before), "they are too young");
+    let fixed = delete_orphans(world.context(), &prefixes, Duration::ZERO).await.unwrap();
+    assert_eq!(fixed.deleted, 2);
+    let again = compare(world.context(), &prefixes, Duration::ZERO).await.unwrap();
+    assert_eq!((again.objects, again.orphans), (4, 0));
+}
+
+#[tokio::test]
+async fn an_audit_deletes_nothing_while_a_table_is_unknown_or_a_column_is_missing() {
+    let world = world().await;
+    let prefixes = [ObjectUri::parse(world.root.path().to_str().unwrap()).unwrap()];
+    let before = world.files();
+    let other = graph("[[features]]\nkey = \"favourite\"\nid_columns = [\"favourite\"]\n");
+    let narrow = Context { graph: &other, ..world.context() };
+    let error = delete_orphans(narrow, &prefixes, Duration::ZERO).await.unwrap_err();
+    assert!(error.to_string().contains("`video/raw`"), "{error}");
+    let text = FEATURES.replace("ROOT", world.root.path().to_str().unwrap());
+    let misspelled = graph(&text.replace("column = \"path\"", "column = \"pth\""));
+    let context = Context { graph: &misspelled, ..world.context() };
+    let error = delete_orphans(context, &prefixes, Duration::ZERO).await.unwrap_err();
+    assert!(error.to_string().contains("`pth`"), "{error}");
+    assert_eq!(world.files(), before);
 }

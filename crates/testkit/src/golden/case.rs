@@ -43,6 +43,7 @@ impl GoldenCase {
         let definitions = object(&holder["features"]).values().map(|feature| {
             let is_external = feature["external"].as_bool().unwrap_or(false);
             FeatureDefinition {
+                retention: Default::default(),
                 project: feature["project"].as_str().expect("a project").to_owned(),
                 spec: spec_from_wire(&feature["spec"]).expect("a spec of the reference system"),
                 external: is_external.then(|| External {

@@ -1,0 +1,279 @@
+//! Comparing what is in storage with what samples name: objects that nobody names, and names of
+//! objects that are gone.
+//!
+//! Of every name a fingerprint of 128 bits is kept, so a million of them take some tens of
+//! megabytes; listings are read as they come. Two names with one fingerprint, should that ever
+//! happen, keep an object that could have gone.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use futures::TryStreamExt as _;
+use hashbrown::{HashMap, HashSet};
+use metalith_base::{FeatureKey, Timestamp};
+use metalith_graph::ObjectName;
+use metalith_objects::{ObjectEntry, ObjectUri, list_below};
+use serde_json::json;
+use xxhash_rust::xxh64::xxh64;
+
+use super::{
+    named::{self, Named, Which},
+    purge::{self, PurgeReport},
+};
+use crate::{
+    Context,
+    audit::{self as log, Event, Record},
+    deletion::DeletionError,
+};
+
+/// How many examples a report has.
+const EXAMPLES: usize = 100;
+/// How many objects are deleted at a time.
+const BATCH: usize = 4000;
+
+/// An object that nobody names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Orphan {
+    /// Its address.
+    pub address: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// When it was last changed.
+    pub modified: Timestamp,
+}
+
+/// What a comparison found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ObjectsReport {
+    /// What was listed.
+    pub prefixes: Vec<String>,
+    /// How many objects there are.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How many of them nobody names.
+    pub orphans: u64,
+    /// Their bytes.
+    pub orphan_bytes: u64,
+    /// How many of those are old enough to be deleted.
+    pub old_orphans: u64,
+    /// Some of them.
+    pub orphan_examples: Vec<Orphan>,
+    /// How many objects are named and not there.
+    pub missing: u64,
+    /// Some of them.
+    pub missing_examples: Vec<String>,
+    /// Features that have a table here and are not declared in this project: what they name is not
+    /// known, so nothing may be deleted.
+    pub undeclared: Vec<FeatureKey>,
+}
+
+/// The fixed beginnings of the addresses that features declare: what to list if nothing is named.
+pub fn declared_prefixes(context: Context<'_>) -> Vec<ObjectUri> {
+    let mut found = BTreeSet::new();
+    for feature in context.graph.features() {
+        for objects in &feature.spec().objects {
+            if let ObjectName::Template(template) = &objects.named_by {
+                let text = template.to_string();
+                let fixed = text.split('{').next().unwrap_or_default();
+                let folder = fixed.rsplit_once('/').map_or(fixed, |(folder, _)| folder);
+                found.extend(ObjectUri::parse(folder).ok());
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// Compares what lies below prefixes with what stored rows name, live and recoverable ones. A
+/// listing or a table that cannot be read to its end is an error: half a comparison is none.
+pub async fn compare(
+    context: Context<'_>,
+    prefixes: &[ObjectUri],
+    min_age: Duration,
+) -> Result<ObjectsReport, DeletionError> {
+    let mut names = Names::read(context).await?;
+    let limit = limit(context, min_age);
+    let mut report = ObjectsReport {
+        prefixes: prefixes.iter().map(ToString::to_string).collect(),
+        undeclared: undeclared(context).await?,
+        ..ObjectsReport::default()
+    };
+    for (index, prefix) in prefixes.iter().enumerate() {
+        let earlier = &prefixes[..index];
+        each(context, prefix, |uri, entry| {
+            // Nested prefixes list some objects twice.
+            if earlier.iter().any(|it| it.covers(&uri)) {
+                return;
+            }
+            report.objects += 1;
+            report.bytes += entry.size;
+            if names.see(&uri) {
+                return;
+            }
+            report.orphans += 1;
+            report.orphan_bytes += entry.size;
+            report.old_orphans += u64::from(entry.modified <= limit);
+            if report.orphan_examples.len() < EXAMPLES {
+                report.orphan_examples.push(Orphan {
+                    address: uri.to_string(),
+                    bytes: entry.size,
+                    modified: Timestamp::from_micros(entry.modified),
+                });
+            }
+        })
+        .await?;
+    }
+    // What was named and not seen is read again, to say what it is called.
+    for_each_name(context, |named| {
+        let Named::One(uri) = named else { return };
+        if prefixes.iter().any(|prefix| prefix.covers(&uri)) && names.take_unseen(&uri) {
+            report.missing += 1;
+            if report.missing_examples.len() < EXAMPLES {
+                report.missing_examples.push(uri.to_string());
+            }
+        }
+    })
+    .await?;
+    Ok(report)
+}
+
+/// Deletes objects below prefixes that nobody names and that are older than `min_age`. Nothing is
+/// deleted unless everything that could name objects was read.
+pub async fn delete_orphans(
+    context: Context<'_>,
+    prefixes: &[ObjectUri],
+    min_age: Duration,
+) -> Result<PurgeReport, DeletionError> {
+    let undeclared = undeclared(context).await?;
+    if !undeclared.is_empty() {
+        let names = undeclared.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+        let what = format!("tables of features that this project does not declare: {names}");
+        return Err(DeletionError::Incomplete { what });
+    }
+    // A listing that breaks off shows here, before anything is deleted.
+    compare(context, prefixes, min_age).await?;
+    let mut names = Names::read(context).await?;
+    let limit = limit(context, min_age);
+    let mut report = PurgeReport::default();
+    for prefix in prefixes {
+        let place = context.places.of(prefix)?;
+        let mut listing = list_below(&place, prefix);
+        let mut batch: HashMap<ObjectUri, u64> = HashMap::new();
+        loop {
+            let entry = listing.try_next().await?;
+            let is_end = entry.is_none();
+            if let Some((uri, entry)) = entry
+                && entry.modified <= limit
+                && !names.see(&uri)
+            {
+                batch.insert(uri, entry.size);
+            }
+            if batch.len() >= BATCH || (is_end && !batch.is_empty()) {
+                let uris = batch.keys().cloned().collect();
+                purge::delete(context, uris, |uri| batch.get(uri).copied(), &mut report).await;
+                batch.clear();
+            }
+            if is_end {
+                break;
+            }
+        }
+    }
+    let details = json!({
+        "prefixes": prefixes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "deleted": report.deleted,
+        "failed": report.failed,
+        "bytes": report.bytes,
+    });
+    let record = Record { event: Event::OrphansDeleted, deletion: None, details, once: None };
+    log::append(context.store, record).await?;
+    Ok(report)
+}
+
+fn limit(context: Context<'_>, min_age: Duration) -> i64 {
+    let age = i64::try_from(min_age.as_micros()).unwrap_or(i64::MAX);
+    context.store.now().as_micros().saturating_sub(age)
+}
+
+async fn undeclared(context: Context<'_>) -> Result<Vec<FeatureKey>, DeletionError> {
+    let mut stored = context.store.features().await?;
+    stored.retain(|key| context.graph.feature(key).is_err());
+    Ok(stored)
+}
+
+async fn each(
+    context: Context<'_>,
+    prefix: &ObjectUri,
+    mut visit: impl FnMut(ObjectUri, ObjectEntry),
+) -> Result<(), DeletionError> {
+    let place = context.places.of(prefix)?;
+    let mut listing = list_below(&place, prefix);
+    while let Some((uri, entry)) = listing.try_next().await? {
+        visit(uri, entry);
+    }
+    Ok(())
+}
+
+async fn for_each_name(
+    context: Context<'_>,
+    mut visit: impl FnMut(Named),
+) -> Result<(), DeletionError> {
+    for feature in context.graph.features() {
+        for objects in &feature.spec().objects {
+            named::each(context, feature, Which::Everything, objects, |named, _| visit(named))
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// Fingerprints of everything that stored rows name.
+struct Names {
+    /// Of single objects, and whether they were seen in storage.
+    ones: HashMap<u128, bool>,
+    prefixes: HashSet<u128>,
+    /// The store itself.
+    store: Option<ObjectUri>,
+}
+
+impl Names {
+    async fn read(context: Context<'_>) -> Result<Self, DeletionError> {
+        let store = named::of_store(&context.store.location());
+        let mut names = Self { ones: HashMap::new(), prefixes: HashSet::new(), store };
+        for_each_name(context, |named| match named {
+            Named::One(uri) => {
+                names.ones.insert(fingerprint(uri.place(), uri.key()), false);
+            }
+            Named::Below(uri) => {
+                names.prefixes.insert(fingerprint(uri.place(), uri.key()));
+            }
+            Named::Odd(_) => {}
+        })
+        .await?;
+        Ok(names)
+    }
+
+    /// Whether anybody names an object, which is there.
+    fn see(&mut self, uri: &ObjectUri) -> bool {
+        let (place, key) = (uri.place(), uri.key());
+        if let Some(seen) = self.ones.get_mut(&fingerprint(place, key)) {
+            *seen = true;
+            return true;
+        }
+        let mut folders = key.match_indices('/').map(|(slash, _)| &key[..slash]);
+        self.store.as_ref().is_some_and(|store| store.covers(uri))
+            || folders.any(|folder| self.prefixes.contains(&fingerprint(place, folder)))
+    }
+
+    /// Whether an object was not seen; each is told once.
+    fn take_unseen(&mut self, uri: &ObjectUri) -> bool {
+        self.ones.insert(fingerprint(uri.place(), uri.key()), true) == Some(false)
+    }
+}
+
+/// 128 bits that tell an address from others: two hashes of it with different seeds.
+fn fingerprint(place: &str, key: &str) -> u128 {
+    let half = |seed: u64| {
+        let place = xxh64(place.as_bytes(), seed);
+        xxh64(key.as_bytes(), place)
+    };
+    (u128::from(half(1)) << 64) | u128::from(half(2))
+}
