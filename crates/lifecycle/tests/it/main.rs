@@ -11,4 +11,5 @@ mod references;
 mod retention;
 mod s3_objects;
 mod snapshots;
+mod stories;
 mod support;
