@@ -1,4 +1,5 @@
-//! Metalith and its peer, side by side: the work is done by `tools/bench/bench.py`.
+//! Metalith and its peer, side by side: the work is done by `tools/bench/bench.py`. Deletions, which
+//! no peer does, are measured by `tools/bench/deletions.py`.
 
 use std::{path::PathBuf, process::Command};
 
@@ -10,25 +11,34 @@ use crate::{
     tidy,
 };
 
-/// Builds our binary, installs the peer, and measures both. Options go to the script.
+/// Builds our binary, installs the peer, and measures both. Options go to the script. With
+/// `deletions` first, only these are measured.
 pub(crate) fn run(options: &[String]) -> Result<()> {
     step("build", || cargo(&["build", "--release", "--package", "metalith-cli"]))?;
     let python = step("peer", || interop::python("tools/bench/requirements.txt"))?;
     let target = target()?;
-    step("bench", || {
+    let script = |name: &str, options: &[String]| {
+        let output = target.join(name).with_extension("json");
         command(
             Command::new(&python)
                 .arg("-B")
-                .arg(root().join("tools/bench/bench.py"))
+                .arg(root().join("tools/bench").join(name))
                 .arg("--metalith")
                 .arg(target.join("release/metalith"))
                 .arg("--scratch")
                 .arg(target.join("bench"))
                 .arg("--output")
-                .arg(target.join("bench.json"))
+                .arg(output)
                 .args(options),
         )
-    })
+    };
+    if let [first, options @ ..] = options
+        && first == "deletions"
+    {
+        return step("bench deletions", || script("deletions.py", options));
+    }
+    step("bench", || script("bench.py", options))?;
+    step("bench deletions", || script("deletions.py", &[]))
 }
 
 fn target() -> Result<PathBuf> {

@@ -63,7 +63,8 @@ pub(crate) fn work<'a>(
     store: &'a Store,
     places: &'a ObjectPlaces,
 ) -> metalith_lifecycle::Context<'a> {
-    metalith_lifecycle::Context { store, graph: project.graph(), places }
+    let space = project.settings().space.as_deref();
+    metalith_lifecycle::Context { store, graph: project.graph(), places, space }
 }
 
 /// Conditions as the user wrote them.

@@ -193,7 +193,7 @@ impl Story<'_> {
             ..CascadeRequest::new(key("video/raw"), DeletionMode::Hard, filters)
         };
         let (graph, places) = (self.scene.project().graph(), self.scene.project().places());
-        let context = Context { store: &self.store, graph, places: &places };
+        let context = Context { store: &self.store, graph, places: &places, space: None };
         let plan = CascadePlan::make(context, &request).await?;
         for gone in plan.apply(context).await?.steps {
             let (feature, samples, rows) = (&gone.feature, gone.samples, gone.rows);

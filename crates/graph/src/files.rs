@@ -62,6 +62,7 @@ fn feature(
         fields: fields.iter().map(|it| field(file, it)).collect::<Result<_, _>>()?,
         deps: deps.iter().map(|it| dep(file, it)).collect::<Result<_, _>>()?,
         objects: objects.iter().map(|it| sample_objects(file, it)).collect::<Result<_, _>>()?,
+        active: table.text("active")?.map(str::to_owned),
         metadata: metadata(&mut table)?,
         description: table.text("description")?.map(str::to_owned),
     };

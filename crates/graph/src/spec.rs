@@ -23,6 +23,9 @@ pub struct FeatureSpec {
     pub deps: Vec<FeatureDep>,
     /// Stored objects that samples name.
     pub objects: Vec<SampleObjects>,
+    /// A boolean column by which a sample says whether it counts: the latest row decides, and false
+    /// is a soft deletion.
+    pub active: Option<String>,
     /// Anything a user wants to keep with the feature.
     pub metadata: serde_json::Map<String, serde_json::Value>,
     /// What it is, for people.

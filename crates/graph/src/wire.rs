@@ -43,6 +43,9 @@ struct WireSpec {
     /// Metalith's own; left out when there are none, so that other systems can read the rest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     objects: Vec<WireObjects>,
+    /// Metalith's own as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    active: Option<String>,
     #[serde(default)]
     metadata: serde_json::Map<String, serde_json::Value>,
     #[serde(default)]
@@ -244,6 +247,7 @@ impl TryFrom<WireSpec> for FeatureSpec {
         let objects = wire.objects.into_iter().map(SampleObjects::try_from);
         Ok(Self {
             objects: objects.collect::<Result<_, _>>()?,
+            active: wire.active,
             key: wire.key.0,
             id_columns: wire.id_columns,
             fields: wire.fields.into_iter().map(Into::into).collect(),
@@ -262,6 +266,7 @@ impl From<&FeatureSpec> for WireSpec {
             deps: spec.deps.iter().map(Into::into).collect(),
             fields: spec.fields.iter().map(Into::into).collect(),
             objects: spec.objects.iter().map(Into::into).collect(),
+            active: spec.active.clone(),
             metadata: spec.metadata.clone(),
             description: spec.description.clone(),
         }

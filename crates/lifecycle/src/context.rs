@@ -1,7 +1,7 @@
 //! What work on features needs.
 
 use metalith_graph::FeatureGraph;
-use metalith_objects::ObjectPlaces;
+use metalith_objects::{ObjectPlaces, ObjectUri};
 use metalith_store::Store;
 
 /// The store, the graph, and the places where objects are.
@@ -13,4 +13,14 @@ pub struct Context<'a> {
     pub graph: &'a FeatureGraph,
     /// Where the objects are that samples name.
     pub places: &'a ObjectPlaces,
+    /// The space that the store is of, if it is one of several beside each other. Objects of which
+    /// no part of the address is its name may be those of other spaces, and are never deleted.
+    pub space: Option<&'a str>,
+}
+
+impl Context<'_> {
+    /// Whether an object is surely of this space.
+    pub(crate) fn is_of_space(&self, uri: &ObjectUri) -> bool {
+        self.space.is_none_or(|space| uri.key().split('/').any(|part| part == space))
+    }
 }

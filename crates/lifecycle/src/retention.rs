@@ -146,9 +146,18 @@ async fn due(
         Rule::KeepDeleted => match retention.keep_deleted {
             Some(keep) => {
                 let limit = before(now, keep);
-                let mut filters =
-                    vec![format!("{} <= TIMESTAMP '{limit}'", columns::DELETED_AT)];
+                let mut is_past = format!("{} <= TIMESTAMP '{limit}'", columns::DELETED_AT);
                 let schema = context.store.stored_schema(context.graph, feature.key()).await?;
+                let active = feature.spec().active.as_ref();
+                let has = |name: &String| schema.as_ref().is_some_and(|it| it.index_of(name).is_ok());
+                if let Some(active) = active.filter(|name| has(name)) {
+                    let (active, updated) = (quoted(active), columns::UPDATED_AT);
+                    is_past = format!(
+                        "{is_past} OR ({active} = FALSE AND {} IS NULL AND {updated} <= TIMESTAMP '{limit}')",
+                        columns::DELETED_AT
+                    );
+                }
+                let mut filters = vec![is_past];
                 let until = columns::RECOVERABLE_UNTIL;
                 if schema.is_some_and(|schema| schema.index_of(until).is_ok()) {
                     filters.push(format!("{until} IS NULL OR {until} <= TIMESTAMP '{now}'"));

@@ -18,6 +18,8 @@ pub struct Settings {
     pub project: String,
     /// The name of the store that is used when none is named.
     pub store: String,
+    /// Which of several spaces beside each other every store is taken for: none sees the others.
+    pub space: Option<String>,
     /// The stores by name.
     pub stores: BTreeMap<String, StoreSettings>,
     /// How stores must hash; `None` to take each as it is.
@@ -74,6 +76,7 @@ pub(crate) fn read_settings(
     let mut settings = Settings {
         project: table.required_text("project")?.to_owned(),
         store: table.text("store")?.unwrap_or(DEFAULT_STORE).to_owned(),
+        space: table.text("space")?.map(str::to_owned),
         stores: BTreeMap::new(),
         hash: None,
         features: table.texts("features")?.unwrap_or_else(|| vec!["features.toml".to_owned()]),
@@ -213,6 +216,19 @@ fn override_by(
 ) -> Result<(), ProjectError> {
     if let Some(store) = environment.get("METALITH_STORE") {
         settings.store.clone_from(store);
+    }
+    if let Some(space) = environment.get("METALITH_SPACE") {
+        settings.space = Some(space.clone());
+    }
+    if let Some(space) = &settings.space {
+        let fits = |it: char| it.is_ascii_alphanumeric() || it == '-' || it == '_';
+        if space.is_empty() || !space.chars().all(fits) {
+            return Err(ProjectError::Variable {
+                name: "the space".to_owned(),
+                value: space.clone(),
+                expected: "letters, digits, `-` and `_`".to_owned(),
+            });
+        }
     }
     if let Some(actor) = environment.get("METALITH_ACTOR") {
         settings.actor = Some(actor.clone());

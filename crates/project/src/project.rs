@@ -116,7 +116,13 @@ impl Project {
             StoreKind::Memory => Arc::new(MemoryBackend::new()),
             StoreKind::Delta => {
                 let layout = if settings.flat { Layout::Flat } else { Layout::Nested };
-                open_backend(&settings.address, &settings.options, layout)?
+                let address = match &self.settings.space {
+                    Some(space) => {
+                        format!("{}/spaces/{space}", settings.address.trim_end_matches('/'))
+                    }
+                    None => settings.address.clone(),
+                };
+                open_backend(&address, &settings.options, layout)?
             }
         };
         let options = match mode {

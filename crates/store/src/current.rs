@@ -15,8 +15,7 @@ use datafusion::arrow::{
 };
 use futures::TryStreamExt as _;
 use hashbrown::{DefaultHashBuilder, HashTable};
-use metalith_base::FeatureKey;
-use metalith_graph::columns;
+use metalith_graph::{Feature, columns};
 use std::hash::BuildHasher as _;
 
 use crate::{
@@ -25,7 +24,7 @@ use crate::{
 };
 
 /// Which rows count as current.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Visibility {
     /// Only rows of this feature version; `None` for all of them.
     pub(crate) feature_version: Option<String>,
@@ -46,14 +45,13 @@ impl Visibility {
     }
 }
 
-/// Selects the visible rows of a table.
+/// Selects the visible rows of a feature's table.
 pub(crate) async fn select_visible(
-    feature: &FeatureKey,
+    feature: &Feature,
     table: &dyn Table,
-    id_columns: &[String],
     visibility: &Visibility,
 ) -> Result<Selection, StoreError> {
-    let layout = Layout::of(feature, table, id_columns, visibility)?;
+    let layout = Layout::of(feature, table, visibility)?;
     let mut winners = Winners::new(table, &layout.id_types)?;
     for chunk in 0..table.chunks().len() {
         let request = ChunkRequest { columns: layout.columns.clone(), ..ChunkRequest::default() };
@@ -75,6 +73,8 @@ struct Layout {
     id_types: Vec<DataType>,
     updated_at: Option<usize>,
     deleted_at: Option<usize>,
+    /// The feature's own mark of samples that count.
+    active: Option<usize>,
     feature_version: Option<usize>,
 }
 
@@ -90,11 +90,11 @@ struct Facts {
 
 impl Layout {
     fn of(
-        feature: &FeatureKey,
+        feature: &Feature,
         table: &dyn Table,
-        id_columns: &[String],
         visibility: &Visibility,
     ) -> Result<Self, StoreError> {
+        let id_columns = &feature.spec().id_columns;
         let schema = table.schema();
         let mut read = Vec::new();
         let mut place = |name: &str| {
@@ -108,11 +108,12 @@ impl Layout {
                     column: column.clone(),
                     present: schema.fields().iter().map(|it| it.name().clone()).collect(),
                 };
-                return Err(StoreError::rows(feature, problem));
+                return Err(StoreError::rows(feature.key(), problem));
             }
         }
         let updated_at = place(columns::UPDATED_AT);
         let deleted_at = place(columns::DELETED_AT);
+        let active = feature.spec().active.as_ref().and_then(|column| place(column));
         let feature_version =
             visibility.feature_version.as_ref().and_then(|_| place(columns::FEATURE_VERSION));
         let id_types = read[..id_columns.len()]
@@ -125,6 +126,7 @@ impl Layout {
             id_types,
             updated_at,
             deleted_at,
+            active,
             feature_version,
         })
     }
@@ -155,12 +157,27 @@ impl Layout {
                 None => BooleanBuffer::new_set(rows),
             });
         }
+        if let Some(active) = self.active {
+            let inactive = inactive(batch.column(active))?;
+            deleted = Some(deleted.map_or(inactive.clone(), |deleted| &deleted | &inactive));
+        }
         let visible = match (&visibility.feature_version, self.feature_version) {
             (Some(wanted), Some(column)) => Some(equals(batch.column(column), wanted)?),
             _ => None,
         };
         Ok(Facts { ids: batch.columns()[..self.ids].to_vec(), changed_at, deleted, visible, rows })
     }
+}
+
+/// Which rows say that their sample does not count. NULL says nothing.
+fn inactive(active: &ArrayRef) -> Result<BooleanBuffer, StoreError> {
+    let active = cast(active, &DataType::Boolean).map_err(StoreError::arrow)?;
+    let active = active.as_boolean();
+    let said = match active.nulls() {
+        Some(nulls) => nulls.inner().clone(),
+        None => BooleanBuffer::new_set(active.len()),
+    };
+    Ok(&!active.values() & &said)
 }
 
 fn micros(column: &ArrayRef) -> Result<ArrayRef, StoreError> {

@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 
 use datafusion::{
     arrow::{
-        array::{Array as _, ArrayRef, AsArray as _, RecordBatch, TimestampMicrosecondArray},
+        array::{Array as _, ArrayRef, AsArray as _, BooleanArray, RecordBatch, TimestampMicrosecondArray},
         datatypes::TimestampMicrosecondType,
     },
     logical_expr::{LogicalPlan, LogicalPlanBuilder},
@@ -108,6 +108,8 @@ struct TombstoneStamp {
     actor: Option<String>,
     reason: Option<String>,
     recoverable_until: Option<Timestamp>,
+    /// The feature's own mark of samples that count, which becomes false.
+    active: Option<String>,
 }
 
 /// What a deletion did.
@@ -290,6 +292,7 @@ impl Store {
                 actor: self.actor().map(str::to_owned),
                 reason: request.reason.clone(),
                 recoverable_until: request.recoverable_until,
+                active: feature.spec().active.clone(),
             };
             let rows = Box::new(rows);
             plan.work = Work::Tombstones { rows, version: table.version(), stamp };
@@ -368,7 +371,7 @@ impl TombstoneStamp {
 
     fn stamp(&self, batch: &RecordBatch) -> Result<RecordBatch, StoreError> {
         let rows = batch.num_rows();
-        let deleted_at = later_than(batch, columns::UPDATED_AT, self.now);
+        let deleted_at = later_than(batch, &[columns::UPDATED_AT], self.now);
         let mut stamped = batch.clone();
         for (name, array) in [
             (columns::FEATURE_VERSION, constant(&self.feature_version, rows)),
@@ -389,19 +392,25 @@ impl TombstoneStamp {
         if let Some(until) = self.recoverable_until {
             stamped = with_column(&stamped, columns::RECOVERABLE_UNTIL, times(until, rows))?;
         }
+        if let Some(active) = &self.active {
+            let no = Arc::new(BooleanArray::from(vec![false; rows]));
+            stamped = with_column(&stamped, active, no)?;
+        }
         Ok(stamped)
     }
 }
 
-/// `now`, or just after the time in `column` where that lies ahead: the clock of another machine
+/// `now`, or just after the times in `columns` where one lies ahead: the clock of another machine
 /// may be fast, and the new row must win all the same.
-pub(crate) fn later_than(batch: &RecordBatch, column: &str, now: Timestamp) -> ArrayRef {
-    let earlier = batch
-        .column_by_name(column)
-        .and_then(|it| it.as_primitive_opt::<TimestampMicrosecondType>());
-    let times = (0..batch.num_rows()).map(|row| match earlier {
-        Some(earlier) if earlier.is_valid(row) => now.as_micros().max(earlier.value(row) + 1),
-        _ => now.as_micros(),
+pub(crate) fn later_than(batch: &RecordBatch, columns: &[&str], now: Timestamp) -> ArrayRef {
+    let earlier: Vec<_> = columns
+        .iter()
+        .filter_map(|name| batch.column_by_name(name))
+        .filter_map(|it| it.as_primitive_opt::<TimestampMicrosecondType>())
+        .collect();
+    let times = (0..batch.num_rows()).map(|row| {
+        let known = earlier.iter().filter(|it| it.is_valid(row)).map(|it| it.value(row) + 1);
+        known.fold(now.as_micros(), i64::max)
     });
     Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"))
 }

@@ -21,7 +21,7 @@ use metalith_graph::{Feature, columns};
 use crate::{
     ChunkRequest, DeletionRequest, Keys, Store, StoreError, Table,
     chunk_scan::{ChunkSelection, Selection},
-    current::{Visibility, equals, select_visible},
+    current::{Visibility, equals},
     lower::lower_filters,
     unique::IdSet,
 };
@@ -73,8 +73,7 @@ pub(crate) async fn find_doomed(
         sample_history: false,
         include_deleted: true,
     };
-    let ids = &feature.spec().id_columns;
-    let latest = select_visible(feature.key(), table.as_ref(), ids, &visibility).await?;
+    let latest = store.select_visible(feature, table, &visibility).await?;
     let judge = Judge::new(store, feature, table, request, version)?;
     let mut verdicts = Vec::new();
     let mut samples = Vec::new();

@@ -19,7 +19,7 @@ use metalith_graph::{Feature, FeatureDep, FeatureGraph, Lineage, columns};
 use crate::{
     RequestProblem, Store, StoreError, Table,
     chunk_scan::{ChunkScan, Selection},
-    current::{Visibility, select_visible},
+    current::Visibility,
     hash::{field_version, hash_of},
     lower::{column, lower_filters},
 };
@@ -114,8 +114,7 @@ impl Dep<'_> {
             sample_history: false,
             include_deleted: false,
         };
-        let ids = &self.upstream.spec().id_columns;
-        let selection = select_visible(key, table.as_ref(), ids, &visibility).await?;
+        let selection = store.select_visible(self.upstream, &table, &visibility).await?;
         let names = self.names(table.as_ref())?;
         let failed = |error| StoreError::engine(key.as_str(), error);
         let mut builder = scan(table, selection).map_err(failed)?;

@@ -14,7 +14,7 @@ use metalith_graph::{Feature, FeatureGraph, Lineage, columns};
 use crate::{
     RequestProblem, Store, StoreError,
     compare::{self, Stored, comparison, in_memory, newest_per_key, rows_with_keys, sort_out},
-    current::{Visibility, select_visible},
+    current::Visibility,
     expected::{Filters, UpstreamVersions, expected_rows, scan},
     lower::{column, lower_filters},
     read::visible_columns,
@@ -182,8 +182,7 @@ impl Resolve<'_> {
             return Err(StoreError::request(key, problem));
         }
         let visibility = Visibility::current(self.feature.feature_version());
-        let ids = &self.feature.spec().id_columns;
-        let selection = select_visible(key, table.as_ref(), ids, &visibility).await?;
+        let selection = self.store.select_visible(self.feature, &table, &visibility).await?;
         let mut rows = scan(table, selection).map_err(|error| self.failed(error))?;
         let now = self.store.now();
         let filters =

@@ -34,6 +34,7 @@ mod rebase;
 mod restore;
 mod rows;
 mod samples;
+mod selections;
 mod settings;
 mod status;
 mod store;

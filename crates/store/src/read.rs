@@ -14,7 +14,7 @@ use metalith_graph::{Feature, FeatureGraph, columns};
 use crate::{
     DeletionPlan, Keys, RequestProblem, Rows, Store, StoreError, Table,
     chunk_scan::Selection,
-    current::{Visibility, select_visible},
+    current::Visibility,
     expected::scan,
     lower::{column, lower_filters},
 };
@@ -180,8 +180,7 @@ impl Store {
     ) -> Result<LogicalPlan, StoreError> {
         let key = feature.key();
         let visibility = options.visibility(feature.feature_version());
-        let ids = &feature.spec().id_columns;
-        let selection = select_visible(key, table.as_ref(), ids, &visibility).await?;
+        let selection = self.select_visible(feature, table, &visibility).await?;
         let failed = |error| StoreError::engine(key.as_str(), error);
         let mut plan = scan(Arc::clone(table), selection).map_err(failed)?;
         for filter in lower_filters(key, &options.filters, plan.schema(), self.now())? {

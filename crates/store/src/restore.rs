@@ -1,9 +1,9 @@
 //! Bringing back what a soft deletion hid.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use datafusion::{
-    arrow::array::{ArrayRef, RecordBatch, new_null_array},
+    arrow::array::{ArrayRef, BooleanArray, RecordBatch, new_null_array},
     logical_expr::{LogicalPlan, LogicalPlanBuilder, lit},
 };
 use futures::StreamExt as _;
@@ -94,7 +94,7 @@ impl Store {
             ..ReadOptions::default()
         };
         let visible = self.visible_rows_of(feature, &table, &options).await?;
-        let hidden = hidden_by(visible, request.deletion.as_deref())
+        let hidden = hidden_by(feature, visible, request.deletion.as_deref())
             .map_err(|error| StoreError::engine(key.as_str(), error))?;
         let rows = self.run(hidden, key.as_str()).await?;
         let schema = rows.schema();
@@ -115,10 +115,11 @@ impl Store {
             return Ok(receipt);
         }
         let (now, project_version) = (self.now(), graph.snapshot_version().to_owned());
+        let active = feature.spec().active.clone();
         let restored = Rows::from_batches(schema, batches);
         let form = restored.schema();
         let restored =
-            restored.into_stream().map(move |batch| alive(&batch?, now, &project_version));
+            restored.into_stream().map(move |batch| alive(&batch?, active.as_deref(), now, &project_version));
         let mut note = CommitNote::new("restore").only_at(table.version());
         if let Some(actor) = self.actor() {
             note = note.with("actor", actor);
@@ -132,7 +133,7 @@ impl Store {
     async fn refuse_superseded(
         &self,
         feature: &Feature,
-        table: &std::sync::Arc<dyn crate::Table>,
+        table: &Arc<dyn crate::Table>,
         deletion: &str,
         hidden: &[RecordBatch],
     ) -> Result<(), StoreError> {
@@ -141,7 +142,7 @@ impl Store {
         let options =
             ReadOptions { sample_history: true, include_deleted: true, ..ReadOptions::default() };
         let ever = self.visible_rows_of(feature, table, &options).await?;
-        let plan = hidden_by(ever, Some(deletion))
+        let plan = hidden_by(feature, ever, Some(deletion))
             .and_then(|plan| {
                 LogicalPlanBuilder::from(plan).project(ids.iter().map(|id| column(id)))
             })
@@ -172,9 +173,17 @@ impl Store {
 }
 
 /// Of some rows, those that are tombstones, of one deletion if one is named.
-fn hidden_by(rows: LogicalPlan, deletion: Option<&str>) -> datafusion::common::Result<LogicalPlan> {
-    let mut rows =
-        LogicalPlanBuilder::from(rows).filter(column(columns::DELETED_AT).is_not_null())?;
+fn hidden_by(
+    feature: &Feature,
+    rows: LogicalPlan,
+    deletion: Option<&str>,
+) -> datafusion::common::Result<LogicalPlan> {
+    let mut is_hidden = column(columns::DELETED_AT).is_not_null();
+    let has = |name: &str| rows.schema().as_arrow().index_of(name).is_ok();
+    if let Some(active) = feature.spec().active.as_ref().filter(|name| has(name)) {
+        is_hidden = is_hidden.or(column(active).is_false());
+    }
+    let mut rows = LogicalPlanBuilder::from(rows).filter(is_hidden)?;
     if let Some(deletion) = deletion {
         rows = rows.filter(column(columns::DELETION_ID).eq(lit(deletion)))?;
     }
@@ -199,6 +208,7 @@ fn deletions_of(batches: &[RecordBatch]) -> Vec<String> {
 /// A tombstone turned back into the row it hid.
 fn alive(
     tombstone: &RecordBatch,
+    active: Option<&str>,
     now: metalith_base::Timestamp,
     project_version: &str,
 ) -> Result<RecordBatch, StoreError> {
@@ -206,10 +216,13 @@ fn alive(
     let mut row = with_column(
         tombstone,
         columns::UPDATED_AT,
-        later_than(tombstone, columns::DELETED_AT, now),
+        later_than(tombstone, &[columns::DELETED_AT, columns::UPDATED_AT], now),
     )?;
     row = with_column(&row, columns::DELETED_AT, new_null_array(&timestamp_type(), rows))?;
     row = with_column(&row, columns::PROJECT_VERSION, constant(project_version, rows))?;
+    if let Some(active) = active.filter(|name| tombstone.column_by_name(name).is_some()) {
+        row = with_column(&row, active, Arc::new(BooleanArray::from(vec![true; rows])))?;
+    }
     for name in columns::OF_DELETIONS {
         if let Some(array) = tombstone.column_by_name(name) {
             row = with_column(&row, name, new_null_array(array.data_type(), rows))?;

@@ -5,7 +5,7 @@ use metalith_graph::FeatureGraph;
 
 use crate::{
     ResolveOptions, Store, StoreError,
-    current::{Visibility, select_visible},
+    current::Visibility,
 };
 
 /// How a feature stands in a store.
@@ -60,11 +60,10 @@ impl Store {
                 status.bytes += chunk.bytes;
                 status.chunks += 1;
             }
-            let ids = &feature.spec().id_columns;
             let mut visibility = Visibility::current(feature.feature_version());
-            let current = select_visible(feature.key(), table.as_ref(), ids, &visibility).await?;
+            let current = self.select_visible(feature, &table, &visibility).await?;
             visibility.include_deleted = true;
-            let all = select_visible(feature.key(), table.as_ref(), ids, &visibility).await?;
+            let all = self.select_visible(feature, &table, &visibility).await?;
             status.samples = current.rows(table.as_ref()) as u64;
             status.deleted = all.rows(table.as_ref()) as u64 - status.samples;
         }

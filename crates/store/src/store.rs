@@ -16,11 +16,11 @@ use datafusion::{
 };
 use futures::TryStreamExt as _;
 use metalith_base::{Clock, FeatureKey, Timestamp};
-use metalith_graph::FeatureGraph;
+use metalith_graph::{Feature, FeatureGraph};
 
 use crate::{
     Backend, HashSettings, MarkerState, PlaceProblem, Rows, StoreError, StoreMarker, Table,
-    system::is_system,
+    chunk_scan::Selection, current::Visibility, selections::Selections, system::is_system,
 };
 
 /// A store that is open.
@@ -34,6 +34,7 @@ pub struct Store {
     clock: Arc<dyn Clock>,
     actor: Option<String>,
     session: SessionContext,
+    selections: Arc<Selections>,
 }
 
 /// What a store is opened for.
@@ -112,6 +113,7 @@ impl Store {
             mode: options.mode,
             clock: options.clock,
             actor: options.actor,
+            selections: Arc::default(),
             session: session(match options.parallelism {
                 0 => std::thread::available_parallelism().map_or(1, usize::from),
                 given => given,
@@ -185,6 +187,16 @@ impl Store {
             feature: feature.clone(),
             location: self.location(),
         })
+    }
+
+    /// The visible rows of a feature's table.
+    pub(crate) async fn select_visible(
+        &self,
+        feature: &Feature,
+        table: &Arc<dyn Table>,
+        visibility: &Visibility,
+    ) -> Result<Selection, StoreError> {
+        self.selections.of(feature, table, visibility).await
     }
 
     /// Runs a plan; `subject` says what it is about, should the engine fail.

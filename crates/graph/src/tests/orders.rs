@@ -56,6 +56,7 @@ pub(super) fn definitions() -> impl Strategy<Value = Vec<FeatureDefinition>> {
                 project: "test".to_owned(),
                 spec: FeatureSpec {
                     objects: Vec::new(),
+                    active: None,
                     key: key(&format!("f{index}")),
                     id_columns: vec!["id".to_owned()],
                     fields: Vec::new(),

@@ -63,6 +63,7 @@ pub(super) async fn make(
     if request.mode == DeletionMode::Hard {
         plan.intent.objects = find_objects(context, &mut plan.steps).await?;
     }
+    plan.made_at = Instant::now();
     Ok(plan)
 }
 

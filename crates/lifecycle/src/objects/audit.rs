@@ -149,6 +149,10 @@ pub async fn delete_orphans(
         let what = format!("tables of features that this project does not declare: {names}");
         return Err(DeletionError::Incomplete { what });
     }
+    if let Some(other) = prefixes.iter().find(|prefix| !context.is_of_space(prefix)) {
+        let what = format!("objects below {other} may be those of other spaces");
+        return Err(DeletionError::Incomplete { what });
+    }
     // A listing that breaks off shows here, before anything is deleted.
     compare(context, prefixes, min_age).await?;
     let mut names = Names::read(context).await?;

@@ -108,6 +108,14 @@ impl Doomed {
         }
     }
 
+    /// Keeps everything that is not such.
+    fn keep_unless(&mut self, is_such: impl Fn(&ObjectUri) -> bool) {
+        let before = self.ones.len() + self.prefixes.len();
+        self.ones.retain(|uri, _| is_such(uri));
+        self.prefixes.retain(|uri| is_such(uri));
+        self.skipped += (before - self.ones.len() - self.prefixes.len()) as u64;
+    }
+
     /// Keeps everything in a place, such as the store itself.
     pub(crate) fn keep_below(&mut self, place: ObjectUri) {
         self.keep(Named::Below(place));
@@ -214,6 +222,7 @@ pub(crate) async fn keep_referenced(
             named::each(context, feature, which, objects, |named, _| doomed.keep(named)).await?;
         }
     }
+    doomed.keep_unless(|uri| context.is_of_space(uri));
     if let Some(place) = named::of_store(&context.store.location()) {
         doomed.keep_below(place);
     }

@@ -63,7 +63,7 @@ struct Process {
 
 impl Process {
     fn context(&self) -> Context<'_> {
-        Context { store: &self.store, graph: &self.graph, places: &self.places }
+        Context { store: &self.store, graph: &self.graph, places: &self.places, space: None }
     }
 }
 

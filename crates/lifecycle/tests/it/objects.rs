@@ -46,7 +46,7 @@ struct World {
 
 impl World {
     fn context(&self) -> Context<'_> {
-        Context { store: &self.store, graph: &self.graph, places: &self.places }
+        Context { store: &self.store, graph: &self.graph, places: &self.places, space: None }
     }
 
     /// What files there are, below the root.
@@ -260,4 +260,24 @@ async fn an_audit_deletes_nothing_while_a_table_is_unknown_or_a_column_is_missin
     let error = delete_orphans(context, &prefixes, Duration::ZERO).await.unwrap_err();
     assert!(error.to_string().contains("`pth`"), "{error}");
     assert_eq!(world.files(), before);
+}
+
+#[tokio::test]
+async fn in_a_space_only_its_own_objects_go() {
+    let world = world().await;
+    for file in ["anna/videos/c.mp4", "bert/videos/d.mp4"] {
+        world.put(file);
+        let path = world.root.path().join(file).display().to_string();
+        world.add("video/raw", "frames", &[json!({ "id": file, "path": path, "size": 5 })]).await;
+    }
+    let before = world.files();
+    let context = Context { space: Some("anna"), ..world.context() };
+    let request = request("video/raw", DeletionMode::Hard, "TRUE", Cascade::Downstream);
+    let plan = CascadePlan::make(context, &request).await.unwrap();
+    plan.apply(context).await.unwrap();
+    let gone: Vec<String> = before.difference(&world.files()).cloned().collect();
+    assert_eq!(gone, ["anna/videos/c.mp4"]);
+    let prefixes = [ObjectUri::parse(world.root.path().to_str().unwrap()).unwrap()];
+    let error = delete_orphans(context, &prefixes, Duration::ZERO).await.unwrap_err();
+    assert!(error.to_string().contains("other spaces"), "{error}");
 }

@@ -65,7 +65,7 @@ struct World {
 
 impl World {
     fn context(&self) -> Context<'_> {
-        Context { store: &self.store, graph: &self.graph, places: &self.places }
+        Context { store: &self.store, graph: &self.graph, places: &self.places, space: None }
     }
 
     /// What is due, one line a rule.

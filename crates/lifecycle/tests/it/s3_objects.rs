@@ -28,7 +28,7 @@ struct World {
 
 impl World {
     fn context(&self) -> Context<'_> {
-        Context { store: &self.store, graph: &self.graph, places: &self.places }
+        Context { store: &self.store, graph: &self.graph, places: &self.places, space: None }
     }
 
     async fn purge(&self) -> Done {
@@ -103,7 +103,7 @@ async fn a_server_that_dies_in_the_middle_loses_nothing() {
     let mut world = world().await;
     world.server.delay(Duration::from_millis(300));
     let World { server, store, graph, places } = &mut world;
-    let context = Context { store, graph, places };
+    let context = Context { store, graph, places, space: None };
     let all = request("clip", DeletionMode::Hard, "goes", Cascade::None);
     let plan = CascadePlan::make(context, &all).await.unwrap();
     let killing = async {

@@ -117,7 +117,7 @@ pub(crate) async fn make(
     request: &CascadeRequest,
 ) -> Result<CascadePlan, DeletionError> {
     let places = ObjectPlaces::default();
-    CascadePlan::make(Context { store, graph, places: &places }, request).await
+    CascadePlan::make(Context { store, graph, places: &places, space: None }, request).await
 }
 
 /// Does what a plan says, where samples have no objects.
@@ -127,7 +127,7 @@ pub(crate) async fn apply(
     graph: &FeatureGraph,
 ) -> Result<Done, DeletionError> {
     let places = ObjectPlaces::default();
-    plan.apply(Context { store, graph, places: &places }).await
+    plan.apply(Context { store, graph, places: &places, space: None }).await
 }
 
 /// Plans and applies.
@@ -144,5 +144,5 @@ pub(crate) async fn bring_back(
     mode: RestoreMode,
 ) -> Result<Vec<Restored>, DeletionError> {
     let places = ObjectPlaces::default();
-    restore(Context { store, graph, places: &places }, deletion, &[], mode).await
+    restore(Context { store, graph, places: &places, space: None }, deletion, &[], mode).await
 }

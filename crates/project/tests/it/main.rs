@@ -103,3 +103,16 @@ fn mistakes_are_named_with_their_place() {
             hint: change or unset TEAM, which DIR/metalith.toml:1 needs,"#]],
     );
 }
+
+#[tokio::test]
+async fn spaces_beside_each_other_do_not_see_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    init(folder.path(), "media").unwrap();
+    for space in ["anna", "bert"] {
+        let project = load(folder.path(), &[("METALITH_SPACE", space)]).unwrap();
+        let store = project.open_store(None, metalith_store::Mode::Write).await.unwrap();
+        assert!(store.location().ends_with(&format!("/spaces/{space}")), "{}", store.location());
+    }
+    let refused = load(folder.path(), &[("METALITH_SPACE", "../bert")]).expect_err("refused");
+    assert!(refused.contains("letters, digits"), "{refused}");
+}

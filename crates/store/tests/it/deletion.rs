@@ -4,7 +4,7 @@ use metalith_base::Diagnostic as _;
 use metalith_expr::parse;
 use metalith_graph::FeatureGraph;
 use metalith_store::{
-    DeletionMode, DeletionReceipt, DeletionRequest, ReadOptions, RestoreRequest, Store,
+    DeletionMode, DeletionReceipt, DeletionRequest, ReadOptions, ResolveOptions, RestoreRequest, Store,
 };
 use metalith_testkit::fixtures::{graph, key, memory_store, read, read_with, write};
 use serde_json::{Value, json};
@@ -124,4 +124,44 @@ async fn a_feature_without_a_table_has_nothing_to_delete() {
     let (store, graph) = (memory_store().await, graph(GRAPH));
     let gone = delete(&store, &graph, DeletionMode::Hard, "id = 'a'").await;
     assert_eq!((gone.samples, gone.rows), (0, 0));
+}
+
+#[tokio::test]
+async fn a_feature_may_mark_its_samples_itself() {
+    let graph = graph(
+        "[[features]]\nkey = \"follow\"\nid_columns = [\"id\"]\nactive = \"active\"\n\
+         [[features]]\nkey = \"digest\"\nid_columns = [\"id\"]\ndeps = [\"follow\"]\n",
+    );
+    let store = memory_store().await;
+    let follow = |id: &str, active: bool| {
+        json!([{ "id": id, "active": active, "metaxy_provenance_by_field": { "default": id } }])
+    };
+    for (id, active) in [("a", true), ("b", true), ("c", true), ("b", false)] {
+        write(&store, &graph, "follow", &follow(id, active)).await.unwrap();
+    }
+    assert_eq!(read(&store, &graph, "follow", &["id"]).await, ["a", "c"], "the latest row decides");
+    let hidden = ReadOptions { include_deleted: true, ..ReadOptions::default() };
+    assert_eq!(
+        read_with(&store, &graph, "follow", &["id", "active"], &hidden).await,
+        ["a true", "b false", "c true"]
+    );
+    let found = store.resolve(&graph, &key("digest"), ResolveOptions::default()).await.unwrap();
+    assert_eq!(found.new.rows(), 2, "what does not count is not computed from");
+
+    // Deleting sets the mark, and so does restoring.
+    let filters = vec![parse("id = 'a'").unwrap()];
+    let request = DeletionRequest::new(DeletionMode::Soft, filters);
+    let gone = store.delete(&graph, &key("follow"), &request).await.unwrap();
+    assert_eq!(read(&store, &graph, "follow", &["id"]).await, ["c"]);
+    let by_id = RestoreRequest { deletion: Some(gone.id), ..RestoreRequest::default() };
+    store.restore(&graph, &key("follow"), &by_id).await.unwrap();
+    let any = RestoreRequest {
+        filters: vec![parse("id = 'b'").unwrap()],
+        ..RestoreRequest::default()
+    };
+    store.restore(&graph, &key("follow"), &any).await.unwrap();
+    assert_eq!(
+        read(&store, &graph, "follow", &["id", "active"]).await,
+        ["a true", "b true", "c true"]
+    );
 }
