@@ -19,7 +19,9 @@ const UNITS: [(&[&str], u64); 6] = [
 
 /// Why a text is no age.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no age: write a number and a unit, e.g. `7d`, `30 days`, `12 hours`, `1 year`")]
+#[error(
+    "`{text}` is no age: write a number and a unit, e.g. `7d`, `30 days`, `12 hours`, `1 year`"
+)]
 pub struct AgeError {
     text: String,
 }

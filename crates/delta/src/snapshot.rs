@@ -310,8 +310,7 @@ impl Table for Snapshot {
         if self.tags.contains(tag) {
             return Ok(true);
         }
-        let failed =
-            |failed| error::storage("read", self.place.shown(&self.folder), failed);
+        let failed = |failed| error::storage("read", self.place.shown(&self.folder), failed);
         let log_store = self.delta.log_store();
         let state = self.delta.snapshot().map_err(failed)?;
         let found = state.transaction_version(log_store.as_ref(), tag).await;

@@ -31,8 +31,7 @@ pub const DELETION_REASON: &str = "metalith_deletion_reason";
 pub const RECOVERABLE_UNTIL: &str = "metalith_recoverable_until";
 
 /// What a tombstone says about the deletion.
-pub const OF_DELETIONS: [&str; 4] =
-    [DELETION_ID, DELETED_BY, DELETION_REASON, RECOVERABLE_UNTIL];
+pub const OF_DELETIONS: [&str; 4] = [DELETION_ID, DELETED_BY, DELETION_REASON, RECOVERABLE_UNTIL];
 
 const ALL: [&str; 10] = [
     PROVENANCE_BY_FIELD,

@@ -18,8 +18,8 @@ use metalith_document::{DocumentError, Format, Node, Problem, Table, Value, inte
 use crate::{
     ObjectName, SampleObjects,
     spec::{
-        DEFAULT_CODE_VERSION, DepFields, Expiry, External, FeatureDefinition, FeatureDep, FeatureSpec,
-        FieldDep, FieldDeps, FieldSpec, FieldsMapping, Lineage, OnDelete, Retention,
+        DEFAULT_CODE_VERSION, DepFields, Expiry, External, FeatureDefinition, FeatureDep,
+        FeatureSpec, FieldDep, FieldDeps, FieldSpec, FieldsMapping, Lineage, OnDelete, Retention,
     },
 };
 

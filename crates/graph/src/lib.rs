@@ -49,8 +49,8 @@ pub use crate::{
     render::{RenderOptions, render_dot, render_mermaid, render_text},
     snapshot::SnapshotError,
     spec::{
-        DEFAULT_CODE_VERSION, DepFields, Expiry, External, FeatureDefinition, FeatureDep, FeatureSpec,
-        FieldDep, FieldDeps, FieldSpec, FieldsMapping, Lineage, OnDelete, Retention,
+        DEFAULT_CODE_VERSION, DepFields, Expiry, External, FeatureDefinition, FeatureDep,
+        FeatureSpec, FieldDep, FieldDeps, FieldSpec, FieldsMapping, Lineage, OnDelete, Retention,
     },
     version::HashLength,
     wire::{spec_from_wire, spec_to_wire},

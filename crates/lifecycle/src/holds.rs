@@ -135,7 +135,8 @@ async fn record(store: &Store, hold: &Hold, event: Event) -> Result<(), StoreErr
         ("state", texts([Some(released)])),
     ])?;
     store.append_system(&table(TABLE), Rows::from_batch(row), CommitNote::new("hold")).await?;
-    let details = json!({ "hold": hold.id, "feature": hold.feature.as_str(), "reason": hold.reason });
+    let details =
+        json!({ "hold": hold.id, "feature": hold.feature.as_str(), "reason": hold.reason });
     audit::append(store, Record { event, deletion: None, details, once: None }).await
 }
 

@@ -149,7 +149,8 @@ async fn due(
                 let mut is_past = format!("{} <= TIMESTAMP '{limit}'", columns::DELETED_AT);
                 let schema = context.store.stored_schema(context.graph, feature.key()).await?;
                 let active = feature.spec().active.as_ref();
-                let has = |name: &String| schema.as_ref().is_some_and(|it| it.index_of(name).is_ok());
+                let has =
+                    |name: &String| schema.as_ref().is_some_and(|it| it.index_of(name).is_ok());
                 if let Some(active) = active.filter(|name| has(name)) {
                     let (active, updated) = (quoted(active), columns::UPDATED_AT);
                     is_past = format!(
@@ -185,7 +186,8 @@ async fn due(
     let (reading, mode, cascade) = match rule {
         Rule::Expire => (ReadOptions::default(), DeletionMode::Soft, Cascade::Downstream),
         Rule::KeepDeleted => {
-            let all = ReadOptions { include_deleted: true, feature_history: true, ..Default::default() };
+            let all =
+                ReadOptions { include_deleted: true, feature_history: true, ..Default::default() };
             (all, DeletionMode::Hard, Cascade::None)
         }
         Rule::KeepVersions => {
@@ -198,7 +200,8 @@ async fn due(
             (all, DeletionMode::Hard, Cascade::None)
         }
     };
-    let found = read(context, feature, ReadOptions { filters: filters.clone(), ..reading.clone() }).await?;
+    let found =
+        read(context, feature, ReadOptions { filters: filters.clone(), ..reading.clone() }).await?;
     let (found, held) = without_held(context, feature, found).await?;
     due.held = held;
     if let Some((column, after)) = time {

@@ -96,7 +96,9 @@ impl Project {
         let mut options = BTreeMap::new();
         for store in self.settings.stores.values() {
             let mut parts = store.address.splitn(4, '/');
-            if let (Some(scheme), Some(""), Some(bucket)) = (parts.next(), parts.next(), parts.next()) {
+            if let (Some(scheme), Some(""), Some(bucket)) =
+                (parts.next(), parts.next(), parts.next())
+            {
                 options.insert(format!("{scheme}//{bucket}"), store.options.clone());
             }
         }

@@ -8,7 +8,10 @@ use std::{fmt, sync::Arc};
 
 use datafusion::{
     arrow::{
-        array::{Array as _, ArrayRef, AsArray as _, BooleanArray, RecordBatch, TimestampMicrosecondArray},
+        array::{
+            Array as _, ArrayRef, AsArray as _, BooleanArray, RecordBatch,
+            TimestampMicrosecondArray,
+        },
         datatypes::TimestampMicrosecondType,
     },
     logical_expr::{LogicalPlan, LogicalPlanBuilder},

@@ -103,7 +103,11 @@ impl Store {
             };
             let samples = rows.num_rows() as u64;
             let now = self.now();
-            let row = with_column(&rows, columns::UPDATED_AT, later_than(&rows, &[columns::UPDATED_AT], now))?;
+            let row = with_column(
+                &rows,
+                columns::UPDATED_AT,
+                later_than(&rows, &[columns::UPDATED_AT], now),
+            )?;
             let note = self.detach_note("reattach", deletion).only_at(table.version());
             let commit = self.backend().append(feature.key(), Rows::from_batch(row), note).await?;
             Ok(DetachReceipt { samples, table_version: Some(commit.version) })
@@ -204,6 +208,7 @@ fn detached(
         let Some(array) = row.column_by_name(name) else { continue };
         changed = with_column(&changed, name, new_null_array(array.data_type(), rows))?;
     }
-    changed = with_column(&changed, columns::UPDATED_AT, later_than(row, &[columns::UPDATED_AT], now))?;
+    changed =
+        with_column(&changed, columns::UPDATED_AT, later_than(row, &[columns::UPDATED_AT], now))?;
     with_column(&changed, columns::DELETION_ID, constant(&request.deletion, rows))
 }

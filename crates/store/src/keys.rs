@@ -134,8 +134,7 @@ impl Keys {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
         let reader = StreamReader::try_new(bytes, None).map_err(StoreError::arrow)?;
         let schema = reader.schema();
-        let names: Vec<String> =
-            schema.fields().iter().map(|field| field.name().clone()).collect();
+        let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
         let mut keys = Self::empty(&names, schema);
         for batch in reader {
             keys.frame.batches.push(batch.map_err(StoreError::arrow)?);

@@ -14,8 +14,8 @@ use datafusion::arrow::{
 use metalith_base::FeatureKey;
 
 use crate::{
-    Backend, Chunk, ChunkRequest, Commit, CommitNote, MarkerState, Precondition, Replacement, Rows, StoreError,
-    StoreMarker, Table, Vacuum, Vacuumed,
+    Backend, Chunk, ChunkRequest, Commit, CommitNote, MarkerState, Precondition, Replacement, Rows,
+    StoreError, StoreMarker, Table, Vacuum, Vacuumed,
     evolution::{adapt_batch, merge_schemas},
 };
 

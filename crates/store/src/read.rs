@@ -91,9 +91,10 @@ impl Store {
         columns: &[String],
     ) -> Result<Option<Rows>, StoreError> {
         match plan.removed() {
-            Some((table, selection)) => {
-                self.read_selected(plan.feature(), table, selection, filters, columns).await.map(Some)
-            }
+            Some((table, selection)) => self
+                .read_selected(plan.feature(), table, selection, filters, columns)
+                .await
+                .map(Some),
             None => Ok(None),
         }
     }
@@ -107,9 +108,10 @@ impl Store {
         columns: &[String],
     ) -> Result<Option<Rows>, StoreError> {
         match plan.kept() {
-            Some((table, selection)) => {
-                self.read_selected(plan.feature(), table, selection, filters, columns).await.map(Some)
-            }
+            Some((table, selection)) => self
+                .read_selected(plan.feature(), table, selection, filters, columns)
+                .await
+                .map(Some),
             None => self.read_everything(plan.feature(), filters, columns).await,
         }
     }

@@ -118,8 +118,9 @@ impl Store {
         let active = feature.spec().active.clone();
         let restored = Rows::from_batches(schema, batches);
         let form = restored.schema();
-        let restored =
-            restored.into_stream().map(move |batch| alive(&batch?, active.as_deref(), now, &project_version));
+        let restored = restored
+            .into_stream()
+            .map(move |batch| alive(&batch?, active.as_deref(), now, &project_version));
         let mut note = CommitNote::new("restore").only_at(table.version());
         if let Some(actor) = self.actor() {
             note = note.with("actor", actor);

@@ -3,10 +3,7 @@
 use metalith_base::FeatureKey;
 use metalith_graph::FeatureGraph;
 
-use crate::{
-    ResolveOptions, Store, StoreError,
-    current::Visibility,
-};
+use crate::{ResolveOptions, Store, StoreError, current::Visibility};
 
 /// How a feature stands in a store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

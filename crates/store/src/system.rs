@@ -65,11 +65,7 @@ impl Store {
     }
 
     /// Whether a commit was made to a table once under a tag: for a deletion, its id.
-    pub async fn has_commit(
-        &self,
-        table: &FeatureKey,
-        tag: &str,
-    ) -> Result<bool, StoreError> {
+    pub async fn has_commit(&self, table: &FeatureKey, tag: &str) -> Result<bool, StoreError> {
         match self.backend().open_table(table).await? {
             Some(found) => found.has_commit(tag).await,
             None => Ok(false),

@@ -185,9 +185,7 @@ impl ObjectStore for FaultyStore {
         let path = prefix.map(ToString::to_string).unwrap_or_default();
         match self.faults.judge("list", &path) {
             Verdict::Make | Verdict::MakeTwice => self.inner.list(prefix),
-            Verdict::MakeAndFail | Verdict::Fail => {
-                futures::stream::iter([Err(failure())]).boxed()
-            }
+            Verdict::MakeAndFail | Verdict::Fail => futures::stream::iter([Err(failure())]).boxed(),
         }
     }
 

@@ -186,7 +186,8 @@ impl Turns {
         let refused = *self.behaviour.refused.lock().unwrap_or_else(PoisonError::into_inner);
         let is_refused = |key: &str| refused.is_some_and(|such| such(key));
         let all = std::mem::take(&mut request.input.delete.objects);
-        let (refused, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|it| is_refused(&it.key));
+        let (refused, others): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|it| is_refused(&it.key));
         request.input.delete.objects = others;
         let _turn = self.writing.lock().await;
         let mut response = self.files.delete_objects(request).await?;

@@ -232,14 +232,14 @@ impl<'a> Shown<'a> {
         if self.cascade != Cascade::None || self.steps.len() > 1 {
             text.push_str(&format!("\n{}", self.table()));
         }
-        for blocker in &self.blockers {
-            text.push_str(&format!("\nblocked: {blocker}. {}", blocker.way_out()));
-        }
         if let Some(purged) = &self.purged {
             text.push_str(&format!("\n{}", purge_text(purged)));
         } else if self.steps.iter().any(|line| line.objects > 0) {
             let objects = self.steps.iter().map(|line| line.objects).sum();
             text.push_str(&format!("\nand {} objects of theirs", number(objects)));
+        }
+        for blocker in &self.blockers {
+            text.push_str(&format!("\nblocked: {blocker}. {}", blocker.way_out()));
         }
         match (stage, self.mode) {
             (Stage::DryRun, _) => {}
@@ -330,8 +330,7 @@ pub(crate) fn purge_json(report: &PurgeReport) -> Value {
 
 /// What became of objects, for people.
 pub(crate) fn purge_text(report: &PurgeReport) -> String {
-    let mut text =
-        format!("{} objects deleted ({})", number(report.deleted), bytes(report.bytes));
+    let mut text = format!("{} objects deleted ({})", number(report.deleted), bytes(report.bytes));
     if report.skipped > 0 {
         text.push_str(&format!(", {} kept: something else names them", number(report.skipped)));
     }

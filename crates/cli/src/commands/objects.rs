@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use metalith_base::parse_age;
-use metalith_lifecycle::objects::audit::{ObjectsReport, compare, declared_prefixes, delete_orphans};
+use metalith_lifecycle::objects::audit::{
+    ObjectsReport, compare, declared_prefixes, delete_orphans,
+};
 use metalith_objects::ObjectUri;
 use metalith_store::Mode;
 use serde_json::{Value, json};

@@ -92,7 +92,9 @@ impl Blocker {
     /// What to do about it.
     pub fn way_out(&self) -> String {
         match self {
-            Self::Reference(Reference { by, when: Some(when), .. }) if adjective(when) == "active " => {
+            Self::Reference(Reference { by, when: Some(when), .. })
+                if adjective(when) == "active " =>
+            {
                 format!("Please deactivate or delete these {}s first", noun(by))
             }
             Self::Reference(Reference { by, .. }) => {
@@ -180,8 +182,12 @@ impl Restriction<'_> {
         };
         let ids = &self.reader.spec().id_columns;
         let without = Some(self.walk.doomed(self.reader.key())).filter(|keys| !keys.is_empty());
-        let live =
-            ReadOptions { within: Some(gone), without, feature_history: true, ..Default::default() };
+        let live = ReadOptions {
+            within: Some(gone),
+            without,
+            feature_history: true,
+            ..Default::default()
+        };
         let mut refusing = self.walk.keys(self.reader, ids, ids, live).await?;
         let mut namer = self.reader;
         if let (Some(when), Some(candidates)) = (self.when, &refusing) {
@@ -211,7 +217,9 @@ impl Restriction<'_> {
             if self.has(reader, &named).await? {
                 break;
             }
-            if link.upstream.key() == self.link.upstream.key() || !self.has(link.upstream, &named).await? {
+            if link.upstream.key() == self.link.upstream.key()
+                || !self.has(link.upstream, &named).await?
+            {
                 continue;
             }
             let keys = walk.keys(link.upstream, &link.keys, &link.stored, options()).await?;
@@ -244,7 +252,12 @@ impl Restriction<'_> {
         let mut by_target: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for row in &rows {
             let target = show(row, &self.link.keys);
-            let name = match self.walk.links(self.reader)?.into_iter().find(|it| it.upstream.key() == namer.key()) {
+            let name = match self
+                .walk
+                .links(self.reader)?
+                .into_iter()
+                .find(|it| it.upstream.key() == namer.key())
+            {
                 Some(link) if namer.key() != self.reader.key() => {
                     let key = show(row, &link.keys);
                     names.get(&key).cloned().unwrap_or(key)
@@ -275,7 +288,8 @@ impl Restriction<'_> {
         let options = ReadOptions { feature_history: true, ..ReadOptions::default() };
         let rows = self.rows(namer, options).await?;
         let ids = &namer.spec().id_columns;
-        let name = |row: &Shown| (show(row, &link.stored), name_of(row, self.label.as_deref(), ids));
+        let name =
+            |row: &Shown| (show(row, &link.stored), name_of(row, self.label.as_deref(), ids));
         Ok(rows.iter().map(name).collect())
     }
 
@@ -289,7 +303,11 @@ impl Restriction<'_> {
         Ok(rows.iter().map(|row| (show(row, &self.link.stored), name_of(row, None, ids))).collect())
     }
 
-    async fn rows(&self, feature: &Feature, options: ReadOptions) -> Result<Vec<Shown>, DeletionError> {
+    async fn rows(
+        &self,
+        feature: &Feature,
+        options: ReadOptions,
+    ) -> Result<Vec<Shown>, DeletionError> {
         let rows = self.walk.store.read(self.walk.graph, feature.key(), &options).await?;
         Ok(rows.collect().await?.iter().flat_map(shown).collect())
     }

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use metalith_base::{Diagnostic as _, FeatureKey, Kind};
 use metalith_expr::{Expr, parse};
 use metalith_graph::{Feature, columns};
-use metalith_store::{
-    DeletionMode, Keys, ReadOptions, RestoreReceipt, RestoreRequest, StoreError,
-};
+use metalith_store::{DeletionMode, Keys, ReadOptions, RestoreReceipt, RestoreRequest, StoreError};
 use serde_json::json;
 
 use super::{CascadeRequest, DeletionError, list, scope, walk::Walk};

@@ -58,8 +58,12 @@ async fn computed_from(
     upstream: FeatureKey,
     filter: &Expr,
 ) -> Result<Keys, DeletionError> {
-    let at_upstream =
-        CascadeRequest { feature: upstream, within: None, cascade: Cascade::Downstream, ..request.clone() };
+    let at_upstream = CascadeRequest {
+        feature: upstream,
+        within: None,
+        cascade: Cascade::Downstream,
+        ..request.clone()
+    };
     let mut walk = Walk::new(store, graph, &at_upstream);
     let filters = vec![filter.clone()];
     walk.follow(&Scope { filters, within: None }).await?;

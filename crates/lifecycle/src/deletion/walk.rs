@@ -325,7 +325,10 @@ impl<'a> Walk<'a> {
     }
 
     /// The features that depend on an upstream, with how.
-    pub(super) fn readers(&self, upstream: &Feature) -> Result<Vec<(&'a Feature, Link<'a>)>, StoreError> {
+    pub(super) fn readers(
+        &self,
+        upstream: &Feature,
+    ) -> Result<Vec<(&'a Feature, Link<'a>)>, StoreError> {
         let mut readers = Vec::new();
         for key in self.graph.direct_downstream(upstream.key())? {
             let reader = self.graph.feature(&key)?;

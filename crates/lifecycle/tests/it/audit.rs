@@ -103,9 +103,11 @@ fn with(batch: &RecordBatch, number: i64, column: &str, text: &str) -> RecordBat
     let new: StringArray = numbers(batch)
         .iter()
         .enumerate()
-        .map(|(row, it)| {
-            if *it == number { Some(text) } else { old.is_valid(row).then(|| old.value(row)) }
-        })
+        .map(
+            |(row, it)| {
+                if *it == number { Some(text) } else { old.is_valid(row).then(|| old.value(row)) }
+            },
+        )
         .collect();
     let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
     columns[index] = Arc::new(new);

@@ -8,9 +8,7 @@ use metalith_delta::{DeltaBackend, Layout};
 use metalith_graph::FeatureGraph;
 use metalith_lifecycle::{
     Context, audit,
-    deletion::{
-        Cascade, CascadePlan, DeletionError, Done, finish_interrupted, list, retry_purges,
-    },
+    deletion::{Cascade, CascadePlan, DeletionError, Done, finish_interrupted, list, retry_purges},
 };
 use metalith_objects::{ObjectPlaces, OpenedLocation};
 use metalith_store::{DeletionMode, OpenOptions, ReadOptions, Store};
@@ -121,9 +119,7 @@ async fn disk() -> Disk {
     let disk = Disk { store: Arc::default(), bucket: Arc::default() };
     let process = disk.open_healthy().await;
     let (store, graph) = (&process.store, &process.graph);
-    let video = |id: &str, note: &str| {
-        json!({ "video": id, "path": format!("s3://media/videos/{id}"), "size": 1, "note": note })
-    };
+    let video = |id: &str, note: &str| json!({ "video": id, "path": format!("s3://media/videos/{id}"), "size": 1, "note": note });
     let chunk = |id: &str, video: &str| json!({ "chunk": id, "video": video });
     let first = format!("{MARKER}-v1");
     let videos = [video(&first, MARKER), video("v2", "kept")];
@@ -186,7 +182,8 @@ async fn check(disk: &Disk, story: &str) {
     let everything =
         ReadOptions { include_deleted: true, sample_history: true, ..ReadOptions::default() };
     let mut left = Vec::new();
-    for (feature, id) in [("video/raw", "video"), ("video/chunk", "chunk"), ("video/faces", "chunk")]
+    for (feature, id) in
+        [("video/raw", "video"), ("video/chunk", "chunk"), ("video/faces", "chunk")]
     {
         left.push(read_with(store, graph, feature, &[id], &everything).await.join(" "));
     }

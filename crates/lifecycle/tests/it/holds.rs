@@ -23,7 +23,10 @@ async fn a_hold_stops_deletions_from_wherever_they_come() {
         assert_eq!(error.kind(), Kind::Blocked);
         assert_eq!(
             error.to_string(),
-            format!("1 samples of `video/chunk` are held (a lawsuit) by hold {}: chunk_id=b", hold.id)
+            format!(
+                "1 samples of `video/chunk` are held (a lawsuit) by hold {}: chunk_id=b",
+                hold.id
+            )
         );
         assert!(error.hint().unwrap().contains(&format!("hold release {}", hold.id)));
     }

@@ -151,7 +151,8 @@ async fn a_soft_deletion_leaves_objects_alone() {
 #[tokio::test]
 async fn what_anybody_else_names_stays_however_it_is_spelled() {
     let root = |world: &World| world.root.path().display().to_string();
-    for spelling in ["file://{root}/videos/a.mp4", "{root}//videos/./a.mp4", "{root}/videos/a.mp4"] {
+    for spelling in ["file://{root}/videos/a.mp4", "{root}//videos/./a.mp4", "{root}/videos/a.mp4"]
+    {
         let world = world().await;
         let seen = spelling.replace("{root}", &root(&world));
         world.add("favourite", "default", &[json!({ "favourite": 1, "seen": seen })]).await;

@@ -69,9 +69,7 @@ async fn add(store: &Store, graph: &FeatureGraph, feature: &str, rows: &[Value])
 async fn registry(store: Store) -> (Store, FeatureGraph) {
     let graph = graph(REGISTRY);
     let job = |id: &str| json!({ "job_id": id, "name": format!("job {id}") });
-    let dataset = |id: &str, job: &str| {
-        json!({ "dataset_id": id, "name": format!("set {id}"), "created_by_job_id": job })
-    };
+    let dataset = |id: &str, job: &str| json!({ "dataset_id": id, "name": format!("set {id}"), "created_by_job_id": job });
     let model = |id: &str, active: bool| json!({ "model_id": id, "name": id, "is_active": active });
     let usage = |model: &str, set: &str| json!({ "model_id": model, "dataset_id": set });
     let sample = |id: i64, set: &str| json!({ "sample_id": id, "dataset_id": set });
@@ -108,10 +106,7 @@ async fn every_reference_of_an_active_model_protects() {
                 "Cannot delete dataset 'set a': it is currently used by 2 active model(s): \
                  loc_v1, loc_v2"
             );
-            assert_eq!(
-                error.hint().unwrap(),
-                "Please deactivate or delete these models first"
-            );
+            assert_eq!(error.hint().unwrap(), "Please deactivate or delete these models first");
         }
     }
     for (dataset, blockers) in [("b", 1), ("c", 1), ("d", 0)] {
@@ -230,8 +225,7 @@ async fn tombstones_say_who_and_why() {
     let mut one = request("model", DeletionMode::Soft, "model_id = 'old'", Cascade::None);
     one.reason = Some("retired".to_owned());
     let done = delete(&store, &graph, &one).await;
-    let everything =
-        metalith_store::ReadOptions { include_deleted: true, ..Default::default() };
+    let everything = metalith_store::ReadOptions { include_deleted: true, ..Default::default() };
     let columns = ["model_id", "metalith_deletion_id", "metalith_deletion_reason"];
     let options = metalith_store::ReadOptions {
         columns: Some(columns.map(str::to_owned).to_vec()),

@@ -111,7 +111,8 @@ impl World {
 /// On 2026-06-01: an old clip, a young one, and one that nobody knows the age of; each has a crop.
 async fn world() -> World {
     let clock = Arc::new(ByHand(AtomicI64::new(1_780_272_000_000_000)));
-    let options = OpenOptions { clock: Arc::clone(&clock) as Arc<dyn Clock>, ..OpenOptions::write() };
+    let options =
+        OpenOptions { clock: Arc::clone(&clock) as Arc<dyn Clock>, ..OpenOptions::write() };
     let store = Store::open(Arc::new(MemoryBackend::new()), options).await.unwrap();
     let (graph, places) = (graph(FEATURES), ObjectPlaces::default());
     let world = World { store, graph, places, clock };
@@ -233,7 +234,8 @@ async fn a_deletion_may_ask_for_longer_and_is_never_shortened() {
 async fn old_versions_go_when_there_are_enough_newer_ones() {
     let mut world = world().await;
     for version in ["2", "3"] {
-        let text = FEATURES.replace("code_version = \"1\"", &format!("code_version = \"{version}\""));
+        let text =
+            FEATURES.replace("code_version = \"1\"", &format!("code_version = \"{version}\""));
         world.graph = graph(&text);
         world.add("clip", &[json!({ "id": "young" })]).await;
     }

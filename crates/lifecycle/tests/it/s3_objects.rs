@@ -59,7 +59,8 @@ async fn world() -> World {
             })
         })
         .collect();
-    let text = "[[features]]\nkey = \"clip\"\nid_columns = [\"id\"]\nobjects = [{ column = \"path\" }]\n";
+    let text =
+        "[[features]]\nkey = \"clip\"\nid_columns = [\"id\"]\nobjects = [{ column = \"path\" }]\n";
     let (store, graph) = (memory_store().await, graph(text));
     write(&store, &graph, "clip", &rows).await.unwrap();
     let options = [("s3://".to_owned(), server.options())].into();

@@ -7,9 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use metalith_expr::parse;
 use metalith_graph::FeatureGraph;
-use metalith_lifecycle::deletion::{
-    Cascade, CascadeRequest, DeletionError, RestoreMode,
-};
+use metalith_lifecycle::deletion::{Cascade, CascadeRequest, DeletionError, RestoreMode};
 use metalith_store::{DeletionMode, Store};
 use metalith_testkit::fixtures::{graph, key, memory_store, read, write};
 use proptest::{prelude::*, test_runner::TestRunner};
@@ -37,9 +35,21 @@ struct Dep {
 #[derive(Clone, Debug)]
 enum Op {
     /// A sample of a feature: its id, its group, and which samples it refers to.
-    Write { of: usize, id: u8, group: u8, refers: [u8; 2] },
-    Delete { of: usize, ids: Vec<u8>, hard: bool, cascade: Cascade },
-    Restore { which: usize },
+    Write {
+        of: usize,
+        id: u8,
+        group: u8,
+        refers: [u8; 2],
+    },
+    Delete {
+        of: usize,
+        ids: Vec<u8>,
+        hard: bool,
+        cascade: Cascade,
+    },
+    Restore {
+        which: usize,
+    },
 }
 
 fn deps() -> impl Strategy<Value = Vec<Vec<Dep>>> {
@@ -169,7 +179,11 @@ impl Model {
 
     /// The value by which a sample of the feature names one of its upstream.
     fn reference(row: &Row, dep: Dep) -> Option<u8> {
-        if dep.is_aggregation { Some(row.group) } else { row.refers.get(&dep.on).copied().flatten() }
+        if dep.is_aggregation {
+            Some(row.group)
+        } else {
+            row.refers.get(&dep.on).copied().flatten()
+        }
     }
 
     /// The same value, told by a sample of the upstream.
@@ -202,8 +216,7 @@ impl Model {
             .map(|row| row.id)
             .filter(|id| ids.contains(id))
             .collect();
-        let mut plan =
-            Plan { doomed: Doomed::new(), detached: BTreeSet::new(), is_blocked: false };
+        let mut plan = Plan { doomed: Doomed::new(), detached: BTreeSet::new(), is_blocked: false };
         if !start.is_empty() {
             plan.doomed.insert(of, start);
         }
@@ -372,7 +385,9 @@ impl World {
     async fn tell(&mut self, op: &Op) {
         let features = self.model.features.len();
         match op {
-            Op::Write { of, id, group, refers } => self.write(of % features, *id, *group, *refers).await,
+            Op::Write { of, id, group, refers } => {
+                self.write(of % features, *id, *group, *refers).await
+            }
             Op::Delete { of, ids, hard, cascade } => {
                 self.delete(of % features, ids, *hard, *cascade).await;
             }
@@ -389,8 +404,7 @@ impl World {
         if !is_aggregate {
             json[format!("i{of}")] = id.into();
         }
-        let mut row =
-            Row { id, group, refers: BTreeMap::new(), is_deleted: false, deletion: None };
+        let mut row = Row { id, group, refers: BTreeMap::new(), is_deleted: false, deletion: None };
         for (dep, refers) in self.model.features[of].iter().zip(refers) {
             if !dep.is_aggregation {
                 json[format!("r{}", dep.on)] = refers.into();
@@ -398,7 +412,9 @@ impl World {
             }
         }
         self.model.tables[of].push(row);
-        write(&self.store, &self.graph, &format!("f{of}"), &Value::Array(vec![json])).await.unwrap();
+        write(&self.store, &self.graph, &format!("f{of}"), &Value::Array(vec![json]))
+            .await
+            .unwrap();
     }
 
     async fn delete(&mut self, of: usize, ids: &[u8], hard: bool, cascade: Cascade) {
@@ -456,7 +472,8 @@ impl World {
                         Some(Some(id)) => id.to_string(),
                         _ => "null".to_owned(),
                     });
-                    let values: Vec<String> = std::iter::once(row.id.to_string()).chain(refers).collect();
+                    let values: Vec<String> =
+                        std::iter::once(row.id.to_string()).chain(refers).collect();
                     values.join(" ")
                 })
                 .collect();

@@ -87,16 +87,19 @@ pub(crate) async fn two_videos_in(store: Store) -> (Store, FeatureGraph) {
     (store, graph)
 }
 
-pub(crate) fn request(feature: &str, mode: DeletionMode, filter: &str, cascade: Cascade) -> CascadeRequest {
+pub(crate) fn request(
+    feature: &str,
+    mode: DeletionMode,
+    filter: &str,
+    cascade: Cascade,
+) -> CascadeRequest {
     let filters = vec![parse(filter).unwrap()];
     CascadeRequest { cascade, ..CascadeRequest::new(key(feature), mode, filters) }
 }
 
 /// What a plan says, one line a feature that something happens to.
 pub(crate) fn told(plan: &CascadePlan) -> Vec<String> {
-    let line = |step: &Step| {
-        format!("{} {} stale {}", step.feature, step.samples, step.stale)
-    };
+    let line = |step: &Step| format!("{} {} stale {}", step.feature, step.samples, step.stale);
     let touched = plan.steps().iter().filter(|step| step.samples + step.stale > 0);
     touched.map(line).collect()
 }

@@ -4,7 +4,8 @@ use metalith_base::Diagnostic as _;
 use metalith_expr::parse;
 use metalith_graph::FeatureGraph;
 use metalith_store::{
-    DeletionMode, DeletionReceipt, DeletionRequest, ReadOptions, ResolveOptions, RestoreRequest, Store,
+    DeletionMode, DeletionReceipt, DeletionRequest, ReadOptions, ResolveOptions, RestoreRequest,
+    Store,
 };
 use metalith_testkit::fixtures::{graph, key, memory_store, read, read_with, write};
 use serde_json::{Value, json};
@@ -133,9 +134,7 @@ async fn a_feature_may_mark_its_samples_itself() {
          [[features]]\nkey = \"digest\"\nid_columns = [\"id\"]\ndeps = [\"follow\"]\n",
     );
     let store = memory_store().await;
-    let follow = |id: &str, active: bool| {
-        json!([{ "id": id, "active": active, "metaxy_provenance_by_field": { "default": id } }])
-    };
+    let follow = |id: &str, active: bool| json!([{ "id": id, "active": active, "metaxy_provenance_by_field": { "default": id } }]);
     for (id, active) in [("a", true), ("b", true), ("c", true), ("b", false)] {
         write(&store, &graph, "follow", &follow(id, active)).await.unwrap();
     }
@@ -155,10 +154,8 @@ async fn a_feature_may_mark_its_samples_itself() {
     assert_eq!(read(&store, &graph, "follow", &["id"]).await, ["c"]);
     let by_id = RestoreRequest { deletion: Some(gone.id), ..RestoreRequest::default() };
     store.restore(&graph, &key("follow"), &by_id).await.unwrap();
-    let any = RestoreRequest {
-        filters: vec![parse("id = 'b'").unwrap()],
-        ..RestoreRequest::default()
-    };
+    let any =
+        RestoreRequest { filters: vec![parse("id = 'b'").unwrap()], ..RestoreRequest::default() };
     store.restore(&graph, &key("follow"), &any).await.unwrap();
     assert_eq!(
         read(&store, &graph, "follow", &["id", "active"]).await,
