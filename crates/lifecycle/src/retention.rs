@@ -7,7 +7,7 @@
 //!
 //! Held samples stay, and what a reference protects stays; both are counted.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use datafusion::arrow::{
     array::{Array as _, AsArray as _},
@@ -16,8 +16,8 @@ use datafusion::arrow::{
 };
 use futures::TryStreamExt as _;
 use metalith_base::{FeatureKey, Timestamp};
-use metalith_expr::{Expr, parse};
-use metalith_graph::{Feature, columns};
+use metalith_expr::parse;
+use metalith_graph::{Expiry, Feature, columns};
 use metalith_store::{DeletionMode, Keys, ReadOptions, StoreError};
 use serde_json::json;
 
@@ -125,6 +125,17 @@ pub async fn apply(context: Context<'_>) -> Result<Applied, DeletionError> {
     Ok(applied)
 }
 
+/// What a rule asks of the store.
+struct Question {
+    /// Conditions that samples which are due meet.
+    filters: Vec<String>,
+    reading: ReadOptions,
+    mode: DeletionMode,
+    cascade: Cascade,
+    /// A column with times, and how long after them samples are due.
+    time: Option<(String, Duration)>,
+}
+
 /// What a rule of a feature asks for; `None` when the feature does not have the rule.
 async fn due(
     context: Context<'_>,
@@ -132,93 +143,34 @@ async fn due(
     rule: Rule,
     now: Timestamp,
 ) -> Result<Option<Due>, DeletionError> {
-    let retention = &feature.definition().retention;
-    let (filters, time) = match rule {
-        Rule::Expire => match &retention.expire {
-            Some(expiry) => {
-                let column = quoted(&expiry.column);
-                let limit = before(now, expiry.after);
-                let time = Some((expiry.column.clone(), expiry.after));
-                (vec![format!("{column} <= TIMESTAMP '{limit}'")], time)
-            }
-            None => return Ok(None),
-        },
-        Rule::KeepDeleted => match retention.keep_deleted {
-            Some(keep) => {
-                let limit = before(now, keep);
-                let mut is_past = format!("{} <= TIMESTAMP '{limit}'", columns::DELETED_AT);
-                let schema = context.store.stored_schema(context.graph, feature.key()).await?;
-                let active = feature.spec().active.as_ref();
-                let has =
-                    |name: &String| schema.as_ref().is_some_and(|it| it.index_of(name).is_ok());
-                if let Some(active) = active.filter(|name| has(name)) {
-                    let (active, updated) = (quoted(active), columns::UPDATED_AT);
-                    is_past = format!(
-                        "{is_past} OR ({active} = FALSE AND {} IS NULL AND {updated} <= TIMESTAMP '{limit}')",
-                        columns::DELETED_AT
-                    );
-                }
-                let mut filters = vec![is_past];
-                let until = columns::RECOVERABLE_UNTIL;
-                if schema.is_some_and(|schema| schema.index_of(until).is_ok()) {
-                    filters.push(format!("{until} IS NULL OR {until} <= TIMESTAMP '{now}'"));
-                }
-                (filters, Some((columns::DELETED_AT.to_owned(), keep)))
-            }
-            None => return Ok(None),
-        },
-        Rule::KeepVersions => match retention.keep_versions {
-            Some(count) => {
-                let old = old_versions(context, feature, count).await?;
-                let texts = old.iter().map(|version| format!("'{}'", version.replace('\'', "''")));
-                let list = texts.collect::<Vec<_>>().join(", ");
-                if list.is_empty() {
-                    return Ok(Some(Due::nothing(feature, rule)));
-                }
-                (vec![format!("{} IN ({list})", columns::FEATURE_VERSION)], None)
-            }
-            None => return Ok(None),
-        },
+    let question = match rule {
+        Rule::Expire => expired(feature, now),
+        Rule::KeepDeleted => past_recovery(context, feature, now).await?,
+        Rule::KeepVersions => outdated(context, feature).await?,
     };
-    let filters = filters.iter().map(|text| parse(text)).collect::<Result<Vec<Expr>, _>>();
+    let Some(question) = question else { return Ok(None) };
+    let mut due = Due { feature: feature.key().clone(), rule, plan: None, held: 0, next: None };
+    let filters = question.filters.iter().map(|text| parse(text)).collect::<Result<Vec<_>, _>>();
     let filters = filters.map_err(DeletionError::Filter)?;
-    let mut due = Due::nothing(feature, rule);
-    let (reading, mode, cascade) = match rule {
-        Rule::Expire => (ReadOptions::default(), DeletionMode::Soft, Cascade::Downstream),
-        Rule::KeepDeleted => {
-            let all =
-                ReadOptions { include_deleted: true, feature_history: true, ..Default::default() };
-            (all, DeletionMode::Hard, Cascade::None)
-        }
-        Rule::KeepVersions => {
-            let all = ReadOptions {
-                include_deleted: true,
-                feature_history: true,
-                sample_history: true,
-                ..Default::default()
-            };
-            (all, DeletionMode::Hard, Cascade::None)
-        }
-    };
-    let found =
-        read(context, feature, ReadOptions { filters: filters.clone(), ..reading.clone() }).await?;
+    let reading = ReadOptions { filters: filters.clone(), ..question.reading.clone() };
+    let found = read(context, feature, reading).await?;
     let (found, held) = without_held(context, feature, found).await?;
     due.held = held;
-    if let Some((column, after)) = time {
-        due.next = next(context, feature, reading, &column, now, after).await?;
+    if let Some(time) = &question.time {
+        due.next = next(context, feature, &question, time, now).await?;
     }
     if found.is_empty() {
         return Ok(Some(due));
     }
     let request = CascadeRequest {
         within: Some(found),
-        cascade,
-        feature_history: mode == DeletionMode::Hard,
+        cascade: question.cascade,
+        feature_history: question.mode == DeletionMode::Hard,
         reason: Some(format!("retention: {}", rule.name())),
         // Of old versions only their own rows go; otherwise whole samples.
         ..CascadeRequest::new(
             feature.key().clone(),
-            mode,
+            question.mode,
             if rule == Rule::KeepVersions { filters } else { Vec::new() },
         )
     };
@@ -227,13 +179,81 @@ async fn due(
     Ok(Some(due))
 }
 
-impl Due {
-    fn nothing(feature: &Feature, rule: Rule) -> Self {
-        Self { feature: feature.key().clone(), rule, plan: None, held: 0, next: None }
-    }
+/// Live samples that are older than they may get.
+fn expired(feature: &Feature, now: Timestamp) -> Option<Question> {
+    let Expiry { after, column } = feature.definition().retention.expire.as_ref()?;
+    let limit = before(now, *after);
+    Some(Question {
+        filters: vec![format!("{} <= TIMESTAMP '{limit}'", quoted(column))],
+        reading: ReadOptions::default(),
+        mode: DeletionMode::Soft,
+        cascade: Cascade::Downstream,
+        time: Some((column.clone(), *after)),
+    })
 }
 
-fn before(now: Timestamp, age: std::time::Duration) -> Timestamp {
+/// Samples whose latest row is a tombstone that has been there for long enough.
+async fn past_recovery(
+    context: Context<'_>,
+    feature: &Feature,
+    now: Timestamp,
+) -> Result<Option<Question>, StoreError> {
+    let Some(keep) = feature.definition().retention.keep_deleted else { return Ok(None) };
+    let limit = before(now, keep);
+    let schema = context.store.stored_schema(context.graph, feature.key()).await?;
+    let has = |name: &str| schema.as_ref().is_some_and(|it| it.index_of(name).is_ok());
+    let deleted_at = columns::DELETED_AT;
+    let mut is_past = format!("{deleted_at} <= TIMESTAMP '{limit}'");
+    // Samples that their owner marked have no tombstone of ours.
+    if let Some(active) = feature.spec().active.as_ref().filter(|name| has(name)) {
+        let (active, updated_at) = (quoted(active), columns::UPDATED_AT);
+        is_past.push_str(&format!(
+            " OR ({active} = FALSE AND {deleted_at} IS NULL AND {updated_at} <= TIMESTAMP '{limit}')"
+        ));
+    }
+    let mut filters = vec![is_past];
+    let until = columns::RECOVERABLE_UNTIL;
+    if has(until) {
+        filters.push(format!("{until} IS NULL OR {until} <= TIMESTAMP '{now}'"));
+    }
+    Ok(Some(Question {
+        filters,
+        reading: ReadOptions {
+            include_deleted: true,
+            feature_history: true,
+            ..ReadOptions::default()
+        },
+        mode: DeletionMode::Hard,
+        cascade: Cascade::None,
+        time: Some((deleted_at.to_owned(), keep)),
+    }))
+}
+
+/// Rows of feature versions beyond those that are kept.
+async fn outdated(context: Context<'_>, feature: &Feature) -> Result<Option<Question>, StoreError> {
+    let Some(count) = feature.definition().retention.keep_versions else { return Ok(None) };
+    let old = old_versions(context, feature, count).await?;
+    let texts: Vec<String> =
+        old.iter().map(|version| format!("'{}'", version.replace('\'', "''"))).collect();
+    let filter = match texts.as_slice() {
+        [] => "FALSE".to_owned(),
+        texts => format!("{} IN ({})", columns::FEATURE_VERSION, texts.join(", ")),
+    };
+    Ok(Some(Question {
+        filters: vec![filter],
+        reading: ReadOptions {
+            include_deleted: true,
+            feature_history: true,
+            sample_history: true,
+            ..ReadOptions::default()
+        },
+        mode: DeletionMode::Hard,
+        cascade: Cascade::None,
+        time: None,
+    }))
+}
+
+fn before(now: Timestamp, age: Duration) -> Timestamp {
     let micros = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
     Timestamp::from_micros(now.as_micros().saturating_sub(micros).max(0))
 }
@@ -281,22 +301,21 @@ async fn without_held(
 async fn next(
     context: Context<'_>,
     feature: &Feature,
-    options: ReadOptions,
-    column: &str,
+    question: &Question,
+    (column, after): &(String, Duration),
     now: Timestamp,
-    after: std::time::Duration,
 ) -> Result<Option<Timestamp>, StoreError> {
     let mut wanted = feature.spec().id_columns.clone();
-    if !wanted.iter().any(|name| name == column) {
-        wanted.push(column.to_owned());
+    if !wanted.contains(column) {
+        wanted.push(column.clone());
     }
     let schema = context.store.stored_schema(context.graph, feature.key()).await?;
     if schema.is_none_or(|schema| schema.index_of(column).is_err()) {
         return Ok(None);
     }
-    let options = ReadOptions { columns: Some(wanted), ..options };
+    let options = ReadOptions { columns: Some(wanted), ..question.reading.clone() };
     let rows = context.store.read(context.graph, feature.key(), &options).await?;
-    let limit = before(now, after).as_micros();
+    let limit = before(now, *after).as_micros();
     let mut earliest: Option<i64> = None;
     let mut batches = rows.into_stream();
     while let Some(batch) = batches.try_next().await? {

@@ -45,12 +45,15 @@ struct Running {
     thread: JoinHandle<()>,
 }
 
+/// Tells by an object's key whether it is not deleted.
+pub type IsRefused = fn(&str) -> bool;
+
 /// How the server treats requests to delete many objects, and what it has seen of them.
 #[derive(Debug, Default)]
 struct Behaviour {
     delete_requests: AtomicU64,
     /// Tells by its key whether an object is not deleted.
-    refused: StdMutex<Option<fn(&str) -> bool>>,
+    refused: StdMutex<Option<IsRefused>>,
     /// How long each request takes, in milliseconds.
     delay: AtomicU64,
 }
@@ -95,7 +98,7 @@ impl S3Server {
     }
 
     /// Refuses to delete objects whose keys are such; `None` for nothing.
-    pub fn refuse(&self, such: Option<fn(&str) -> bool>) {
+    pub fn refuse(&self, such: Option<IsRefused>) {
         *self.behaviour.refused.lock().unwrap_or_else(PoisonError::into_inner) = such;
     }
 

@@ -54,7 +54,8 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
 
 fn due_json(due: &Due) -> Value {
     let plan = due.plan.as_ref();
-    let blockers = plan.map(|it| it.blockers().iter().map(ToString::to_string).collect());
+    let blockers: Option<Vec<String>> =
+        plan.map(|it| it.blockers().iter().map(ToString::to_string).collect());
     json!({
         "feature": due.feature.as_str(),
         "rule": due.rule.name(),
@@ -62,7 +63,7 @@ fn due_json(due: &Due) -> Value {
         "rows": plan.map_or(0, |plan| plan.steps().iter().map(|it| it.rows).sum::<u64>()),
         "objects": plan.map_or(0, |plan| plan.steps().iter().map(|it| it.objects).sum::<u64>()),
         "held": due.held,
-        "blockers": blockers.unwrap_or_else(Vec::<String>::new),
+        "blockers": blockers.unwrap_or_default(),
         "next": due.next.map(|it| it.to_string()),
     })
 }

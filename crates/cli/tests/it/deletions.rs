@@ -134,82 +134,134 @@ fn a_dataset_goes_with_its_objects_unless_a_model_or_a_hold_stands_in_the_way() 
         "--soft=false",
         "--yes",
     ];
-    check(here, &[&delete[..], &["--dry-run"]].concat(), expect![[r#"
+    check(
+        here,
+        &[&delete[..], &["--dry-run"]].concat(),
+        expect![[r#"
         would remove 1 samples of `dataset` (1 rows) for good
         and 2 objects of theirs
         blocked: 1 samples of `dataset` are held (a lawsuit) by hold ID: dataset_id=d2. release the hold with `metalith hold release ID`, if you may
-    "#]]);
+    "#]],
+    );
     let holds = told(here, &["--json", "hold", "list"]);
     let holds: serde_json::Value = serde_json::from_str(&holds).unwrap();
-    check(here, &["hold", "release", holds["holds"][0]["hold"].as_str().unwrap()], expect![[r#"
+    check(
+        here,
+        &["hold", "release", holds["holds"][0]["hold"].as_str().unwrap()],
+        expect![[r#"
         released the hold on `dataset`
-    "#]]);
-    check(here, &[&delete[..], &["--dry-run"]].concat(), expect![[r#"
+    "#]],
+    );
+    check(
+        here,
+        &[&delete[..], &["--dry-run"]].concat(),
+        expect![[r#"
         would remove 1 samples of `dataset` (1 rows) for good
         and 2 objects of theirs
-    "#]]);
-    check(here, &delete, expect![[r#"
+    "#]],
+    );
+    check(
+        here,
+        &delete,
+        expect![[r#"
         removed 1 samples of `dataset` (1 rows)
         2 objects deleted (10 B)
         1 data files removed (2.8 KiB): no byte of the samples is left in the store
-    "#]]);
+    "#]],
+    );
     assert!(!here.join("media/synthetic/d2/a.npy").exists());
     assert!(here.join("media/synthetic/d1/a.npy").exists());
-    check(here, &delete, expect![[r#"
+    check(
+        here,
+        &delete,
+        expect![[r#"
         no sample of `dataset` matches
-    "#]]);
-    check(here, &["deletions", "list"], expect![[r#"
+    "#]],
+    );
+    check(
+        here,
+        &["deletions", "list"],
+        expect![[r#"
          DELETION                              AT                           FEATURE  MODE  STATE    SAMPLES  BY
          ID  TIME  dataset  hard  blocked  0        anna
          ID  TIME  dataset  hard  done     1        anna
-    "#]]);
-    check(here, &["audit", "verify"], expect![[r#"
+    "#]],
+    );
+    check(
+        here,
+        &["audit", "verify"],
+        expect![[r#"
         5 entries, unbroken; the last one has the hash
         HASH
-    "#]]);
-    check(here, &["purge"], expect![[r#"
+    "#]],
+    );
+    check(
+        here,
+        &["purge"],
+        expect![[r#"
         no objects wait to be deleted
-    "#]]);
-    check_refused(here, &["deletions", "show", "nobody"], expect![[r#"
+    "#]],
+    );
+    check_refused(
+        here,
+        &["deletions", "show", "nobody"],
+        expect![[r#"
         exit 3
         error[cli.missing]: there is no deletion `nobody`
 
         hint: list them with `metalith deletions list`
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn objects_that_nobody_names_are_found_and_deleted_when_they_are_old_enough() {
     let project = project();
     let here = project.path();
-    check(here, &["objects", "audit"], expect![[r#"
+    check(
+        here,
+        &["objects", "audit"],
+        expect![[r#"
         4 objects (20 B) below file://DIR/media/synthetic
         1 that nobody names (5 B), 0 of them old enough to delete
           file://DIR/media/synthetic/lost/c.npy (5 B, TIME)
         0 that are named and not there
-    "#]]);
+    "#]],
+    );
     assert_eq!(metalith(here, &["objects", "audit"]).status.code(), Some(1));
-    check(here, &["objects", "audit", "--fix", "--yes"], expect![[r#"
+    check(
+        here,
+        &["objects", "audit", "--fix", "--yes"],
+        expect![[r#"
         4 objects (20 B) below file://DIR/media/synthetic
         1 that nobody names (5 B), 0 of them old enough to delete
           file://DIR/media/synthetic/lost/c.npy (5 B, TIME)
         0 that are named and not there
         0 objects deleted (0 B)
-    "#]]);
+    "#]],
+    );
     assert!(here.join("media/synthetic/lost/c.npy").exists(), "it is young");
-    check_refused(here, &["objects", "audit", "--fix", "--min-age", "0s"], expect![[r#"
+    check_refused(
+        here,
+        &["objects", "audit", "--fix", "--min-age", "0s"],
+        expect![[r#"
         exit 2
         error[cli.not-confirmed]: deleting 1 objects for good needs your consent
 
         hint: see what would happen with `--dry-run`, then pass `--yes`
-    "#]]);
-    check(here, &["objects", "audit", "--fix", "--yes", "--min-age", "0s"], expect![[r#"
+    "#]],
+    );
+    check(
+        here,
+        &["objects", "audit", "--fix", "--yes", "--min-age", "0s"],
+        expect![[r#"
         4 objects (20 B) below file://DIR/media/synthetic
         1 that nobody names (5 B), 1 of them old enough to delete
           file://DIR/media/synthetic/lost/c.npy (5 B, TIME)
         0 that are named and not there
         1 objects deleted (5 B)
-    "#]]);
+    "#]],
+    );
     assert!(!here.join("media/synthetic/lost/c.npy").exists());
     assert_eq!(metalith(here, &["objects", "audit"]).status.code(), Some(0));
 }
@@ -219,12 +271,20 @@ fn retention_says_what_is_due_and_what_will_be() {
     let project = project();
     let here = project.path();
     told(here, &["metadata", "delete", "--feature", "dataset", "--filter", "dataset_id = 'd3'"]);
-    check(here, &["retention"], expect![[r#"
+    check(
+        here,
+        &["retention"],
+        expect![[r#"
          FEATURE  RULE          DUE  ROWS  OBJECTS  HELD  BLOCKED  NEXT DUE
          dataset  keep_deleted  0    0     0        0     0        TIME
          model    keep_deleted  0    0     0        0     0        -
-    "#]]);
-    check(here, &["retention", "apply"], expect![[r#"
+    "#]],
+    );
+    check(
+        here,
+        &["retention", "apply"],
+        expect![[r#"
         nothing is due
-    "#]]);
+    "#]],
+    );
 }

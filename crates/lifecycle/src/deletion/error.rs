@@ -44,7 +44,7 @@ pub enum DeletionError {
         /// Its id.
         deletion: String,
         /// What failed.
-        source: Box<DeletionError>,
+        source: Box<Self>,
     },
     /// A condition in a declaration, a hold or a journal cannot be read.
     #[error("{0}")]
