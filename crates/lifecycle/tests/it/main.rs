@@ -1,5 +1,5 @@
 //! What happens to features over time, on a store in memory.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod audit;
 mod crashes;

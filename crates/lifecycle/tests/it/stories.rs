@@ -72,10 +72,8 @@ fn deps() -> impl Strategy<Value = Vec<Vec<Dep>>> {
                 let is_aggregation = is_aggregation && chosen.is_empty();
                 let is_alone = chosen.first().is_none_or(|first| !first.is_aggregation);
                 // An aggregate is named by its group, which cannot be NULL.
-                let on_delete = match on_delete {
-                    OnDelete::SetNull if is_aggregation => OnDelete::AsAsked,
-                    other => other,
-                };
+                let is_null_id = is_aggregation && on_delete == OnDelete::SetNull;
+                let on_delete = if is_null_id { OnDelete::AsAsked } else { on_delete };
                 if is_alone && chosen.iter().all(|dep| dep.on != on) {
                     chosen.push(Dep { on, is_aggregation, optional, on_delete });
                 }
@@ -386,7 +384,7 @@ impl World {
         let features = self.model.features.len();
         match op {
             Op::Write { of, id, group, refers } => {
-                self.write(of % features, *id, *group, *refers).await
+                self.write(of % features, *id, *group, *refers).await;
             }
             Op::Delete { of, ids, hard, cascade } => {
                 self.delete(of % features, ids, *hard, *cascade).await;
