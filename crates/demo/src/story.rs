@@ -1,7 +1,7 @@
 //! The story.
 
 use metalith_expr::parse;
-use metalith_ingest::Gone;
+use metalith_ingest::{Gone, GoneSamples};
 use metalith_lifecycle::{
     Context,
     deletion::{Cascade, CascadePlan, CascadeRequest},
@@ -149,7 +149,12 @@ impl Story<'_> {
         self.headline("A file disappears: what was made from it is orphaned");
         self.scene.remove("dusk.y4m")?;
         self.command("scan media --feature video/raw --glob '*.y4m' --delete-gone");
-        let report = self.scene.scan(&self.store, Gone::SoftDelete).await?;
+        let report = self.scene.scan(&self.store, Gone::Choose).await?;
+        let filters = report.gone_samples.iter().map(GoneSamples::filter).collect();
+        let request = CascadeRequest::new(key("video/raw"), DeletionMode::Soft, filters);
+        let (graph, places) = (self.scene.project().graph(), self.scene.project().places());
+        let context = Context { store: &self.store, graph, places: &places, space: None };
+        CascadePlan::make(context, &request).await?.apply(context).await?;
         (self.say)(&format!(
             "  {} gone, its sample deleted softly",
             report.gone.unwrap_or_default()

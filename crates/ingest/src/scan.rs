@@ -24,8 +24,8 @@
 //! # Files that are gone
 //!
 //! Samples that were scanned from the same place, fit the pattern and whose files are not there any
-//! more are reported. They stay until they are deleted: by this scan if it is asked to, softly, or
-//! by the user. Then what was computed from them is orphaned. Nothing is concluded when a part of
+//! more are reported. They stay until they are deleted: the scan says which they are, and deletes
+//! nothing itself. Then what was computed from them is orphaned. Nothing is concluded when a part of
 //! the place could not be listed.
 
 mod content;
@@ -43,7 +43,7 @@ use metalith_graph::{Feature, FeatureGraph};
 use metalith_objects::OpenedLocation;
 use metalith_store::{Store, StoreError};
 
-pub use self::report::{Remark, Remarks, ScanReport};
+pub use self::report::{GoneSamples, Remark, Remarks, ScanReport};
 use self::{content::look, list::list_place, run::Run};
 use crate::IngestError;
 
@@ -71,8 +71,9 @@ impl Default for ScanOptions {
 pub enum Gone {
     /// Count them.
     Report,
-    /// Delete them softly; they can be restored.
-    SoftDelete,
+    /// Say which they are, for the caller to delete. An error when nothing is there any more: an
+    /// unmounted disk looks just like that.
+    Choose,
 }
 
 /// Something that happened during a scan.
@@ -160,7 +161,7 @@ async fn scan_at(
     }
     run.write().await?;
     drop(looked);
-    run.conclude(&known, options.gone).await
+    run.conclude(&known, options.gone)
 }
 
 /// The one id column, which must hold text.

@@ -40,6 +40,8 @@ pub enum Event {
     HoldAdded,
     /// A hold was released.
     HoldReleased,
+    /// A feature's table was removed.
+    Dropped,
     /// Retention was applied.
     RetentionApplied,
     /// Objects that nobody refers to were deleted.
@@ -47,7 +49,7 @@ pub enum Event {
 }
 
 impl Event {
-    const ALL: [(Self, &'static str); 10] = [
+    const ALL: [(Self, &'static str); 11] = [
         (Self::Deleted, "deleted"),
         (Self::Blocked, "blocked"),
         (Self::Resumed, "resumed"),
@@ -56,6 +58,7 @@ impl Event {
         (Self::PurgeFailed, "purge-failed"),
         (Self::HoldAdded, "hold-added"),
         (Self::HoldReleased, "hold-released"),
+        (Self::Dropped, "dropped"),
         (Self::RetentionApplied, "retention-applied"),
         (Self::OrphansDeleted, "orphans-deleted"),
     ];

@@ -15,6 +15,7 @@
 //! A sample goes with the last sample that was computed from it: while anything else needs it, in
 //! whatever feature, it stays.
 
+mod drop_feature;
 mod error;
 mod execute;
 mod list;
@@ -31,6 +32,7 @@ use metalith_expr::Expr;
 use metalith_store::{DeletionMode, DeletionPlan, Keys};
 
 pub use self::{
+    drop_feature::drop_feature,
     error::DeletionError,
     execute::{Done, StepDone, finish_interrupted, retry_purges},
     list::{Deletion, DeletionState, list},

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use metalith_base::FeatureKey;
 use metalith_ingest::{Gone, Remark, Remarks, ScanEvent, ScanOptions, ScanReport, scan};
+use metalith_lifecycle::deletion::{CascadePlan, CascadeRequest};
 use metalith_objects::ObjectLocation;
-use metalith_store::Mode;
+use metalith_store::{DeletionMode, Mode};
 use serde_json::json;
 
 use crate::{
-    context::Context,
+    context::{Context, work},
     failure::{CliError, Failure, Outcome, fail},
     printer::{bytes, number},
     progress,
@@ -54,7 +55,7 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
     let options = ScanOptions {
         glob: args.glob.clone(),
         quick: args.quick,
-        gone: if args.delete_gone { Gone::SoftDelete } else { Gone::Report },
+        gone: if args.delete_gone { Gone::Choose } else { Gone::Report },
         parallelism: args.parallelism,
     };
     let bar = progress::bar(&context.printer, "listing");
@@ -69,7 +70,21 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
     let report = scan(&place, &store, graph, &args.feature, &options, &mut progress).await;
     bar.finish_and_clear();
     let report = report.map_err(fail)?;
-    show(args, context, &report)?;
+    let deletion = match &report.gone_samples {
+        Some(gone) => {
+            let filters = vec![gone.filter()];
+            let request = CascadeRequest {
+                reason: Some(format!("gone from {location}")),
+                ..CascadeRequest::new(args.feature.clone(), DeletionMode::Soft, filters)
+            };
+            let places = project.places();
+            let work = work(&project, &store, &places);
+            let plan = CascadePlan::make(work, &request).await.map_err(fail)?;
+            Some(plan.apply(work).await.map_err(fail)?.id)
+        }
+        None => None,
+    };
+    show(args, context, &report, deletion.as_deref())?;
     remarks(context, "unreadable", &report.unreadable);
     remarks(context, "left out", &report.skipped);
     Ok(if report.unreadable.is_empty() { Outcome::Done } else { Outcome::CheckFailed })
@@ -85,7 +100,12 @@ fn remarks(context: &Context, what: &str, remarks: &Remarks) {
     }
 }
 
-fn show(args: &Args, context: &Context, report: &ScanReport) -> Result<(), Failure> {
+fn show(
+    args: &Args,
+    context: &Context,
+    report: &ScanReport,
+    deletion: Option<&str>,
+) -> Result<(), Failure> {
     let paths = |remarks: &Remarks| {
         let paths: Vec<&str> = remarks.first.iter().map(|it| it.path.as_str()).collect();
         json!({ "count": remarks.count, "first": paths })
@@ -100,7 +120,7 @@ fn show(args: &Args, context: &Context, report: &ScanReport) -> Result<(), Failu
         "gone": report.gone,
         "gone_examples": report.gone_examples,
         "elsewhere": report.elsewhere,
-        "deletion": report.deletion,
+        "deletion": deletion,
         "bytes_read": report.bytes_read,
         "vanished": report.vanished,
         "unreadable": paths(&report.unreadable),
@@ -115,14 +135,14 @@ fn show(args: &Args, context: &Context, report: &ScanReport) -> Result<(), Failu
             number(report.unchanged),
             bytes(report.bytes_read),
         );
-        text.push_str(&gone(report));
+        text.push_str(&gone(report, deletion));
         text
     })
 }
 
-fn gone(report: &ScanReport) -> String {
+fn gone(report: &ScanReport, deletion: Option<&str>) -> String {
     let examples = report.gone_examples.join(", ");
-    match (&report.deletion, report.gone) {
+    match (deletion, report.gone) {
         (_, None) => {
             "\na part could not be listed, so nothing is said about files that are gone".to_owned()
         }

@@ -1,5 +1,7 @@
 //! What a scan has to say.
 
+use metalith_expr::{Expr, column, lit};
+
 /// What a scan found and did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScanReport {
@@ -17,8 +19,8 @@ pub struct ScanReport {
     pub gone: Option<u64>,
     /// The first of those, by path.
     pub gone_examples: Vec<String>,
-    /// The deletion of those, if it was asked for.
-    pub deletion: Option<String>,
+    /// All of those, if it was asked for and there are any.
+    pub gone_samples: Option<GoneSamples>,
     /// Samples of the feature that are none of this scan's business: from other places, or such
     /// that do not fit the pattern.
     pub elsewhere: u64,
@@ -31,6 +33,23 @@ pub struct ScanReport {
     /// What is no file that could be a sample: a name that is not Unicode, a link that leads
     /// nowhere or in a circle, a device.
     pub skipped: Remarks,
+}
+
+/// Samples whose files are gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoneSamples {
+    /// The column of their ids.
+    pub(super) id_column: String,
+    /// Their ids.
+    pub paths: Vec<String>,
+}
+
+impl GoneSamples {
+    /// The condition that they meet, and no others.
+    pub fn filter(&self) -> Expr {
+        let paths = self.paths.iter().map(|path| lit(path.clone()));
+        column(self.id_column.as_str()).is_in(paths)
+    }
 }
 
 /// Remarks on paths: how many there are, and the first hundred.

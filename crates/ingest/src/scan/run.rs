@@ -7,10 +7,10 @@ use std::{
 
 use globset::GlobMatcher;
 use metalith_objects::OpenedLocation;
-use metalith_store::{DeletionMode, DeletionRequest, WriteOptions};
+use metalith_store::WriteOptions;
 
 use super::{
-    Gone, ScanReport, Target,
+    Gone, GoneSamples, ScanReport, Target,
     content::{Looked, News, Outcome},
     list::{FoundFile, Listing},
     samples::{self, Known, Sample, uri_of},
@@ -83,8 +83,8 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Finds what is gone, and deletes it if that was asked for.
-    pub(super) async fn conclude(
+    /// Finds what is gone.
+    pub(super) fn conclude(
         mut self,
         known: &BTreeMap<String, Known>,
         what: Gone,
@@ -105,20 +105,10 @@ impl<'a> Run<'a> {
         self.report.gone = Some(gone.len() as u64);
         self.report.gone_examples =
             gone.iter().take(EXAMPLES).map(|path| (*path).to_owned()).collect();
-        match what {
-            Gone::SoftDelete if !gone.is_empty() => self.delete(&gone).await,
-            Gone::SoftDelete | Gone::Report => Ok(self.report),
+        if what == Gone::Report || gone.is_empty() {
+            return Ok(self.report);
         }
-    }
-
-    /// Whether a sample was scanned from this place, by this pattern.
-    fn is_ours(&self, path: &str, known: &Known) -> bool {
-        let fits = self.matcher.as_ref().is_none_or(|matcher| matcher.is_match(path));
-        self.seen.contains(path) || (fits && known.uri == uri_of(self.place, path))
-    }
-
-    async fn delete(mut self, gone: &[&str]) -> Result<ScanReport, IngestError> {
-        let Target { store, graph, feature, id_column } = self.target;
+        let Target { feature, id_column, .. } = self.target;
         if self.report.files == 0 {
             // An unmounted disk looks just like this.
             return Err(IngestError::NothingThere {
@@ -127,12 +117,14 @@ impl<'a> Run<'a> {
                 samples: gone.len() as u64,
             });
         }
-        let paths = gone.iter().map(|path| metalith_expr::lit((*path).to_owned()));
-        let filter = metalith_expr::column(id_column).is_in(paths);
-        let mut request = DeletionRequest::new(DeletionMode::Soft, vec![filter]);
-        request.reason = Some(format!("gone from {}", self.place.url));
-        let receipt = store.delete(graph, feature.key(), &request).await?;
-        self.report.deletion = Some(receipt.id);
+        let paths = gone.into_iter().map(str::to_owned).collect();
+        self.report.gone_samples = Some(GoneSamples { id_column: id_column.to_owned(), paths });
         Ok(self.report)
+    }
+
+    /// Whether a sample was scanned from this place, by this pattern.
+    fn is_ours(&self, path: &str, known: &Known) -> bool {
+        let fits = self.matcher.as_ref().is_none_or(|matcher| matcher.is_match(path));
+        self.seen.contains(path) || (fits && known.uri == uri_of(self.place, path))
     }
 }

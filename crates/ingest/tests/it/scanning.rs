@@ -11,7 +11,7 @@ use metalith_base::Diagnostic as _;
 use metalith_graph::FeatureGraph;
 use metalith_ingest::{Gone, ScanOptions, ScanReport, scan};
 use metalith_objects::open;
-use metalith_store::Store;
+use metalith_store::{DeletionMode, DeletionRequest, Store};
 use metalith_testkit::fixtures::{graph, key, memory_store, read};
 
 const GRAPH: &str = r#"
@@ -69,13 +69,16 @@ async fn a_folder_becomes_samples_that_change_with_it() {
     write(folder, "a.txt", "changed", 50);
     fs::remove_file(folder.join("sub/b c%23é.txt")).unwrap();
     let third = look(&store, &graph, folder, &options).await;
-    assert_eq!((counts(&third), third.deletion.as_ref()), ([0, 1, 0, 1], None));
+    assert_eq!((counts(&third), third.gone_samples.as_ref()), ([0, 1, 0, 1], None));
     assert_eq!(third.gone_examples, ["sub/b c%23é.txt"]);
     assert_eq!(read(&store, &graph, "raw", &["path"]).await.len(), 2, "gone is only reported");
 
-    let options = ScanOptions { gone: Gone::SoftDelete, ..options };
+    let options = ScanOptions { gone: Gone::Choose, ..options };
     let fourth = look(&store, &graph, folder, &options).await;
-    assert!(fourth.deletion.is_some());
+    let gone = fourth.gone_samples.unwrap();
+    assert_eq!(gone.paths, ["sub/b c%23é.txt"]);
+    let request = DeletionRequest::new(DeletionMode::Soft, vec![gone.filter()]);
+    store.delete(&graph, &key("raw"), &request).await.unwrap();
     assert_eq!(read(&store, &graph, "raw", &["path"]).await, ["a.txt"]);
 }
 
@@ -113,7 +116,7 @@ async fn samples_of_another_place_are_not_gone() {
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     write(one.path(), "a", "one", 60);
     write(other.path(), "b", "two", 60);
-    let options = ScanOptions { gone: Gone::SoftDelete, ..ScanOptions::default() };
+    let options = ScanOptions { gone: Gone::Choose, ..ScanOptions::default() };
     look(&store, &graph, one.path(), &options).await;
     let report = look(&store, &graph, other.path(), &options).await;
     assert_eq!((counts(&report), report.elsewhere), ([1, 0, 0, 0], 1));
@@ -149,7 +152,7 @@ async fn a_feature_of_a_new_version_takes_hashes_over_without_reading() {
 /// Scans a place that must be refused, asking for what is gone to be deleted.
 async fn refused(store: &Store, graph: &FeatureGraph, folder: &Path) -> &'static str {
     let place = open(&folder.to_str().unwrap().parse().unwrap(), &BTreeMap::new()).unwrap();
-    let options = ScanOptions { gone: Gone::SoftDelete, ..ScanOptions::default() };
+    let options = ScanOptions { gone: Gone::Choose, ..ScanOptions::default() };
     let error = scan(&place, store, graph, &key("raw"), &options, &mut |_| {}).await;
     error.expect_err("nothing can be concluded from this").kind().name()
 }

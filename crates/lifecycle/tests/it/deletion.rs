@@ -1,9 +1,15 @@
 //! Deletions follow lineage: down to what was computed, up to what nothing else needs.
 
-use metalith_base::Diagnostic as _;
-use metalith_lifecycle::deletion::{Cascade, DeletionError, RestoreMode};
+use metalith_base::{Diagnostic as _, FeatureKey};
+use metalith_expr::parse;
+use metalith_graph::{Direction, Start};
+use metalith_lifecycle::{
+    Context,
+    deletion::{Cascade, DeletionError, RestoreMode, restore},
+};
+use metalith_objects::ObjectPlaces;
 use metalith_store::{DeletionMode, ReadOptions};
-use metalith_testkit::fixtures::{graph, memory_store, read_with, write};
+use metalith_testkit::fixtures::{graph, key, memory_store, read, read_with, write};
 use serde_json::json;
 
 use crate::support::{
@@ -228,4 +234,111 @@ async fn samples_of_an_older_definition_keep_what_they_were_computed_from() {
     let faces = request("video/faces", DeletionMode::Hard, "chunk = 'a'", Cascade::Upstream);
     let plan = make(&store, &newer, &faces).await.unwrap();
     assert_eq!(told(&plan), ["video/faces 1 stale 0"]);
+}
+
+#[tokio::test]
+async fn a_write_beside_a_deletion_is_before_it_or_after_it() {
+    let (store, graph) = two_videos().await;
+    let request = request("video/raw", DeletionMode::Soft, "video_id = 'v1'", Cascade::Downstream);
+    let plan = make(&store, &graph, &request).await.unwrap();
+    // Between plan and deletion: a sample that goes is written again, and a new one comes.
+    let faces = made("faces", &[json!({ "chunk": "a", "count": 7 }), json!({ "chunk": "z" })]);
+    write(&store, &graph, "video/faces", &faces).await.unwrap();
+    let done = apply(plan, &store, &graph).await.unwrap();
+    assert_eq!(left(&store, &graph).await[2], "c d z", "only what was planned goes");
+    let of_faces = done.steps.iter().find(|it| it.feature.as_str() == "video/faces").unwrap();
+    assert_eq!(of_faces.samples, 2);
+    assert!(of_faces.table_version.is_some(), "what came before this version was before it");
+
+    write(&store, &graph, "video/faces", &made("faces", &[json!({ "chunk": "b" })])).await.unwrap();
+    assert_eq!(left(&store, &graph).await[2], "b c d z", "what comes later is after it");
+}
+
+#[tokio::test]
+async fn a_restore_may_be_narrowed_and_takes_along_what_belongs_to_it() {
+    let (store, graph) = two_videos().await;
+    let all = request("video/raw", DeletionMode::Soft, "TRUE", Cascade::Downstream);
+    let done = delete(&store, &graph, &all).await;
+    assert_eq!(left(&store, &graph).await, ["", "", "", ""].map(String::from));
+    let places = ObjectPlaces::default();
+    let context = Context { store: &store, graph: &graph, places: &places, space: None };
+    let filters = [parse("video_id = 'v2'").unwrap()];
+    restore(context, &done.id, &filters, RestoreMode::Apply).await.unwrap();
+    assert_eq!(left(&store, &graph).await, ["v2", "c d", "c d", "v2"]);
+    let nobody = [parse("video_id = 'v9'").unwrap()];
+    let error = restore(context, &done.id, &nobody, RestoreMode::Apply).await.unwrap_err();
+    assert_eq!(error.kind().name(), "not-found");
+}
+
+#[tokio::test]
+async fn samples_of_another_project_are_its_own() {
+    let text = r#"
+[[features]]
+key = "theirs"
+id_columns = ["id"]
+external = true
+[[features]]
+key = "ours"
+id_columns = ["id"]
+deps = ["theirs"]
+"#;
+    let (store, ours) = (memory_store().await, graph(text));
+    let theirs = graph(&text.replace("external = true", ""));
+    for feature in ["theirs", "ours"] {
+        let row = made("default", &[json!({ "id": 1 })]);
+        write(&store, &theirs, feature, &row).await.unwrap();
+    }
+    let direct = request("theirs", DeletionMode::Soft, "id = 1", Cascade::None);
+    let error = make(&store, &ours, &direct).await.unwrap_err();
+    assert_eq!(error.code(), "deletion.external");
+    let up = request("ours", DeletionMode::Hard, "id = 1", Cascade::Upstream);
+    delete(&store, &ours, &up).await;
+    assert_eq!(read(&store, &theirs, "theirs", &["id"]).await, ["1"]);
+    assert!(read(&store, &theirs, "ours", &["id"]).await.is_empty());
+}
+
+/// The documented example: faces have the ids of chunks, and no column with the video.
+#[tokio::test]
+async fn the_documented_example_deletes_the_right_chunks_and_faces() {
+    let text = r#"
+[[features]]
+key = "video/raw"
+id_columns = ["video_id"]
+fields = ["frames", "audio"]
+[[features]]
+key = "video/chunk"
+id_columns = ["chunk_id"]
+fields = ["frames"]
+deps = [{ feature = "video/raw", lineage = { expansion = { on = ["video_id"] } } }]
+[[features]]
+key = "video/faces"
+id_columns = ["chunk_id"]
+fields = ["faces"]
+deps = ["video/chunk"]
+"#;
+    for mode in [DeletionMode::Soft, DeletionMode::Hard] {
+        for store in [memory_store().await, delta_store().await] {
+            let graph = graph(text);
+            let both = json!({ "frames": "x", "audio": "y" });
+            let videos = ["vid_123", "vid_4"]
+                .map(|id| json!({ "video_id": id, "metaxy_provenance_by_field": both }));
+            write(&store, &graph, "video/raw", &json!(videos)).await.unwrap();
+            let chunks = [("chunk_1", "vid_123"), ("chunk_2", "vid_123"), ("chunk_3", "vid_4")]
+                .map(|(chunk, video)| json!({ "chunk_id": chunk, "video_id": video }));
+            write(&store, &graph, "video/chunk", &made("frames", &chunks)).await.unwrap();
+            let faces = ["chunk_1", "chunk_2", "chunk_3"].map(|id| json!({ "chunk_id": id }));
+            write(&store, &graph, "video/faces", &made("faces", &faces)).await.unwrap();
+            let order =
+                graph.deletion_order(&key("video/raw"), Direction::Downstream, Start::Included);
+            let order = order.unwrap();
+            let order: Vec<&str> = order.iter().map(FeatureKey::as_str).collect();
+            assert_eq!(order, ["video/faces", "video/chunk", "video/raw"]);
+
+            let one = request("video/raw", mode, "video_id == 'vid_123'", Cascade::Downstream);
+            delete(&store, &graph, &one).await;
+            assert_eq!(read(&store, &graph, "video/raw", &["video_id"]).await, ["vid_4"]);
+            assert_eq!(read(&store, &graph, "video/chunk", &["chunk_id"]).await, ["chunk_3"]);
+            assert_eq!(read(&store, &graph, "video/faces", &["chunk_id"]).await, ["chunk_3"]);
+        }
+    }
 }

@@ -2,7 +2,12 @@
 
 use metalith_base::{Diagnostic as _, Kind};
 use metalith_expr::parse;
-use metalith_lifecycle::{deletion::Cascade, holds};
+use metalith_lifecycle::{
+    Context,
+    deletion::{Cascade, drop_feature},
+    holds,
+};
+use metalith_objects::ObjectPlaces;
 use metalith_store::DeletionMode;
 use metalith_testkit::fixtures::{key, write};
 use serde_json::json;
@@ -66,4 +71,17 @@ async fn a_hold_that_cannot_be_understood_is_refused_when_it_is_placed() {
     let error = holds::add(&store, &graph, &key("video/raw"), &filters, None).await.unwrap_err();
     assert_eq!(error.code(), "expr.unknown-column");
     assert!(holds::list(&store).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_table_with_held_samples_is_not_dropped() {
+    let (store, graph) = two_videos().await;
+    let (hold, _) = holds::add(&store, &graph, &key("video/summary"), &[], None).await.unwrap();
+    let places = ObjectPlaces::default();
+    let context = Context { store: &store, graph: &graph, places: &places, space: None };
+    let error = drop_feature(context, &key("video/summary")).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Blocked);
+    holds::release(&store, &hold.id).await.unwrap();
+    assert!(drop_feature(context, &key("video/summary")).await.unwrap());
+    assert!(!drop_feature(context, &key("video/summary")).await.unwrap());
 }

@@ -1,8 +1,11 @@
 //! What has been kept long enough goes, and nothing comes back by itself.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use metalith_base::{Clock, Timestamp};
@@ -17,6 +20,7 @@ use metalith_lifecycle::{
 use metalith_objects::ObjectPlaces;
 use metalith_store::{DeletionMode, MemoryBackend, OpenOptions, ReadOptions, Store};
 use metalith_testkit::fixtures::{graph, key, read, read_with, write};
+use proptest::{prelude::*, test_runner::TestRunner};
 use serde_json::{Value, json};
 
 use crate::support::{made, request};
@@ -246,4 +250,105 @@ async fn old_versions_go_when_there_are_enough_newer_ones() {
     world.apply().await;
     assert_eq!(world.left("clip").await, ["young"]);
     assert_eq!(world.stored("clip").await, 2);
+}
+
+/// What happens to a clip, a day at a time.
+#[derive(Clone, Debug)]
+enum Day {
+    /// It is written, recorded so many days ago; a younger one has its life extended.
+    Written { id: u8, age: i64 },
+    /// It is deleted, to be kept for so many days at least.
+    Deleted { id: u8, kept: i64 },
+    /// Nothing but time.
+    Passed { days: i64 },
+    /// Retention is applied.
+    Applied,
+}
+
+/// When a hidden clip may go, or that it lives and when it was recorded.
+#[derive(Clone, Copy, Debug)]
+enum Clip {
+    Lives { recorded: i64 },
+    Hidden { since: i64, until: i64 },
+}
+
+async fn live_through(days: &[Day]) {
+    let mut world = world().await;
+    world.graph = graph(&FEATURES.replace("keep_versions = 2", ""));
+    let (mut today, mut clips) = (0, BTreeMap::<u8, Clip>::new());
+    let start = world.store.now().as_micros();
+    for day in days {
+        match day {
+            Day::Written { id, age } => {
+                let recorded = today - age;
+                let time = Timestamp::from_micros(start + recorded * DAY).to_string();
+                let text = json!({ "id": format!("c{id}"), "recorded_at": time });
+                let mut row = text.as_object().unwrap().clone();
+                row.insert("metaxy_provenance_by_field".to_owned(), json!({ "frames": "x" }));
+                let rows = with_times(&metalith_testkit::batch_from_json(&[row], &[]));
+                let rows = metalith_store::Rows::from_batch(rows);
+                let options = metalith_store::WriteOptions::default();
+                world.store.write(&world.graph, &key("clip"), rows, &options).await.unwrap();
+                clips.insert(*id, Clip::Lives { recorded });
+            }
+            Day::Deleted { id, kept } => {
+                let until = today + kept;
+                let filter = format!("id = 'c{id}'");
+                let mut one = request("clip", DeletionMode::Soft, &filter, Cascade::None);
+                one.recoverable_until = Some(Timestamp::from_micros(start + until * DAY));
+                world.delete(&one).await;
+                if let Some(Clip::Lives { .. }) = clips.get(id) {
+                    clips.insert(*id, Clip::Hidden { since: today, until });
+                }
+            }
+            Day::Passed { days } => {
+                world.clock.forward(*days);
+                today += days;
+            }
+            Day::Applied => {
+                world.apply().await;
+                clips.retain(|_, clip| match *clip {
+                    Clip::Hidden { since, until } => since + 30 > today || until > today,
+                    Clip::Lives { .. } => true,
+                });
+                for clip in clips.values_mut() {
+                    if matches!(*clip, Clip::Lives { recorded } if recorded + 365 <= today) {
+                        *clip = Clip::Hidden { since: today, until: today };
+                    }
+                }
+            }
+        }
+        // Nothing comes back by itself, and nothing that can be restored is gone.
+        let shown = |id: &u8| format!("c{id}");
+        let ours = |id: &String| id.starts_with('c');
+        let live = clips.iter().filter(|(_, clip)| matches!(clip, Clip::Lives { .. }));
+        let live: Vec<String> = live.map(|(id, _)| shown(id)).collect();
+        let found: Vec<String> = world.left("clip").await.into_iter().filter(ours).collect();
+        assert_eq!(found, live, "{day:?} of {days:?}");
+        let hidden = ReadOptions { include_deleted: true, ..ReadOptions::default() };
+        let there = read_with(&world.store, &world.graph, "clip", &["id"], &hidden).await;
+        let there: Vec<String> = there.into_iter().filter(ours).collect();
+        assert_eq!(there, clips.keys().map(shown).collect::<Vec<_>>(), "{day:?} of {days:?}");
+    }
+}
+
+#[test]
+fn a_tombstone_outlives_what_it_hides_whatever_happens_to_the_sample() {
+    let day = prop_oneof![
+        3 => (0..3_u8, prop_oneof![Just(1), Just(340), Just(364), Just(400)])
+            .prop_map(|(id, age)| Day::Written { id, age }),
+        3 => (0..3_u8, prop_oneof![Just(0), Just(60)])
+            .prop_map(|(id, kept)| Day::Deleted { id, kept }),
+        2 => prop_oneof![Just(1_i64), Just(29), Just(31)].prop_map(|days| Day::Passed { days }),
+        3 => Just(Day::Applied),
+    ];
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let config = ProptestConfig { cases: 40, failure_persistence: None, ..Default::default() };
+    let lived = TestRunner::new(config).run(&prop::collection::vec(day, 4..16), |days| {
+        runtime.block_on(live_through(&days));
+        Ok(())
+    });
+    if let Err(error) = lived {
+        panic!("{error}");
+    }
 }
