@@ -16,6 +16,7 @@ mod clock;
 mod diagnostic;
 mod key;
 mod nearest;
+mod quota;
 
 pub use crate::{
     age::{AgeError, parse_age},
@@ -23,4 +24,5 @@ pub use crate::{
     diagnostic::{Diagnostic, Kind},
     key::{FeatureKey, FieldKey, KeyError, QualifiedField},
     nearest::nearest,
+    quota::{Quota, SizeError, Threshold, parse_size},
 };

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use metalith_base::FeatureKey;
 use metalith_expr::Expr;
-use metalith_lifecycle::deletion::finish_interrupted;
+use metalith_lifecycle::{deletion::finish_interrupted, quota::Meter};
 use metalith_objects::ObjectPlaces;
 use metalith_project::{Project, ProjectOptions};
 use metalith_store::{Mode, Store};
@@ -65,6 +65,16 @@ pub(crate) fn work<'a>(
 ) -> metalith_lifecycle::Context<'a> {
     let space = project.settings().space.as_deref();
     metalith_lifecycle::Context { store, graph: project.graph(), places, space }
+}
+
+/// What counts and refuses objects, if the project has a quota.
+pub(crate) async fn meter(project: &Project, store: &Store) -> Result<Option<Meter>, Failure> {
+    let quota = project.settings().quota;
+    if quota.is_unlimited() {
+        return Ok(None);
+    }
+    let places = project.places();
+    Meter::read(work(project, store, &places), quota).await.map(Some).map_err(fail)
 }
 
 /// Conditions as the user wrote them.

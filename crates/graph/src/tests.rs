@@ -1,6 +1,7 @@
 mod declarations;
 mod golden;
 mod orders;
+mod protection;
 mod rendering;
 mod snapshots;
 

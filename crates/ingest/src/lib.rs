@@ -20,6 +20,8 @@ pub use crate::{
     files::{read_file, read_stream},
     formats::FileFormat,
     save::{write_file, write_stream},
-    scan::{Gone, GoneSamples, Remark, Remarks, ScanEvent, ScanOptions, ScanReport, scan},
+    scan::{
+        Gone, GoneSamples, Remark, Remarks, RowGuard, ScanEvent, ScanOptions, ScanReport, scan,
+    },
     versions::{VersionColumn, assemble_versions},
 };

@@ -34,14 +34,14 @@ mod report;
 mod run;
 mod samples;
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 use futures::{StreamExt as _, stream};
 use globset::{GlobBuilder, GlobMatcher};
 use metalith_base::FeatureKey;
 use metalith_graph::{Feature, FeatureGraph};
 use metalith_objects::OpenedLocation;
-use metalith_store::{Store, StoreError};
+use metalith_store::{Rows, Store, StoreError};
 
 pub use self::report::{GoneSamples, Remark, Remarks, ScanReport};
 use self::{content::look, list::list_place, run::Run};
@@ -58,11 +58,23 @@ pub struct ScanOptions {
     pub gone: Gone,
     /// How many files are read at once.
     pub parallelism: usize,
+    /// What rows go through on their way to the store.
+    pub guard: Option<RowGuard>,
+}
+
+/// Something that rows go through on their way to the store, and that may end them in an error.
+#[derive(Clone)]
+pub struct RowGuard(pub Arc<dyn Fn(Rows) -> Rows + Send + Sync>);
+
+impl fmt::Debug for RowGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RowGuard")
+    }
 }
 
 impl Default for ScanOptions {
     fn default() -> Self {
-        Self { glob: None, quick: false, gone: Gone::Report, parallelism: 8 }
+        Self { glob: None, quick: false, gone: Gone::Report, parallelism: 8, guard: None }
     }
 }
 
@@ -114,7 +126,8 @@ pub async fn scan(
     progress: &mut (dyn FnMut(ScanEvent) + Send),
 ) -> Result<ScanReport, IngestError> {
     let feature = graph.feature(feature).map_err(StoreError::from)?;
-    let target = Target { store, graph, feature, id_column: id_column(feature)? };
+    let (id_column, guard) = (id_column(feature)?, options.guard.as_ref());
+    let target = Target { store, graph, feature, id_column, guard };
     scan_at(place, target, options, PACE, progress).await
 }
 
@@ -125,6 +138,7 @@ struct Target<'a> {
     graph: &'a FeatureGraph,
     feature: &'a Feature,
     id_column: &'a str,
+    guard: Option<&'a RowGuard>,
 }
 
 async fn scan_at(

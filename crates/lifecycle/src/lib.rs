@@ -2,7 +2,7 @@
 //!
 //! [`snapshots`] is the record of which graph was in force when; [`deletion`] deletes samples with
 //! what was computed from them; [`holds`] keep samples from being deleted; [`objects`] are the
-//! files that samples name; [`retention`] says how long things are kept; [`audit`] is the log of
+//! files that samples name; [`retention`] says how long things are kept and [`quota`] how many; [`audit`] is the log of
 //! what was done. How one feature's samples are deleted is the store's own.
 
 pub mod audit;
@@ -11,6 +11,7 @@ pub mod deletion;
 pub mod holds;
 mod journal;
 pub mod objects;
+pub mod quota;
 pub mod retention;
 pub mod snapshots;
 mod system_rows;

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use metalith_base::{Quota, parse_size};
 use metalith_document::{Format, Node, Table, Value, parse, text};
 use metalith_graph::HashLength;
 use metalith_store::{HashAlgorithm, HashSettings};
@@ -28,6 +29,8 @@ pub struct Settings {
     pub features: Vec<String>,
     /// Options of the places that objects are in, by address (`s3://bucket`) or scheme (`s3://`).
     pub objects: BTreeMap<String, BTreeMap<String, String>>,
+    /// How much samples may hold.
+    pub quota: Quota,
     /// Who is working, unless the caller says otherwise.
     pub actor: Option<String>,
 }
@@ -82,7 +85,11 @@ pub(crate) fn read_settings(
         features: table.texts("features")?.unwrap_or_else(|| vec!["features.toml".to_owned()]),
         actor: table.text("actor")?.map(str::to_owned),
         objects: BTreeMap::new(),
+        quota: Quota::default(),
     };
+    if let Some(quota) = table.table("quota")? {
+        settings.quota = read_quota(quota)?;
+    }
     if let Some(places) = table.table("objects")? {
         for entry in places.entries() {
             let options = read_options(&name, &Table::new(&name, &entry.node)?)?;
@@ -185,6 +192,34 @@ fn read_store(file: &str, root: &Path, node: &Node) -> Result<StoreSettings, Pro
     };
     table.finish()?;
     Ok(StoreSettings { kind, address, flat, options })
+}
+
+fn read_quota(mut table: Table<'_>) -> Result<Quota, ProjectError> {
+    let mut quota = Quota::default();
+    for (key, threshold) in [("objects", &mut quota.objects), ("bytes", &mut quota.bytes)] {
+        let Some(mut limits) = table.table(key)? else { continue };
+        for (name, limit) in [("warn", &mut threshold.warn), ("refuse", &mut threshold.refuse)] {
+            let Some(node) = limits.optional(name) else { continue };
+            let given = match &node.value {
+                Value::Int(number) => u64::try_from(*number).ok(),
+                Value::Text(text) if key == "bytes" => parse_size(text).ok(),
+                Value::Null
+                | Value::Bool(_)
+                | Value::Float(_)
+                | Value::Text(_)
+                | Value::List(_)
+                | Value::Table(_) => None,
+            };
+            *limit = Some(given.ok_or_else(|| {
+                let message = format!("`{name}` of `{key}` must be a number that is not negative");
+                let hint = (key == "bytes").then(|| "write e.g. `\"500 GB\"`".to_owned());
+                limits.mistake(node, message, hint)
+            })?);
+        }
+        limits.finish()?;
+    }
+    table.finish()?;
+    Ok(quota)
 }
 
 fn read_options(file: &str, given: &Table<'_>) -> Result<BTreeMap<String, String>, ProjectError> {

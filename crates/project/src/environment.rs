@@ -15,6 +15,10 @@ pub struct Variable {
 pub const VARIABLES: &[Variable] = &[
     Variable { name: "METALITH_PROJECT", doc: "the project: a folder, or a metalith.toml" },
     Variable { name: "METALITH_STORE", doc: "the name of the store to use" },
+    Variable {
+        name: "METALITH_LOG",
+        doc: "writes a log as JSON lines: error, warn, info, debug or trace",
+    },
     Variable { name: "METALITH_SPACE", doc: "which of several spaces stores are taken for" },
     Variable { name: "METALITH_ACTOR", doc: "who is working, for the log of tables" },
     Variable { name: "METALITH_HASH_ALGORITHM", doc: "the hash algorithm stores must have" },

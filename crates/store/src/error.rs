@@ -96,6 +96,16 @@ pub enum StoreError {
         /// What does not fit.
         detail: String,
     },
+    /// More than the project may hold.
+    #[error("the project would hold {held} {what}, and its quota is {limit}")]
+    Quota {
+        /// Of what, e.g. `objects`.
+        what: &'static str,
+        /// How many there would be.
+        held: u64,
+        /// How many there may be.
+        limit: u64,
+    },
     /// This store, or this build, cannot do it.
     #[error("{location} cannot {what}")]
     Unsupported {
@@ -451,6 +461,7 @@ impl Diagnostic for StoreError {
                 }
             },
             Self::Corrupt { .. } => Kind::Corrupt,
+            Self::Quota { .. } => Kind::Blocked,
             Self::Unsupported { .. } => Kind::Unsupported,
             Self::Engine { .. } => Kind::Internal,
         }
@@ -468,6 +479,7 @@ impl Diagnostic for StoreError {
             Self::Conflict { .. } => "store.conflict",
             Self::Storage { .. } => "store.storage",
             Self::Corrupt { .. } => "store.corrupt",
+            Self::Quota { .. } => "store.quota",
             Self::Unsupported { .. } => "store.unsupported",
             Self::Engine { .. } => "store.engine",
         }
@@ -500,6 +512,11 @@ impl Diagnostic for StoreError {
             Self::Storage { reason, .. } => storage_hint(*reason).map(Cow::Borrowed),
             Self::Corrupt { .. } => Some(
                 "restore the table's folder from a backup, or drop the feature and write it again"
+                    .into(),
+            ),
+            Self::Quota { .. } => Some(
+                "see `metalith retention` and `metalith objects audit` for what could go, or raise \
+                 `quota` in metalith.toml"
                     .into(),
             ),
             Self::Unsupported { .. } => None,

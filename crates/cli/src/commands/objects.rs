@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use metalith_base::parse_age;
-use metalith_lifecycle::objects::audit::{
-    ObjectsReport, compare, declared_prefixes, delete_orphans,
+use metalith_base::{Threshold, parse_age};
+use metalith_lifecycle::{
+    objects::audit::{ObjectsReport, compare, declared_prefixes, delete_orphans},
+    quota::Meter,
 };
 use metalith_objects::ObjectUri;
 use metalith_store::Mode;
@@ -17,7 +18,7 @@ use crate::{
     },
     context::{Context, work},
     failure::{CliError, Failure, Outcome, fail},
-    printer::{bytes, number},
+    printer::{bytes, number, table},
     progress,
 };
 
@@ -25,6 +26,8 @@ use crate::{
 pub(crate) enum Command {
     /// Find objects that nobody names, and names of objects that are gone
     Audit(Args),
+    /// How many objects samples name, their bytes, and the project's quota
+    Usage,
 }
 
 #[derive(clap::Args)]
@@ -44,7 +47,42 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(command: &Command, context: &Context) -> Result<Outcome, Failure> {
-    let Command::Audit(args) = command;
+    match command {
+        Command::Audit(args) => audit(args, context).await,
+        Command::Usage => usage(context).await,
+    }
+}
+
+async fn usage(context: &Context) -> Result<Outcome, Failure> {
+    let (project, store) = context.open(Mode::Read).await?;
+    let places = project.places();
+    let quota = project.settings().quota;
+    let meter = Meter::read(work(&project, &store, &places), quota).await.map_err(fail)?;
+    let held = meter.usage();
+    let threshold = |it: Threshold| json!({ "warn": it.warn, "refuse": it.refuse });
+    let json = json!({
+        "objects": held.objects,
+        "bytes": held.bytes,
+        "quota": { "objects": threshold(quota.objects), "bytes": threshold(quota.bytes) },
+    });
+    context.printer.show(json, || {
+        let limit = |limit: Option<u64>, shown: fn(u64) -> String| {
+            limit.map_or_else(|| "-".to_owned(), shown)
+        };
+        let line = |what: &str, held: u64, quota: Threshold, shown: fn(u64) -> String| {
+            let (warn, refuse) = (limit(quota.warn, shown), limit(quota.refuse, shown));
+            vec![what.to_owned(), shown(held), warn, refuse]
+        };
+        let rows = [
+            line("objects", held.objects, quota.objects, number),
+            line("bytes", held.bytes, quota.bytes, bytes),
+        ];
+        table(&["OF", "HELD", "WARNED ABOVE", "REFUSED ABOVE"], &rows)
+    })?;
+    Ok(Outcome::Done)
+}
+
+async fn audit(args: &Args, context: &Context) -> Result<Outcome, Failure> {
     let mode = if args.fix { Mode::Write } else { Mode::Read };
     let (project, store) = context.open(mode).await?;
     let places = project.places();

@@ -1,16 +1,19 @@
 //! `metalith scan`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use metalith_base::FeatureKey;
-use metalith_ingest::{Gone, Remark, Remarks, ScanEvent, ScanOptions, ScanReport, scan};
-use metalith_lifecycle::deletion::{CascadePlan, CascadeRequest};
+use metalith_ingest::{Gone, Remark, Remarks, RowGuard, ScanEvent, ScanOptions, ScanReport, scan};
+use metalith_lifecycle::{
+    deletion::{CascadePlan, CascadeRequest},
+    quota::Meter,
+};
 use metalith_objects::ObjectLocation;
 use metalith_store::{DeletionMode, Mode};
 use serde_json::json;
 
 use crate::{
-    context::{Context, work},
+    context::{Context, meter, work},
     failure::{CliError, Failure, Outcome, fail},
     printer::{bytes, number},
     progress,
@@ -52,11 +55,16 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
         storage.insert(key.to_owned(), value.to_owned());
     }
     let place = metalith_objects::open(&location, &storage).map_err(fail)?;
+    let meter = meter(&project, &store).await?;
+    let feature = project.graph().feature(&args.feature).map_err(fail)?.clone();
+    let guard =
+        meter.clone().map(|meter| RowGuard(Arc::new(move |rows| meter.guard(&feature, rows))));
     let options = ScanOptions {
         glob: args.glob.clone(),
         quick: args.quick,
         gone: if args.delete_gone { Gone::Choose } else { Gone::Report },
         parallelism: args.parallelism,
+        guard,
     };
     let bar = progress::bar(&context.printer, "listing");
     let mut progress = |event| match event {
@@ -84,6 +92,9 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
         }
         None => None,
     };
+    for warning in meter.iter().flat_map(Meter::warnings) {
+        context.printer.remark(&warning);
+    }
     show(args, context, &report, deletion.as_deref())?;
     remarks(context, "unreadable", &report.unreadable);
     remarks(context, "left out", &report.skipped);

@@ -4,11 +4,12 @@ use std::{io, path::PathBuf, str::FromStr};
 
 use metalith_base::FeatureKey;
 use metalith_ingest::{FileFormat, VersionColumn, assemble_versions, read_file, read_stream};
+use metalith_lifecycle::quota::Meter;
 use metalith_store::{Mode, WriteOptions};
 use serde_json::json;
 
 use crate::{
-    context::Context,
+    context::{Context, meter},
     failure::{Failure, Outcome, fail},
     printer::number,
     progress,
@@ -45,6 +46,8 @@ fn parse_version_column(text: &str) -> Result<VersionColumn, String> {
 pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
     let (project, store) = context.open(Mode::Write).await?;
     let options = WriteOptions { materialization_id: args.materialization_id.clone() };
+    let meter = meter(&project, &store).await?;
+    let feature = project.graph().feature(&args.feature).map_err(fail)?;
     let (mut rows_written, mut version) = (0, None);
     for file in &args.files {
         let rows = match file.as_os_str() == "-" {
@@ -53,12 +56,18 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
         };
         let rows = rows.and_then(|rows| assemble_versions(rows, &args.version_columns));
         let bar = progress::bar(&context.printer, &format!("writing {}", file.display()));
-        let written =
-            store.write(project.graph(), &args.feature, rows.map_err(fail)?, &options).await;
+        let mut rows = rows.map_err(fail)?;
+        if let Some(meter) = &meter {
+            rows = meter.guard(feature, rows);
+        }
+        let written = store.write(project.graph(), &args.feature, rows, &options).await;
         bar.finish_and_clear();
         let commit = written.map_err(fail)?;
         rows_written += commit.rows;
         version = Some(commit.version);
+    }
+    for warning in meter.iter().flat_map(Meter::warnings) {
+        context.printer.remark(&warning);
     }
     let json = json!({
         "feature": args.feature.as_str(),

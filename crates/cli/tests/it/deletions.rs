@@ -293,3 +293,82 @@ fn retention_says_what_is_due_and_what_will_be() {
     "#]],
     );
 }
+
+#[test]
+fn a_quota_refuses_what_would_be_too_much() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let config = "project = \"test\"\n[stores.dev]\npath = \"store\"\n\
+                  [quota]\nobjects = { warn = 1, refuse = 2 }\nbytes = { refuse = \"1 KB\" }\n";
+    fs::write(at("metalith.toml"), config).unwrap();
+    let features = "[[features]]\nkey = \"file\"\nid_columns = [\"path\"]\n\
+                    objects = [{ column = \"uri\", size = \"size\" }]\n";
+    fs::write(at("features.toml"), features).unwrap();
+    fs::create_dir(at("media")).unwrap();
+    fs::write(at("media/a"), "12345").unwrap();
+    fs::write(at("media/b"), "12345").unwrap();
+    let scan = ["scan", "media", "--feature", "file"];
+    check(
+        folder.path(),
+        &scan,
+        expect![[r#"
+        2 files: 2 new, 0 changed, 0 unchanged; 10 B read
+        the project holds 2 objects; from 1 on its quota warns
+    "#]],
+    );
+    fs::write(at("media/c"), "12345").unwrap();
+    check_refused(
+        folder.path(),
+        &scan,
+        expect![[r#"
+        exit 4
+        error[store.quota]: the project would hold 3 objects, and its quota is 2
+
+        hint: see `metalith retention` and `metalith objects audit` for what could go, or raise `quota` in metalith.toml
+    "#]],
+    );
+    fs::remove_file(at("media/c")).unwrap();
+    fs::write(at("media/b"), vec![0; 2000]).unwrap();
+    check_refused(
+        folder.path(),
+        &scan,
+        expect![[r#"
+        exit 4
+        error[store.quota]: the project would hold 2005 bytes, and its quota is 1000
+
+        hint: see `metalith retention` and `metalith objects audit` for what could go, or raise `quota` in metalith.toml
+    "#]],
+    );
+    check(
+        folder.path(),
+        &["objects", "usage"],
+        expect![[r#"
+        OF       HELD  WARNED ABOVE  REFUSED ABOVE
+        objects  2     1             2
+        bytes    10 B  -             1000 B
+    "#]],
+    );
+}
+
+#[test]
+fn a_log_tells_of_deletions_for_those_who_follow_it() {
+    let project = project();
+    let args = ["metadata", "delete", "--feature", "dataset", "--filter", "dataset_id = 'd2'"];
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_metalith"))
+        .args(args)
+        .args(["--hard", "--yes", "--reason", "a request"])
+        .current_dir(project.path())
+        .env("METALITH_LOG", "info")
+        .env("USER", "anna")
+        .output()
+        .unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    let lines: Vec<serde_json::Value> =
+        log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let event = |name: &str| lines.iter().find(|it| it["event"] == name).cloned().unwrap();
+    let deleted = event("dataset_deleted");
+    assert_eq!((&deleted["samples"], &deleted["actor"]), (&1.into(), &"anna".into()));
+    assert_eq!(deleted["minio_cleanup_success"], true);
+    assert_eq!(deleted["minio_files_deleted"], 2);
+    assert_eq!(event("minio_cleanup_complete")["files_deleted"], 2);
+}

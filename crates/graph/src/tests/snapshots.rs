@@ -40,7 +40,7 @@ fn what_is_not_a_spec_is_refused_and_not_guessed_at() {
     check_spec_refused(
         &json!({ "color": "red" }),
         expect![
-            "unknown field `color`, expected one of `key`, `id_columns`, `deps`, `fields`, `metadata`, `description`"
+            "unknown field `color`, expected one of `key`, `id_columns`, `deps`, `fields`, `objects`, `active`, `metadata`, `description`"
         ],
     );
 }

@@ -10,7 +10,7 @@ use metalith_objects::OpenedLocation;
 use metalith_store::WriteOptions;
 
 use super::{
-    Gone, GoneSamples, ScanReport, Target,
+    Gone, GoneSamples, RowGuard, ScanReport, Target,
     content::{Looked, News, Outcome},
     list::{FoundFile, Listing},
     samples::{self, Known, Sample, uri_of},
@@ -77,8 +77,12 @@ impl<'a> Run<'a> {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let Target { store, graph, feature, id_column } = self.target;
+        let Target { store, graph, feature, id_column, guard } = self.target;
         let rows = samples::rows(feature, id_column, &mem::take(&mut self.pending))?;
+        let rows = match guard {
+            Some(RowGuard(guard)) => guard(rows),
+            None => rows,
+        };
         store.write(graph, feature.key(), rows, &WriteOptions::default()).await?;
         Ok(())
     }

@@ -90,7 +90,7 @@ pub(super) fn rows(
 
 /// What the store knows of each file, by path, whatever the version of the feature.
 pub(super) async fn known(target: Target<'_>) -> Result<BTreeMap<String, Known>, StoreError> {
-    let Target { store, graph, feature, id_column } = target;
+    let Target { store, graph, feature, id_column, .. } = target;
     let Some(stored) = store.stored_schema(graph, feature.key()).await? else {
         return Ok(BTreeMap::new());
     };

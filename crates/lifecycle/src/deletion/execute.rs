@@ -185,12 +185,31 @@ async fn execute(
             };
             journal::note_attempt(context.store, &intent.id, &attempt).await?;
             done.objects = Some(report);
+            log_event(intent, &done);
             return Ok(done);
         }
         done.objects = Some(report);
     }
     journal::end(context.store, &intent.id).await?;
+    log_event(intent, &done);
     Ok(done)
+}
+
+/// Tells those who follow the log: `synthetic_dataset_deleted` for feature `synthetic/dataset`.
+fn log_event(intent: &Intent, done: &Done) {
+    let event = format!("{}_deleted", intent.feature.as_str().replace(['/', '-'], "_"));
+    let report = done.objects.clone().unwrap_or_default();
+    tracing::info!(
+        event,
+        deletion = intent.id,
+        mode = if intent.is_hard { "hard" } else { "soft" },
+        actor = intent.actor,
+        reason = intent.reason,
+        samples = done.steps.iter().map(|step| step.samples).sum::<u64>(),
+        rows = done.rows(),
+        minio_cleanup_success = report.failed == 0,
+        minio_files_deleted = report.deleted,
+    );
 }
 
 /// Does one step, unless it was done before.
@@ -311,10 +330,14 @@ async fn note_purge(
         "bytes": report.bytes,
     });
     if report.failed == 0 {
+        let files_deleted = report.deleted;
+        tracing::info!(event = "minio_cleanup_complete", deletion = id, files_deleted);
         let once = Some(format!("purged/{id}"));
         return note(context, Event::Purged, id, details, once).await;
     }
-    tracing::warn!(deletion = id, failed = report.failed, "objects could not be deleted");
+    for (address, error) in &report.failures {
+        tracing::warn!(event = "minio_cleanup_failed", deletion = id, address, error);
+    }
     note(context, Event::PurgeFailed, id, details, None).await
 }
 

@@ -13,10 +13,9 @@ use metalith_base::{FeatureKey, Timestamp};
 use metalith_graph::ObjectName;
 use metalith_objects::{ObjectEntry, ObjectUri, list_below};
 use serde_json::json;
-use xxhash_rust::xxh64::xxh64;
 
 use super::{
-    named::{self, Named, Which},
+    named::{self, Named, Which, fingerprint, fingerprint_of},
     purge::{self, PurgeReport},
 };
 use crate::{
@@ -244,10 +243,10 @@ impl Names {
         let mut names = Self { ones: HashMap::new(), prefixes: HashSet::new(), store };
         for_each_name(context, |named| match named {
             Named::One(uri) => {
-                names.ones.insert(fingerprint(uri.place(), uri.key()), false);
+                names.ones.insert(fingerprint(&uri), false);
             }
             Named::Below(uri) => {
-                names.prefixes.insert(fingerprint(uri.place(), uri.key()));
+                names.prefixes.insert(fingerprint(&uri));
             }
             Named::Odd(_) => {}
         })
@@ -258,26 +257,17 @@ impl Names {
     /// Whether anybody names an object, which is there.
     fn see(&mut self, uri: &ObjectUri) -> bool {
         let (place, key) = (uri.place(), uri.key());
-        if let Some(seen) = self.ones.get_mut(&fingerprint(place, key)) {
+        if let Some(seen) = self.ones.get_mut(&fingerprint(uri)) {
             *seen = true;
             return true;
         }
         let mut folders = key.match_indices('/').map(|(slash, _)| &key[..slash]);
         self.store.as_ref().is_some_and(|store| store.covers(uri))
-            || folders.any(|folder| self.prefixes.contains(&fingerprint(place, folder)))
+            || folders.any(|folder| self.prefixes.contains(&fingerprint_of(place, folder)))
     }
 
     /// Whether an object was not seen; each is told once.
     fn take_unseen(&mut self, uri: &ObjectUri) -> bool {
-        self.ones.insert(fingerprint(uri.place(), uri.key()), true) == Some(false)
+        self.ones.insert(fingerprint(uri), true) == Some(false)
     }
-}
-
-/// 128 bits that tell an address from others: two hashes of it with different seeds.
-fn fingerprint(place: &str, key: &str) -> u128 {
-    let half = |seed: u64| {
-        let place = xxh64(place.as_bytes(), seed);
-        xxh64(key.as_bytes(), place)
-    };
-    (u128::from(half(1)) << 64) | u128::from(half(2))
 }

@@ -12,6 +12,7 @@ use metalith_expr::Expr;
 use metalith_graph::{Feature, ObjectName, SampleObjects};
 use metalith_objects::ObjectUri;
 use metalith_store::{DeletionPlan, Rows, StoreError};
+use xxhash_rust::xxh64::xxh64;
 
 use crate::{Context, deletion::DeletionError};
 
@@ -83,18 +84,28 @@ async fn in_rows(
 ) -> Result<(), StoreError> {
     let mut batches = rows.into_stream();
     while let Some(batch) = batches.try_next().await? {
-        let sizes = objects.size.as_ref().and_then(|name| batch.column_by_name(name));
-        let sizes = sizes.map(|it| cast(it, &DataType::UInt64)).transpose();
-        let sizes = sizes.map_err(StoreError::arrow)?;
-        let size = |row: usize| {
-            let sizes = sizes.as_ref()?.as_primitive::<UInt64Type>();
-            sizes.is_valid(row).then(|| sizes.value(row))
-        };
-        let texts = texts(&batch, &objects.named_by)?;
-        for row in 0..batch.num_rows() {
-            if let Some(named) = name(&objects.named_by, &texts, row) {
-                visit(named, size(row));
-            }
+        in_batch(&batch, objects, visit)?;
+    }
+    Ok(())
+}
+
+/// Goes through what rows in memory name; their condition is not looked at.
+pub(crate) fn in_batch(
+    batch: &RecordBatch,
+    objects: &SampleObjects,
+    visit: &mut impl FnMut(Named, Option<u64>),
+) -> Result<(), StoreError> {
+    let sizes = objects.size.as_ref().and_then(|name| batch.column_by_name(name));
+    let sizes = sizes.map(|it| cast(it, &DataType::UInt64)).transpose();
+    let sizes = sizes.map_err(StoreError::arrow)?;
+    let size = |row: usize| {
+        let sizes = sizes.as_ref()?.as_primitive::<UInt64Type>();
+        sizes.is_valid(row).then(|| sizes.value(row))
+    };
+    let texts = texts(batch, &objects.named_by)?;
+    for row in 0..batch.num_rows() {
+        if let Some(named) = name(&objects.named_by, &texts, row) {
+            visit(named, size(row));
         }
     }
     Ok(())
@@ -143,6 +154,20 @@ fn name(name: &ObjectName, texts: &BTreeMap<&str, ArrayRef>, row: usize) -> Opti
             })
         }
     }
+}
+
+/// 128 bits that tell an address from others: two hashes of it with different seeds.
+pub(crate) fn fingerprint(uri: &ObjectUri) -> u128 {
+    fingerprint_of(uri.place(), uri.key())
+}
+
+/// The same of an address in parts.
+pub(crate) fn fingerprint_of(place: &str, key: &str) -> u128 {
+    let half = |seed: u64| {
+        let place = xxh64(place.as_bytes(), seed);
+        xxh64(key.as_bytes(), place)
+    };
+    (u128::from(half(1)) << 64) | u128::from(half(2))
 }
 
 /// The place that a store itself takes; nothing in it is anybody's object.

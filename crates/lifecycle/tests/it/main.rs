@@ -7,6 +7,7 @@ mod deletion;
 mod holds;
 mod objects;
 mod purges;
+mod quota;
 mod references;
 mod retention;
 mod s3_objects;
