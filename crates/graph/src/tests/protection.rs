@@ -89,7 +89,9 @@ fn mistakes_about_deletions_are_named() {
     );
     check_refused(
         "[[features]]\nkey = 'a'\nid_columns = ['id']\nretention = { keep_deleted = 'a while' }",
-        expect!["features.toml:4:30: `a while` is no age: write a number and a unit, e.g. `7d`, `30 days`, `12 hours`, `1 year`"],
+        expect![
+            "features.toml:4:30: `a while` is no age: write a number and a unit, e.g. `7d`, `30 days`, `12 hours`, `1 year`"
+        ],
     );
 }
 
