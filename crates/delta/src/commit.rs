@@ -20,6 +20,8 @@ const ATTEMPTS: usize = 200;
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// After so many commits a checkpoint is written, unless the table says otherwise.
 const CHECKPOINT_INTERVAL: u64 = 100;
+/// The same for tables in which the store keeps records of itself: whoever opens it reads them.
+const SYSTEM_CHECKPOINT_INTERVAL: u64 = 10;
 
 /// What a commit does, seen from the state of the table that it follows.
 pub(crate) trait Change: Send + Sync {
@@ -134,7 +136,10 @@ async fn checkpoint(source: &Source, before: Option<Arc<Snapshot>>, version: u64
             let state = table.delta.snapshot().ok()?;
             state.metadata().configuration().get("delta.checkpointInterval")?.parse().ok()
         })
-        .unwrap_or(CHECKPOINT_INTERVAL);
+        .unwrap_or(match source.feature.parts().next() {
+            Some("metalith-system") => SYSTEM_CHECKPOINT_INTERVAL,
+            _ => CHECKPOINT_INTERVAL,
+        });
     if version == 0 || !version.is_multiple_of(interval.max(1)) {
         return;
     }

@@ -1,0 +1,316 @@
+//! What is wrong with rows, with a request, or with a place.
+
+use std::{borrow::Cow, fmt};
+
+use metalith_base::{FeatureKey, nearest};
+
+use crate::HashSettings;
+
+/// What is wrong with rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RowProblem {
+    /// A column that must be there is not.
+    MissingColumn {
+        /// Its name.
+        column: String,
+        /// The columns there are.
+        present: Vec<String>,
+    },
+    /// A column that must be of another type.
+    WrongType {
+        /// Its name.
+        column: String,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// A struct that lacks the value of a field.
+    MissingField {
+        /// The struct column.
+        column: String,
+        /// The struct member, named like the field.
+        field: String,
+        /// The members there are.
+        present: Vec<String>,
+    },
+    /// Rows without an id.
+    NullId {
+        /// The id column.
+        column: String,
+        /// Position of the first such row, from 0.
+        row: usize,
+    },
+    /// The same id in several rows of one write.
+    DuplicateIds {
+        /// Up to three of them, shown.
+        examples: Vec<String>,
+        /// How many rows are duplicates.
+        count: usize,
+    },
+    /// A value that the stored type cannot hold.
+    OutOfRange {
+        /// The column.
+        column: String,
+        /// The stored type.
+        stored: String,
+        /// Position of the first such row, from 0.
+        row: usize,
+        /// The value, shown.
+        value: String,
+    },
+    /// A column that Metalith sets itself and a user must not name.
+    ReservedColumn {
+        /// Its name.
+        column: String,
+    },
+    /// Two columns of the same name.
+    RepeatedColumn {
+        /// The name.
+        column: String,
+    },
+}
+
+impl fmt::Display for RowProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MissingColumn { column, .. } => write!(f, "column `{column}` is missing"),
+            Self::WrongType { column, expected, found } => {
+                write!(f, "column `{column}` must be {expected}, but is {found}")
+            }
+            Self::MissingField { column, field, .. } => {
+                write!(f, "`{column}` has no member `{field}`")
+            }
+            Self::NullId { column, row } => {
+                write!(f, "id column `{column}` is NULL in row {row}")
+            }
+            Self::DuplicateIds { examples, count } => {
+                let rows = if *count == 1 { "row repeats" } else { "rows repeat" };
+                write!(f, "{count} {rows} an id of this write, e.g. {}", examples.join("; "))
+            }
+            Self::OutOfRange { column, stored, row, value } => write!(
+                f,
+                "column `{column}` is stored as {stored}, which cannot hold {value} of row {row}"
+            ),
+            Self::ReservedColumn { column } => {
+                write!(f, "column `{column}` is reserved for Metalith itself")
+            }
+            Self::RepeatedColumn { column } => write!(f, "column `{column}` appears twice"),
+        }
+    }
+}
+
+/// What is wrong with a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestProblem {
+    /// A root feature has no upstream to resolve against.
+    SamplesRequired,
+    /// An external feature is written elsewhere.
+    External,
+    /// Two upstreams give a column of the same name.
+    SharedColumn {
+        /// The column.
+        column: String,
+        /// The upstream that gave it first.
+        first: FeatureKey,
+        /// The upstream that gives it again.
+        second: FeatureKey,
+    },
+    /// An upstream lacks a column that the dep names.
+    UnknownColumn {
+        /// The upstream, or the feature itself.
+        of: FeatureKey,
+        /// What names it, e.g. `rename`, `select`, `a join key`, `columns`.
+        part: &'static str,
+        /// The column.
+        column: String,
+        /// The columns there are.
+        known: Vec<String>,
+    },
+    /// Columns were asked for without the ids.
+    IdsRequired {
+        /// The id columns.
+        ids: Vec<String>,
+    },
+    /// A root feature cannot be rebased: nothing is upstream of it.
+    RootRebase,
+    /// There is nothing to restore.
+    NothingToRestore {
+        /// The deletion, when one was named.
+        deletion: Option<String>,
+    },
+    /// Newer rows stand where deleted ones would come back.
+    Superseded {
+        /// How many.
+        samples: usize,
+        /// Up to three of them, shown.
+        examples: Vec<String>,
+    },
+    /// The table changed after the plan was made.
+    PlanOutdated {
+        /// The version that the plan saw.
+        planned: u64,
+        /// The version now.
+        found: u64,
+    },
+}
+
+impl fmt::Display for RequestProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SamplesRequired => {
+                write!(f, "a root feature has no upstream, so it can only be resolved with samples")
+            }
+            Self::External => write!(f, "an external feature is written by its own project"),
+            Self::SharedColumn { column, first, second } => {
+                write!(f, "its upstreams `{first}` and `{second}` both have a column `{column}`")
+            }
+            Self::UnknownColumn { of, part, column, .. } => {
+                write!(f, "{part} names column `{column}`, which `{of}` does not have")
+            }
+            Self::IdsRequired { ids } => {
+                write!(f, "`columns` must include the id columns {}", known(ids))
+            }
+            Self::RootRebase => write!(f, "a root feature has no upstream to rebase on"),
+            Self::NothingToRestore { deletion: Some(deletion) } => {
+                write!(f, "no sample is deleted by deletion `{deletion}`")
+            }
+            Self::NothingToRestore { deletion: None } => write!(f, "no sample is deleted"),
+            Self::Superseded { samples, examples } => write!(
+                f,
+                "{samples} of the deleted samples have been written again since, e.g. {}",
+                examples.join("; ")
+            ),
+            Self::PlanOutdated { planned, found } => {
+                write!(f, "the plan was made at table version {planned}, which is now {found}")
+            }
+        }
+    }
+}
+
+/// What is wrong with a place where a store should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PlaceProblem {
+    /// There is nothing.
+    Missing,
+    /// There is something else.
+    NotAStore {
+        /// What was found, e.g. a file's name.
+        found: String,
+    },
+    /// The store hashes otherwise.
+    OtherHash {
+        /// How the store hashes.
+        stored: HashSettings,
+        /// How it was asked to.
+        asked: HashSettings,
+    },
+    /// The graph's versions are cut to another length than the store's hashes.
+    OtherLength {
+        /// How the store cuts.
+        stored: HashSettings,
+    },
+    /// Tables of another system; how they hash is not written anywhere.
+    HashUnknown,
+    /// A newer Metalith wrote it.
+    NewerFormat {
+        /// Its format.
+        format: u32,
+    },
+    /// It was opened for reading.
+    ReadOnly,
+}
+
+impl fmt::Display for PlaceProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => write!(f, "there is no store here"),
+            Self::NotAStore { found } => write!(f, "this is not a store: it holds {found}"),
+            Self::OtherHash { stored, asked } => {
+                write!(f, "the store hashes with {stored}, but {asked} was asked for")
+            }
+            Self::OtherLength { stored } => {
+                write!(
+                    f,
+                    "the store hashes with {stored}, but the graph's versions are cut otherwise"
+                )
+            }
+            Self::HashUnknown => {
+                write!(
+                    f,
+                    "the tables were written by another system, which does not record its hash"
+                )
+            }
+            Self::NewerFormat { format } => {
+                write!(f, "the store has format {format}, which a newer Metalith wrote")
+            }
+            Self::ReadOnly => write!(f, "the store was opened for reading"),
+        }
+    }
+}
+
+fn known(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn did_you_mean(name: &str, names: &[String]) -> String {
+    match nearest(name, names.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if names.is_empty() => "there are no columns".to_owned(),
+        None => format!("there are {}", known(names)),
+    }
+}
+
+pub(super) fn row_hint(problem: &RowProblem) -> Option<Cow<'_, str>> {
+    Some(match problem {
+        RowProblem::MissingColumn { column, present } => did_you_mean(column, present).into(),
+        RowProblem::MissingField { field, present, .. } => did_you_mean(field, present).into(),
+        RowProblem::WrongType { .. } => "convert the column before writing".into(),
+        RowProblem::NullId { .. } => "give every row an id, or leave the row out".into(),
+        RowProblem::DuplicateIds { .. } => "keep one row for each id".into(),
+        RowProblem::OutOfRange { .. } => "store such numbers as text".into(),
+        RowProblem::ReservedColumn { .. } => "rename or drop the column".into(),
+        RowProblem::RepeatedColumn { .. } => "rename one of them".into(),
+    })
+}
+
+pub(super) fn request_hint(problem: &RequestProblem) -> Option<Cow<'_, str>> {
+    match problem {
+        RequestProblem::SamplesRequired => {
+            Some("give samples, or scan a folder with `metalith scan`".into())
+        }
+        RequestProblem::External => None,
+        RequestProblem::SharedColumn { column, second, .. } => Some(
+            format!("in the dep on `{second}`, rename `{column}` or leave it out of `select`")
+                .into(),
+        ),
+        RequestProblem::UnknownColumn { column, known, .. } => {
+            Some(did_you_mean(column, known).into())
+        }
+        RequestProblem::IdsRequired { ids } => Some(format!("add {}", known(ids)).into()),
+        RequestProblem::RootRebase => Some("write its samples again".into()),
+        RequestProblem::NothingToRestore { .. } => Some(
+            "list deleted samples with `metalith metadata read FEATURE --include-deleted`".into(),
+        ),
+        RequestProblem::Superseded { .. } => {
+            Some("narrow the restore with `--filter` to samples that were not written again".into())
+        }
+        RequestProblem::PlanOutdated { .. } => Some("make the plan again".into()),
+    }
+}
+
+pub(super) fn place_hint(problem: &PlaceProblem) -> &'static str {
+    match problem {
+        PlaceProblem::Missing => "create it with `metalith init`, or check the path",
+        PlaceProblem::NotAStore { .. } => "choose an empty folder or an existing store",
+        PlaceProblem::OtherHash { .. } | PlaceProblem::OtherLength { .. } => {
+            "set `[hash]` in metalith.toml to what the store uses, or open another store"
+        }
+        PlaceProblem::HashUnknown => "say how it hashes under `[hash]` in metalith.toml",
+        PlaceProblem::NewerFormat { .. } => "update Metalith",
+        PlaceProblem::ReadOnly => "open it for writing",
+    }
+}
