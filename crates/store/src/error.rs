@@ -10,7 +10,7 @@ use metalith_expr::ExprError;
 use metalith_graph::GraphError;
 
 pub use self::problems::{PlaceProblem, RequestProblem, RowProblem};
-use self::problems::{did_you_mean, place_hint, request_hint, row_hint};
+use self::problems::{place_hint, request_hint, row_hint};
 use crate::HashAlgorithm;
 
 /// Why a store refused, or could not.

@@ -256,7 +256,7 @@ fn known(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-pub(super) fn did_you_mean(name: &str, names: &[String]) -> String {
+fn did_you_mean(name: &str, names: &[String]) -> String {
     match nearest(name, names.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
         None if names.is_empty() => "there are no columns".to_owned(),
