@@ -47,13 +47,23 @@ impl Context {
         let project = self.project()?;
         let store = project.open_store(None, mode).await.map_err(fail)?;
         if mode == Mode::Write {
-            let places = project.places();
-            let work = work(&project, &store, &places);
-            for done in finish_interrupted(work).await.map_err(fail)? {
-                self.printer.remark(&format!("finished the interrupted deletion {}", done.id));
-            }
+            self.finish(&project, &store).await?;
         }
         Ok((project, store))
+    }
+
+    /// Finishes deletions in a store that were interrupted.
+    pub(crate) async fn finish(&self, project: &Project, store: &Store) -> Result<(), Failure> {
+        let places = project.places();
+        let work = work(project, store, &places);
+        for finished in finish_interrupted(work).await.map_err(fail)? {
+            let (id, outcome) = (&finished.id, &finished.outcome);
+            self.printer.remark(&match outcome {
+                Ok(_) => format!("finished the interrupted deletion {id}"),
+                Err(error) => format!("deletion {id} is still not finished: {error}"),
+            });
+        }
+        Ok(())
     }
 }
 

@@ -31,10 +31,11 @@ use metalith_base::{FeatureKey, Timestamp};
 use metalith_expr::Expr;
 use metalith_store::{DeletionMode, DeletionPlan, Keys};
 
+pub(crate) use self::walk::Reach;
 pub use self::{
     drop_feature::drop_feature,
     error::DeletionError,
-    execute::{Done, StepDone, finish_interrupted, retry_purges},
+    execute::{Done, Finished, StepDone, finish_interrupted, retry_purges},
     list::{Deletion, DeletionState, list},
     protect::{Blocker, Reference},
     restore::{RestoreMode, Restored, restore},

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     audit::{self, Event, Record},
-    deletion::{CascadeRequest, DeletionError, scope},
+    deletion::{CascadeRequest, DeletionError, Reach, scope},
     system_rows::{self, Row, table, texts, time},
 };
 
@@ -104,7 +104,7 @@ pub(crate) async fn held(
         feature_history: true,
         ..CascadeRequest::new(feature.clone(), DeletionMode::Hard, filters.to_vec())
     };
-    let scope = scope::of_request(store, graph, &request).await?;
+    let scope = scope::of_request(store, graph, &request, Reach::AnyInput).await?;
     if store.stored_schema(graph, feature).await?.is_none() {
         return Ok(None);
     }

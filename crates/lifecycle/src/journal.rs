@@ -17,6 +17,8 @@ const TABLE: &str = "metalith-system/pending";
 const DELETION: &str = "deletion";
 const INTENT: &str = "intent";
 const KEYS: &str = "keys";
+const REFERENCES: &str = "references";
+const OBJECTS: &str = "objects";
 const ATTEMPT: &str = "attempt";
 
 /// A deletion as it was decided on.
@@ -44,6 +46,9 @@ pub(crate) struct IntentStep {
     pub(crate) feature_version: String,
     /// The columns that become NULL; without any, samples are deleted.
     pub(crate) set_null: Vec<String>,
+    /// What is gone, by values of these columns.
+    #[serde(skip)]
+    pub(crate) references: Option<Keys>,
     /// Conditions, as text, which hold only for samples that `keys` names.
     pub(crate) filters: Vec<String>,
     pub(crate) feature_history: bool,
@@ -63,6 +68,8 @@ pub(crate) struct OwnedObject {
     /// Its address, without percent-encoding.
     pub(crate) place: String,
     pub(crate) key: String,
+    /// The key as a row spells it, where that has percent-escapes.
+    pub(crate) spelled: Option<String>,
     pub(crate) is_prefix: bool,
     pub(crate) size: Option<u64>,
 }
@@ -95,11 +102,23 @@ pub(crate) async fn begin(store: &Store, intent: &Intent) -> Result<(), StoreErr
     let text = to_json(&intent.id, intent)?;
     let mut parts = vec![(INTENT, 0, text)];
     for (step, part) in intent.steps.iter().zip(0..) {
-        if let Some(keys) = &step.keys {
-            parts.push((KEYS, part, keys.to_bytes()?));
+        for (kind, keys) in [(KEYS, &step.keys), (REFERENCES, &step.references)] {
+            if let Some(keys) = keys {
+                parts.push((kind, part, keys.to_bytes()?));
+            }
         }
     }
     append(store, &intent.id, &parts, "begin").await
+}
+
+/// Writes down further objects, of rows that came since.
+pub(crate) async fn add_objects(
+    store: &Store,
+    id: &str,
+    objects: &[OwnedObject],
+) -> Result<(), StoreError> {
+    let text = to_json(id, &objects)?;
+    append(store, id, &[(OBJECTS, 0, text)], "objects").await
 }
 
 /// Notes an attempt to delete objects that left some.
@@ -140,10 +159,11 @@ pub(crate) async fn pending(store: &Store) -> Result<Vec<Pending>, StoreError> {
         let parts = found.entry(id).or_default();
         match row.text("kind") {
             Some(INTENT) => parts.intent = Some(from_json(id, data)?),
-            Some(KEYS) => {
+            Some(kind @ (KEYS | REFERENCES)) => {
                 let part = row.number("part").unwrap_or_default();
-                parts.keys.push((part, Keys::from_bytes(data)?));
+                parts.keys.push((kind == KEYS, part, Keys::from_bytes(data)?));
             }
+            Some(OBJECTS) => parts.objects.extend(from_json::<Vec<OwnedObject>>(id, data)?),
             Some(ATTEMPT) => parts.attempts.push(from_json(id, data)?),
             _ => {}
         }
@@ -155,7 +175,9 @@ pub(crate) async fn pending(store: &Store) -> Result<Vec<Pending>, StoreError> {
 #[derive(Default)]
 struct Parts {
     intent: Option<Intent>,
-    keys: Vec<(i64, Keys)>,
+    /// Whether they are of the samples, or of what is gone; of which step.
+    keys: Vec<(bool, i64, Keys)>,
+    objects: Vec<OwnedObject>,
     attempts: Vec<Attempt>,
 }
 
@@ -163,12 +185,14 @@ impl Parts {
     /// `None` for what is left of a deletion that somebody else just finished.
     fn together(self) -> Option<Pending> {
         let (mut intent, mut attempts) = (self.intent?, self.attempts);
-        for (part, keys) in self.keys {
+        for (of_samples, part, keys) in self.keys {
             let step = usize::try_from(part).ok().and_then(|it| intent.steps.get_mut(it));
             if let Some(step) = step {
-                step.keys = Some(keys);
+                let place = if of_samples { &mut step.keys } else { &mut step.references };
+                *place = Some(keys);
             }
         }
+        intent.objects.extend(self.objects);
         attempts.sort_by_key(|attempt| attempt.at);
         Some(Pending { intent, attempts })
     }

@@ -167,12 +167,8 @@ async fn due(
         cascade: question.cascade,
         feature_history: question.mode == DeletionMode::Hard,
         reason: Some(format!("retention: {}", rule.name())),
-        // Of old versions only their own rows go; otherwise whole samples.
-        ..CascadeRequest::new(
-            feature.key().clone(),
-            question.mode,
-            if rule == Rule::KeepVersions { filters } else { Vec::new() },
-        )
+        // Asked again with the deletion: a sample may come back, or be extended, in between.
+        ..CascadeRequest::new(feature.key().clone(), question.mode, filters)
     };
     let plan = CascadePlan::make(context, &request).await?;
     due.plan = plan.steps().iter().any(|step| step.rows > 0).then_some(plan);

@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures::{StreamExt as _, stream};
-use object_store::{Error as StorageError, path::Path};
+use object_store::{Error as StorageError, ObjectStoreExt as _, path::Path};
 
 use crate::{ObjectError, ObjectReason, ObjectUri, OpenedLocation, classify};
 
@@ -18,6 +18,9 @@ const AT_ONCE: usize = 4;
 const ATTEMPTS: u32 = 3;
 /// The pause before an object is tried a second time; then it doubles.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// How many objects are looked for at once, of those whose address can be read in two ways.
+const HEADS_AT_ONCE: usize = 16;
 
 /// What became of an object that was to be deleted.
 #[derive(Debug)]
@@ -60,10 +63,12 @@ async fn delete_batch(
     let untried = |uri: &ObjectUri| failed(uri, "storage gave no answer");
     let mut outcomes: Vec<Deleted> = batch.iter().map(untried).collect();
     let mut paths: Vec<(usize, Path)> = Vec::with_capacity(batch.len());
-    for (index, uri) in batch.iter().enumerate() {
-        match Path::parse(uri.key()) {
+    let targets: Vec<_> = batch.iter().cloned().map(|uri| target(place.clone(), uri)).collect();
+    let targets = stream::iter(targets).buffered(HEADS_AT_ONCE);
+    for (index, target) in targets.collect::<Vec<_>>().await.into_iter().enumerate() {
+        match target {
             Ok(path) => paths.push((index, path)),
-            Err(source) => outcomes[index] = failed(uri, source),
+            Err(source) => outcomes[index] = failed(&batch[index], source),
         }
     }
     let mut pause = PAUSE;
@@ -105,6 +110,32 @@ async fn delete_batch(
         }
     }
     batch.into_iter().zip(outcomes).collect()
+}
+
+/// The key that an address means. One with percent-escapes means an object whose key has them, if
+/// there is such a one; if there is also one whose key has them decoded, nobody can tell.
+async fn target(
+    place: OpenedLocation,
+    uri: ObjectUri,
+) -> Result<Path, Box<dyn std::error::Error + Send + Sync>> {
+    let decoded = Path::parse(uri.key())?;
+    let Some(spelled) = uri.spelled() else { return Ok(decoded) };
+    let spelled = Path::parse(spelled)?;
+    match (exists(&place, &spelled).await?, exists(&place, &decoded).await?) {
+        (true, true) => {
+            Err(format!("`{spelled}` and `{decoded}` are both there, and either is meant").into())
+        }
+        (true, false) => Ok(spelled),
+        (false, _) => Ok(decoded),
+    }
+}
+
+async fn exists(place: &OpenedLocation, path: &Path) -> Result<bool, StorageError> {
+    match place.store.head(path).await {
+        Ok(_) => Ok(true),
+        Err(StorageError::NotFound { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Why one object was not deleted.

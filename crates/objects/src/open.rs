@@ -64,7 +64,7 @@ fn open_local(folder: &path::Path) -> Result<OpenedLocation, ObjectError> {
 }
 
 /// Resolves `..` by name, so that the path and its address agree.
-fn normal(folder: &path::Path) -> path::PathBuf {
+pub(crate) fn normal(folder: &path::Path) -> path::PathBuf {
     let mut normal = path::PathBuf::new();
     for component in folder.components() {
         if component == path::Component::ParentDir {

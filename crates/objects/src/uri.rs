@@ -1,6 +1,10 @@
 //! Addresses of single objects, told apart whatever way they are spelled.
 
-use std::fmt;
+use std::{
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 use url::Url;
 
@@ -11,10 +15,38 @@ use crate::{ObjectError, ObjectLocation, location::Vendor};
 /// Two addresses are equal when they name the same thing: the scheme's other names (`s3a`, `gcs`),
 /// doubled slashes, `.` and percent-encoding make no difference. Where storage itself would tell
 /// two such spellings apart, they still count as one here, so that what may be in use is kept.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug)]
 pub struct ObjectUri {
     place: String,
     key: String,
+    /// The key as it was written, where that has percent-escapes: storage may have it like that.
+    spelled: Option<String>,
+}
+
+impl PartialEq for ObjectUri {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for ObjectUri {}
+
+impl PartialOrd for ObjectUri {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ObjectUri {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.identity().cmp(&other.identity())
+    }
+}
+
+impl Hash for ObjectUri {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
 }
 
 /// Why a text names no object.
@@ -40,11 +72,16 @@ const LOCAL: &str = "file://";
 impl ObjectUri {
     /// Reads an address: `s3://bucket/key`, `file:///path`, an absolute path, and so on.
     pub fn parse(text: &str) -> Result<Self, UriProblem> {
-        let Some((scheme, _)) = text.split_once("://") else {
+        if !text.contains("://") {
             return Self::local(text);
-        };
+        }
         let url = Url::parse(text).map_err(|_| UriProblem::Unreadable)?;
-        let key = decoded(raw_path(text));
+        let raw = raw_path(text);
+        let key = decoded(raw);
+        let spelled = |mut uri: Self| {
+            uri.spelled = (key != raw).then(|| parts(raw).join("/"));
+            uri
+        };
         if url.scheme() == "file" {
             return Self::new(LOCAL.to_owned(), &key);
         }
@@ -54,13 +91,23 @@ impl ObjectUri {
         let place = match vendor {
             Vendor::Amazon => format!("s3://{host}"),
             Vendor::Google => format!("gs://{host}"),
-            // The container stands where other addresses have a user, if the account is given.
-            Vendor::Azure if !url.username().is_empty() => {
-                format!("{}://{}@{host}", scheme.to_lowercase(), url.username())
-            }
+            // The container stands where other addresses have a user, if the account is given;
+            // which account it is belongs to the options.
+            Vendor::Azure if !url.username().is_empty() => format!("az://{}", url.username()),
             Vendor::Azure => format!("az://{host}"),
         };
-        Self::new(place, &key)
+        Self::new(place, &key).map(spelled)
+    }
+
+    /// The address of a place: a folder, perhaps relative to the working directory, or a bucket
+    /// with a prefix in it.
+    pub fn of_place(location: &str) -> Result<Self, UriProblem> {
+        if location.contains("://") {
+            return Self::parse(location);
+        }
+        let folder = std::path::absolute(location).map_err(|_| UriProblem::Unreadable)?;
+        let folder = crate::open::normal(&folder);
+        Self::local(folder.to_str().ok_or(UriProblem::Unreadable)?)
     }
 
     fn local(path: &str) -> Result<Self, UriProblem> {
@@ -71,20 +118,42 @@ impl ObjectUri {
     }
 
     fn new(place: String, path: &str) -> Result<Self, UriProblem> {
-        let parts: Vec<&str> =
-            path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+        let parts = parts(path);
         if parts.contains(&"..") {
             return Err(UriProblem::Climbs);
         }
         if parts.is_empty() {
             return Err(UriProblem::Everything);
         }
-        Ok(Self { place, key: parts.join("/") })
+        Ok(Self { place, key: parts.join("/"), spelled: None })
     }
 
-    /// An address from what [`place`](Self::place) and [`key`](Self::key) told.
-    pub fn from_parts(place: &str, key: &str) -> Result<Self, UriProblem> {
-        Self::new(place.to_owned(), key)
+    fn identity(&self) -> (&str, &str) {
+        (&self.place, &self.key)
+    }
+
+    /// An address from what [`place`](Self::place), [`key`](Self::key) and
+    /// [`spelled`](Self::spelled) told.
+    pub fn from_parts(place: &str, key: &str, spelled: Option<&str>) -> Result<Self, UriProblem> {
+        let spelled = spelled.map(str::to_owned);
+        Self::new(place.to_owned(), key).map(|uri| Self { spelled, ..uri })
+    }
+
+    /// The key as it was written, if that has percent-escapes. They may be an encoding, or part of
+    /// the key itself.
+    pub fn spelled(&self) -> Option<&str> {
+        self.spelled.as_deref()
+    }
+
+    /// The addresses by which a row may name an object that was listed: its key as it is, and with
+    /// percent-escapes in it decoded.
+    pub fn readings(&self) -> Vec<Self> {
+        let mut readings = vec![self.clone()];
+        let decoded = decoded(&self.key);
+        if decoded != self.key {
+            readings.extend(Self::new(self.place.clone(), &decoded));
+        }
+        readings
     }
 
     /// The bucket, container or file system, e.g. `s3://bucket`.
@@ -112,6 +181,10 @@ impl ObjectUri {
     pub(crate) fn location(&self) -> Result<ObjectLocation, ObjectError> {
         if self.place == LOCAL { "/".parse() } else { self.place.parse() }
     }
+}
+
+fn parts(path: &str) -> Vec<&str> {
+    path.split('/').filter(|part| !part.is_empty() && *part != ".").collect()
 }
 
 /// The path of an address as it is written, before any normalization.

@@ -316,6 +316,8 @@ impl Store {
                 Some(self.backend().append(&plan.feature, rows, note).await?)
             }
             Work::Rewrite { table, doomed } => {
+                // Rows that were appended since belong to the same samples, perhaps.
+                let note = note.only_at(table.version());
                 let replacement = Replacement {
                     rows: survivors(&table, &doomed)?,
                     chunks: doomed.chunks.iter().map(|(chunk, _)| *chunk).collect(),

@@ -11,6 +11,7 @@ use datafusion::{
         array::{RecordBatch, new_null_array},
         compute::{concat_batches, filter_record_batch},
     },
+    common::JoinType,
     logical_expr::{LogicalPlan, LogicalPlanBuilder, lit},
 };
 use futures::StreamExt as _;
@@ -30,10 +31,11 @@ use crate::{
 pub struct DetachRequest {
     /// The deletion that this is part of.
     pub deletion: String,
-    /// The columns that become NULL.
-    pub columns: Vec<String>,
-    /// The samples, by values of any of their columns.
+    /// The samples, by their ids.
     pub within: Keys,
+    /// What they refer to, by values of the columns that become NULL. A sample that refers to
+    /// something else by now keeps it.
+    pub references: Keys,
 }
 
 /// What was let go, or taken up again.
@@ -58,11 +60,15 @@ impl Store {
     ) -> Result<DetachReceipt, StoreError> {
         self.require_write()?;
         let feature = graph.feature(feature)?;
-        let tag = format!("{}/detach", request.deletion);
+        let columns = request.references.names();
+        let tag = format!("{}/detach/{}", request.deletion, columns.join(","));
+        let nothing = DetachReceipt { samples: 0, table_version: None };
         self.repeatedly(|| async {
-            let table = self.require_table(feature.key()).await?;
+            let Some(table) = self.backend().open_table(feature.key()).await? else {
+                return Ok(nothing);
+            };
             if table.has_commit(&tag).await? {
-                return Ok(DetachReceipt { samples: 0, table_version: None });
+                return Ok(nothing);
             }
             let options = ReadOptions {
                 within: Some(request.within.clone()),
@@ -70,6 +76,7 @@ impl Store {
                 ..ReadOptions::default()
             };
             let rows = self.visible_rows_of(feature, &table, &options).await?;
+            let rows = request.references.restrict(feature.key(), rows, JoinType::LeftSemi)?;
             let (now, request) = (self.now(), request.clone());
             let note = self.detach_note("detach", &request.deletion).once(tag.clone());
             self.append_changed(feature, &table, rows, note, move |row| {
@@ -204,7 +211,7 @@ fn detached(
 ) -> Result<RecordBatch, StoreError> {
     let rows = row.num_rows();
     let mut changed = row.clone();
-    for name in &request.columns {
+    for name in request.references.names() {
         let Some(array) = row.column_by_name(name) else { continue };
         changed = with_column(&changed, name, new_null_array(array.data_type(), rows))?;
     }

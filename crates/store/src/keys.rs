@@ -92,6 +92,9 @@ impl Keys {
 
     /// Those that are not in `other`, which has the same columns.
     pub fn without(&self, other: &Self) -> Result<Self, StoreError> {
+        if self.is_empty() || other.is_empty() {
+            return Ok(self.clone());
+        }
         let other = other.typed_as(&self.frame.schema)?;
         let Some(others) = IdSet::new(&other.columns())? else { return Ok(self.clone()) };
         self.keeping(|columns| {
@@ -101,6 +104,9 @@ impl Keys {
 
     /// These and those of `other`, which has the same columns.
     pub fn and(mut self, other: Self) -> Result<Self, StoreError> {
+        if self.is_empty() || other.is_empty() {
+            return Ok(if self.is_empty() { other } else { self });
+        }
         let other = other.typed_as(&self.frame.schema)?;
         self.frame.batches.extend(other.frame.batches);
         self.distinct()

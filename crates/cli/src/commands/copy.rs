@@ -36,6 +36,7 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
     let project = context.project()?;
     let source = project.open_store(Some(&args.from), Mode::Read).await.map_err(fail)?;
     let target = project.open_store(Some(&args.to), Mode::Write).await.map_err(fail)?;
+    context.finish(&project, &target).await?;
     let options = CopyOptions {
         filters: filters(&args.filters)?,
         feature_history: args.feature_history,

@@ -74,7 +74,19 @@ pub(crate) async fn purge(args: &PurgeArgs, context: &Context) -> Result<Outcome
     }
     let (project, store) = context.open(Mode::Write).await?;
     let places = project.places();
-    let done = retry_purges(work(&project, &store, &places)).await.map_err(fail)?;
+    let finished = retry_purges(work(&project, &store, &places)).await.map_err(fail)?;
+    let mut done = Vec::new();
+    let mut is_left = false;
+    for finished in finished {
+        match finished.outcome {
+            Ok(outcome) => done.push(outcome),
+            Err(error) => {
+                is_left = true;
+                let remark = format!("deletion {} is not finished: {error}", finished.id);
+                context.printer.remark(&remark);
+            }
+        }
+    }
     let purged: Vec<_> =
         done.iter().filter_map(|it| Some((&it.id, it.objects.as_ref()?))).collect();
     let json: Vec<Value> = purged
@@ -88,7 +100,7 @@ pub(crate) async fn purge(args: &PurgeArgs, context: &Context) -> Result<Outcome
         let lines = purged.iter().map(|(id, report)| format!("{id}: {}", purge_text(report)));
         lines.collect::<Vec<_>>().join("\n")
     })?;
-    let is_left = purged.iter().any(|(_, report)| report.failed > 0);
+    is_left |= purged.iter().any(|(_, report)| report.failed > 0);
     Ok(if is_left { Outcome::CheckFailed } else { Outcome::Done })
 }
 

@@ -163,6 +163,7 @@ fn report_json(report: &ObjectsReport) -> Value {
         "orphan_examples": orphans,
         "missing": report.missing,
         "missing_examples": report.missing_examples,
+        "unreadable": report.unreadable,
         "undeclared": report.undeclared.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }
@@ -184,6 +185,10 @@ fn report_text(report: &ObjectsReport) -> String {
     text.push_str(&format!("\n{} that are named and not there", number(report.missing)));
     for address in report.missing_examples.iter().take(20) {
         text.push_str(&format!("\n  {address}"));
+    }
+    if report.unreadable > 0 {
+        let rows = number(report.unreadable);
+        text.push_str(&format!("\n{rows} rows name objects in a way that cannot be read"));
     }
     for feature in &report.undeclared {
         text.push_str(&format!(

@@ -4,16 +4,17 @@ use metalith_base::FeatureKey;
 use metalith_store::DeletionMode;
 use serde_json::json;
 
-use super::{CascadePlan, CascadeRequest, DeletionError};
+use super::{Blocker, CascadePlan, CascadeRequest, DeletionError};
 use crate::{
     Context,
     audit::{self, Event, Record},
+    holds,
 };
 
 /// Removes a feature's table with everything in it; `false` when there was none.
 ///
-/// What protects any of its samples protects the table. A feature that the graph does not know has
-/// nothing that could protect it. Objects of its samples stay; an audit of objects finds them.
+/// What protects any of its samples protects the table; of a feature that the graph does not know,
+/// any hold does. Objects of its samples stay; an audit of objects finds them.
 pub async fn drop_feature(
     context: Context<'_>,
     feature: &FeatureKey,
@@ -26,6 +27,13 @@ pub async fn drop_feature(
         let plan = CascadePlan::make(context, &request).await?;
         if !plan.blockers.is_empty() {
             return Err(DeletionError::Blocked { blockers: plan.blockers });
+        }
+    } else {
+        let holds = holds::list(context.store).await?.into_iter();
+        let holds = holds.filter(|hold| !hold.is_released && hold.feature == *feature);
+        let blockers: Vec<Blocker> = holds.map(Blocker::of_unknown).collect();
+        if !blockers.is_empty() {
+            return Err(DeletionError::Blocked { blockers });
         }
     }
     let was_there = context.store.drop_feature(feature).await?;

@@ -3,15 +3,12 @@
 use std::time::Duration;
 
 use metalith_base::{FeatureKey, Timestamp};
-use metalith_store::{DeletionMode, DeletionPlan, DetachRequest, Keys, StoreError, Vacuumed};
+use metalith_store::{
+    DeletionMode, DeletionPlan, DeletionReceipt, DetachRequest, Keys, StoreError, Vacuumed,
+};
 use serde_json::{Value, json};
 
-use super::{
-    Action, CascadePlan, DeletionError, plan,
-    protect::{Blocker, blockers},
-    scope,
-    walk::Walk,
-};
+use super::{Action, CascadePlan, DeletionError, plan, protect::Blocker};
 use crate::{
     Context,
     audit::{self, Event, Record},
@@ -77,10 +74,7 @@ impl CascadePlan {
     pub async fn apply(self, context: Context<'_>) -> Result<Done, DeletionError> {
         let Self { made_at, request, intent, steps, blockers: mut found } = self;
         if found.is_empty() && made_at.elapsed() > FRESH {
-            let scope = scope::of_request(context.store, context.graph, &request).await?;
-            let mut walk = Walk::new(context.store, context.graph, &request);
-            walk.follow(&scope).await?;
-            found = blockers(&walk).await?;
+            found = plan::in_the_way(context, &request, &intent).await?;
         }
         if !found.is_empty() {
             note_blocked(context, &intent, &found).await?;
@@ -99,8 +93,8 @@ impl CascadePlan {
         }
         journal::begin(context.store, &intent).await?;
         let planned = steps.into_iter().map(|step| step.planned).collect();
-        let done = execute(context, &intent, planned).await;
-        let deletion = intent.id;
+        let deletion = intent.id.clone();
+        let done = execute(context, intent, planned).await;
         done.map_err(|error| DeletionError::Unfinished { deletion, source: Box::new(error) })
     }
 }
@@ -110,7 +104,7 @@ impl CascadePlan {
 ///
 /// To be called whenever a store is opened for writing. It may be called by several at once: each
 /// step happens once.
-pub async fn finish_interrupted(context: Context<'_>) -> Result<Vec<Done>, DeletionError> {
+pub async fn finish_interrupted(context: Context<'_>) -> Result<Vec<Finished>, DeletionError> {
     let mut finished = Vec::new();
     let pending = journal::pending(context.store).await?;
     if pending.is_empty() {
@@ -118,18 +112,37 @@ pub async fn finish_interrupted(context: Context<'_>) -> Result<Vec<Done>, Delet
     }
     for pending in pending {
         if pending.attempts.is_empty() && is_ours(context, &pending.intent) {
-            finished.push(execute(context, &pending.intent, Vec::new()).await?);
+            finished.push(finish(context, pending.intent).await);
         }
     }
     Ok(finished)
 }
 
+/// A deletion that was taken up again, and what came of it. One that fails keeps nobody from
+/// working, and stays to be taken up.
+#[derive(Debug)]
+pub struct Finished {
+    /// The deletion.
+    pub id: String,
+    /// What it did, or why it could not go on.
+    pub outcome: Result<Done, DeletionError>,
+}
+
+async fn finish(context: Context<'_>, intent: Intent) -> Finished {
+    let id = intent.id.clone();
+    let outcome = execute(context, intent, Vec::new()).await;
+    if let Err(error) = &outcome {
+        tracing::warn!(deletion = id, %error, "an interrupted deletion could not be finished");
+    }
+    Finished { id, outcome }
+}
+
 /// Tries again to delete the objects of deletions whose rows are gone.
-pub async fn retry_purges(context: Context<'_>) -> Result<Vec<Done>, DeletionError> {
+pub async fn retry_purges(context: Context<'_>) -> Result<Vec<Finished>, DeletionError> {
     let mut finished = Vec::new();
     for pending in journal::pending(context.store).await? {
         if is_ours(context, &pending.intent) {
-            finished.push(execute(context, &pending.intent, Vec::new()).await?);
+            finished.push(finish(context, pending.intent).await);
         }
     }
     Ok(finished)
@@ -137,21 +150,23 @@ pub async fn retry_purges(context: Context<'_>) -> Result<Vec<Done>, DeletionErr
 
 /// Whether the deletion is about features of this graph; those of others are theirs to finish.
 fn is_ours(context: Context<'_>, intent: &Intent) -> bool {
-    intent.steps.iter().all(|step| context.graph.feature(&step.feature).is_ok())
+    let of_ours = |key| context.graph.feature(key).is_ok_and(|feature| !feature.is_external());
+    intent.steps.iter().all(|step| of_ours(&step.feature))
 }
 
 /// Does what was written down; `planned` has the plans of the steps if they were just made.
 async fn execute(
     context: Context<'_>,
-    intent: &Intent,
+    mut intent: Intent,
     mut planned: Vec<Option<DeletionPlan>>,
 ) -> Result<Done, DeletionError> {
     planned.resize_with(intent.steps.len(), || None);
     let is_new = planned.iter().any(Option::is_some);
     let mut steps = Vec::new();
-    for (step, planned) in intent.steps.iter().zip(planned) {
-        steps.push(run(context, intent, step, planned).await?);
+    for (step, planned) in intent.steps.clone().iter().zip(planned) {
+        steps.push(run(context, &mut intent, step, planned).await?);
     }
+    let intent = &intent;
     let mut done = Done {
         id: intent.id.clone(),
         mode: intent.mode(),
@@ -174,7 +189,11 @@ async fn execute(
     }
     note_deleted(context, intent, &done).await?;
     if !intent.objects.is_empty() {
-        let report = purge(context, &intent.objects).await?;
+        let report = match purge(context, &intent.objects).await {
+            Ok(report) => report,
+            // The rows are gone; the objects wait until it can be known what may go.
+            Err(error) => PurgeReport::refused(intent.objects.len(), &error),
+        };
         note_purge(context, &intent.id, &report).await?;
         if report.failed > 0 {
             let attempt = Attempt {
@@ -215,7 +234,7 @@ fn log_event(intent: &Intent, done: &Done) {
 /// Does one step, unless it was done before.
 async fn run(
     context: Context<'_>,
-    intent: &Intent,
+    intent: &mut Intent,
     step: &IntentStep,
     planned: Option<DeletionPlan>,
 ) -> Result<StepDone, DeletionError> {
@@ -227,8 +246,8 @@ async fn run(
     if !step.set_null.is_empty() {
         let request = DetachRequest {
             deletion: intent.id.clone(),
-            columns: step.set_null.clone(),
             within: step.keys.clone().unwrap_or_else(Keys::none),
+            references: step.references.clone().unwrap_or_else(Keys::none),
         };
         let receipt = store.detach(graph, &step.feature, &request).await?;
         let is_ours = receipt.table_version.is_some();
@@ -240,16 +259,7 @@ async fn run(
             ..nothing
         });
     }
-    let request = plan::request_of(intent, step)?;
-    let receipt = match planned {
-        Some(planned) => match store.apply_deletion(planned).await {
-            // Somebody has written since: the same samples are looked up again.
-            Err(StoreError::Conflict { .. }) => store.delete(graph, &step.feature, &request).await,
-            other => other,
-        },
-        None => store.delete(graph, &step.feature, &request).await,
-    };
-    let receipt = receipt?;
+    let receipt = delete(context, intent, step, planned).await?;
     let is_ours = receipt.table_version.is_some();
     if !is_ours && store.has_commit(&step.feature, &intent.id).await? {
         // A run before this one did it.
@@ -262,6 +272,41 @@ async fn run(
         is_ours,
         ..nothing
     })
+}
+
+/// How often the samples of a step are looked up again because somebody wrote in between.
+const ATTEMPTS: usize = 20;
+
+/// Deletes the samples of a step. Where somebody has written since, the same samples are looked up
+/// again, and objects that their newer rows own are written down before these rows go.
+async fn delete(
+    context: Context<'_>,
+    intent: &mut Intent,
+    step: &IntentStep,
+    mut planned: Option<DeletionPlan>,
+) -> Result<DeletionReceipt, DeletionError> {
+    let Context { store, graph, .. } = context;
+    let request = plan::request_of(intent, step)?;
+    for _ in 1..ATTEMPTS {
+        let plan = match planned.take() {
+            Some(plan) => plan,
+            None => {
+                let plan = store.plan_deletion(graph, &step.feature, &request).await?;
+                let mut owned = plan::objects_of(context, &plan).await?.as_owned();
+                owned.retain(|object| !intent.objects.contains(object));
+                if !owned.is_empty() {
+                    journal::add_objects(store, &intent.id, &owned).await?;
+                    intent.objects.extend(owned);
+                }
+                plan
+            }
+        };
+        match store.apply_deletion(plan).await {
+            Err(StoreError::Conflict { .. }) => {}
+            other => return Ok(other?),
+        }
+    }
+    Ok(store.delete(graph, &step.feature, &request).await?)
 }
 
 impl StepDone {

@@ -10,10 +10,10 @@ use metalith_graph::{Direction, Feature, Start};
 use metalith_store::{DeletionMode, DeletionPlan, DeletionRequest, Keys, StoreError};
 
 use super::{
-    Action, Cascade, CascadePlan, CascadeRequest, DeletionError, Step,
+    Action, Blocker, Cascade, CascadePlan, CascadeRequest, DeletionError, Step,
     protect::blockers,
     scope::{self, Scope, named_columns},
-    walk::Walk,
+    walk::{Reach, Walk},
 };
 use crate::{
     Context,
@@ -33,10 +33,9 @@ pub(super) async fn make(
     if graph.feature(&request.feature).map_err(StoreError::from)?.is_external() {
         return Err(DeletionError::External { feature: request.feature.clone() });
     }
-    let scope = scope::of_request(store, graph, request).await?;
+    let scope = scope::of_request(store, graph, request, Reach::AllInputs).await?;
     let mut walk = Walk::new(store, graph, request);
     walk.follow(&scope).await?;
-    let blockers = blockers(&walk).await?;
     let mut plan = CascadePlan {
         made_at: Instant::now(),
         request: request.clone(),
@@ -54,17 +53,31 @@ pub(super) async fn make(
             objects: Vec::new(),
         },
         steps: Vec::new(),
-        blockers,
+        blockers: Vec::new(),
     };
     for key in order(context, request, &walk)? {
         let feature = graph.feature(&key).map_err(StoreError::from)?;
         add_steps(context, request, &scope, &walk, feature, &mut plan).await?;
     }
+    plan.made_at = Instant::now();
+    plan.blockers = in_the_way(context, request, &plan.intent).await?;
     if request.mode == DeletionMode::Hard {
         plan.intent.objects = find_objects(context, &mut plan.steps).await?;
     }
-    plan.made_at = Instant::now();
     Ok(plan)
+}
+
+/// What stands in the way of exactly what is planned: of every sample of which any row goes.
+pub(super) async fn in_the_way(
+    context: Context<'_>,
+    request: &CascadeRequest,
+    intent: &Intent,
+) -> Result<Vec<Blocker>, DeletionError> {
+    let mut walk = Walk::new(context.store, context.graph, request);
+    let deleted = intent.steps.iter().filter(|step| step.set_null.is_empty());
+    let keys = deleted.filter_map(|step| Some((step.feature.clone(), step.keys.clone()?)));
+    walk.take(keys.filter(|(_, keys)| !keys.is_empty()).collect());
+    blockers(&walk).await
 }
 
 fn filter_columns(request: &CascadeRequest) -> Vec<String> {
@@ -81,7 +94,7 @@ fn order(
     let graph = context.graph;
     let asked = |direction| graph.deletion_order(&request.feature, direction, Start::Included);
     let is_involved = |key: &FeatureKey| {
-        *key == request.feature || !walk.doomed(key).is_empty() || walk.detached(key).is_some()
+        *key == request.feature || !walk.doomed(key).is_empty() || !walk.detached(key).is_empty()
     };
     let involved: BTreeSet<FeatureKey> =
         asked(Direction::Both)?.into_iter().filter(is_involved).collect();
@@ -111,21 +124,22 @@ async fn add_steps(
     plan: &mut CascadePlan,
 ) -> Result<(), DeletionError> {
     let key = feature.key();
-    if let Some(detached) = walk.detached(key) {
+    for detached in walk.detached(key) {
         let intent = IntentStep {
-            set_null: detached.columns.clone(),
+            set_null: detached.references.names().to_vec(),
+            references: Some(detached.references.clone()),
             samples: detached.ids.len() as u64,
             rows: detached.ids.len() as u64,
             keys: Some(detached.ids.clone()),
             ..empty(feature, request)
         };
-        let action = Action::SetNull(detached.columns.clone());
+        let action = Action::SetNull(intent.set_null.clone());
         plan.steps.push(Step::new(action, &intent, None));
         plan.intent.steps.push(intent);
     }
     let is_start = *key == request.feature;
     let doomed = walk.doomed(key);
-    if plan_is_empty(&doomed, is_start) && walk.detached(key).is_some() {
+    if doomed.is_empty() && !is_start && !walk.detached(key).is_empty() {
         return Ok(());
     }
     let mut intent = empty(feature, request);
@@ -135,14 +149,16 @@ async fn add_steps(
         intent.filters = scope.filters.iter().map(ToString::to_string).collect();
         of_store.filters.clone_from(&scope.filters);
         of_store.within.clone_from(&scope.within);
+        if request.mode == DeletionMode::Soft {
+            // Of superseded rows, too, only those of samples that go.
+            of_store.within = Some(doomed.clone());
+        }
     } else {
         of_store.within = Some(doomed.clone());
     }
     let planned = context.store.plan_deletion(context.graph, key, &of_store).await?;
     (intent.samples, intent.rows) = (planned.samples(), planned.rows());
     intent.keys = match request.mode {
-        // Tombstones for superseded rows are about rows, not samples.
-        DeletionMode::Soft if is_start && request.sample_history => scope.within.clone(),
         DeletionMode::Soft => Some(doomed),
         DeletionMode::Hard => Some(removed_ids(context, feature, &planned).await?),
     };
@@ -151,15 +167,12 @@ async fn add_steps(
     Ok(())
 }
 
-fn plan_is_empty(doomed: &Keys, is_start: bool) -> bool {
-    doomed.is_empty() && !is_start
-}
-
 fn empty(feature: &Feature, request: &CascadeRequest) -> IntentStep {
     IntentStep {
         feature: feature.key().clone(),
         feature_version: feature.feature_version().to_owned(),
         set_null: Vec::new(),
+        references: None,
         filters: Vec::new(),
         feature_history: request.feature_history,
         sample_history: request.sample_history,
@@ -212,18 +225,11 @@ async fn find_objects(
     let mut by_step = Vec::new();
     let mut all = Doomed::default();
     for step in steps.iter() {
-        let feature = context.graph.feature(&step.feature).map_err(StoreError::from)?;
-        let mut doomed = Doomed::default();
-        if let Some(planned) = &step.planned {
-            for objects in purge::owned(feature) {
-                let which = Which::Removed(planned);
-                named::each(context, feature, which, objects, |named, size| {
-                    all.add(named.clone(), size);
-                    doomed.add(named, size);
-                })
-                .await?;
-            }
-        }
+        let doomed = match &step.planned {
+            Some(planned) => objects_of(context, planned).await?,
+            None => Doomed::default(),
+        };
+        all.add_all(&doomed);
         by_step.push(doomed);
     }
     let owned = all.as_owned();
@@ -237,4 +243,18 @@ async fn find_objects(
         }
     }
     Ok(owned)
+}
+
+/// The objects that samples own of which rows are removed.
+pub(super) async fn objects_of(
+    context: Context<'_>,
+    planned: &DeletionPlan,
+) -> Result<Doomed, DeletionError> {
+    let feature = context.graph.feature(planned.feature()).map_err(StoreError::from)?;
+    let mut doomed = Doomed::default();
+    for objects in purge::owned(feature) {
+        let add = |named, size| doomed.add(named, size);
+        named::each(context, feature, Which::Removed(planned), objects, add).await?;
+    }
+    Ok(doomed)
 }

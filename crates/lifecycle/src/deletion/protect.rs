@@ -89,6 +89,17 @@ impl fmt::Display for Reference {
 }
 
 impl Blocker {
+    /// A hold on a feature of which nothing else is known.
+    pub(super) fn of_unknown(hold: holds::Hold) -> Self {
+        Self::Hold {
+            hold: hold.id,
+            feature: hold.feature,
+            samples: 0,
+            examples: hold.filters,
+            reason: hold.reason,
+        }
+    }
+
     /// What to do about it.
     pub fn way_out(&self) -> String {
         match self {
@@ -241,12 +252,12 @@ impl Restriction<'_> {
     async fn told(&self, refusing: Keys, namer: &Feature) -> Result<Vec<Blocker>, DeletionError> {
         let options =
             || ReadOptions { feature_history: true, limit: Some(10_000), ..Default::default() };
-        let of_reader = ReadOptions { within: Some(refusing), ..options() };
+        let of_reader = ReadOptions { within: Some(refusing.clone()), ..options() };
         let rows = self.rows(self.reader, of_reader).await?;
         let names = if namer.key() == self.reader.key() {
             BTreeMap::new()
         } else {
-            self.names(namer).await?
+            self.names(namer, &refusing).await?
         };
         let targets = self.targets().await?;
         let mut by_target: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -280,12 +291,19 @@ impl Restriction<'_> {
     }
 
     /// The names of another upstream's samples, by the values with which the reader refers to them.
-    async fn names(&self, namer: &Feature) -> Result<BTreeMap<String, String>, DeletionError> {
+    async fn names(
+        &self,
+        namer: &Feature,
+        refusing: &Keys,
+    ) -> Result<BTreeMap<String, String>, DeletionError> {
         let links = self.walk.links(self.reader)?;
         let Some(link) = links.into_iter().find(|it| it.upstream.key() == namer.key()) else {
             return Ok(BTreeMap::new());
         };
-        let options = ReadOptions { feature_history: true, ..ReadOptions::default() };
+        let within = ReadOptions { within: Some(refusing.clone()), ..ReadOptions::default() };
+        let within = ReadOptions { feature_history: true, ..within };
+        let keys = self.walk.keys(self.reader, &link.stored, &link.keys, within).await?;
+        let options = ReadOptions { within: keys, feature_history: true, ..ReadOptions::default() };
         let rows = self.rows(namer, options).await?;
         let ids = &namer.spec().id_columns;
         let name =

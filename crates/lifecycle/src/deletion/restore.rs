@@ -8,7 +8,10 @@ use metalith_graph::{Feature, columns};
 use metalith_store::{DeletionMode, Keys, ReadOptions, RestoreReceipt, RestoreRequest, StoreError};
 use serde_json::json;
 
-use super::{CascadeRequest, DeletionError, list, scope, walk::Walk};
+use super::{
+    CascadeRequest, DeletionError, list, scope,
+    walk::{Reach, Walk},
+};
 use crate::{
     Context,
     audit::{self, Event, Record},
@@ -71,11 +74,9 @@ pub async fn restore(
             Err(error) => return Err(error.into()),
         }
     }
-    if found.is_empty() {
-        return Err(DeletionError::NothingToRestore { deletion: deletion.to_owned() });
-    }
+    let nothing = || DeletionError::NothingToRestore { deletion: deletion.to_owned() };
     if mode == RestoreMode::DryRun {
-        return Ok(found);
+        return if found.is_empty() { Err(nothing()) } else { Ok(found) };
     }
     for restored in &mut found {
         let request = request(&restored.feature, false);
@@ -100,6 +101,10 @@ pub async fn restore(
                 }),
             }
         }
+    }
+    // Looked at last: an interrupted restore may have left references alone to be given back.
+    if found.is_empty() {
+        return Err(nothing());
     }
     note(context, deletion, &found).await?;
     Ok(found)
@@ -139,7 +144,7 @@ async fn narrow(
     let start = known.and_then(|it| it.feature).ok_or_else(nothing)?;
     // Hidden samples are looked at, as for a deletion for good.
     let request = CascadeRequest::new(start.clone(), DeletionMode::Hard, filters.to_vec());
-    let scope = scope::of_request(store, graph, &request).await?;
+    let scope = scope::of_request(store, graph, &request, Reach::AllInputs).await?;
     let walk = Walk::new(store, graph, &request);
     let hidden = Hidden { walk: &walk, deletion };
     let first = graph.feature(&start).map_err(StoreError::from)?;

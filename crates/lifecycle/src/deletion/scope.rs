@@ -11,7 +11,10 @@ use metalith_expr::{Expr, ExprKind};
 use metalith_graph::FeatureGraph;
 use metalith_store::{Keys, Store, StoreError};
 
-use super::{Cascade, CascadeRequest, DeletionError, walk::Walk};
+use super::{
+    CascadeRequest, DeletionError,
+    walk::{Reach, Walk},
+};
 
 /// Filters on the feature's own columns, and the ids that filters on upstreams lead to.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +27,7 @@ pub(crate) async fn of_request(
     store: &Store,
     graph: &FeatureGraph,
     request: &CascadeRequest,
+    reach: Reach,
 ) -> Result<Scope, DeletionError> {
     let mut scope = Scope { filters: Vec::new(), within: request.within.clone() };
     let Some(schema) = store.stored_schema(graph, &request.feature).await? else {
@@ -40,7 +44,8 @@ pub(crate) async fn of_request(
             scope.filters.push(filter.clone());
             continue;
         };
-        let ids = computed_from(store, graph, request, owner, filter).await?;
+        let walk = Walk::new(store, graph, request);
+        let ids = computed_from(&walk, reach, owner, filter).await?;
         scope.within = Some(match scope.within {
             None => ids,
             // What both have in common.
@@ -50,24 +55,20 @@ pub(crate) async fn of_request(
     Ok(scope)
 }
 
-/// The ids of samples that were computed from an upstream's that meet a filter.
+/// The ids of samples that were computed from an upstream's that meet a filter, whatever deps say
+/// about deletions.
 async fn computed_from(
-    store: &Store,
-    graph: &FeatureGraph,
-    request: &CascadeRequest,
+    walk: &Walk<'_>,
+    reach: Reach,
     upstream: FeatureKey,
     filter: &Expr,
 ) -> Result<Keys, DeletionError> {
-    let at_upstream = CascadeRequest {
-        feature: upstream,
-        within: None,
-        cascade: Cascade::Downstream,
-        ..request.clone()
-    };
-    let mut walk = Walk::new(store, graph, &at_upstream);
+    let of = walk.request.feature.clone();
+    let at_upstream = CascadeRequest { feature: upstream, within: None, ..walk.request.clone() };
+    let mut walk = Walk::new(walk.store, walk.graph, &at_upstream);
     let filters = vec![filter.clone()];
-    walk.follow(&Scope { filters, within: None }).await?;
-    Ok(walk.doomed(&request.feature))
+    walk.reach(&Scope { filters, within: None }, reach).await?;
+    Ok(walk.doomed(&of))
 }
 
 /// The nearest upstream that has all the columns. None: the store will say what is wrong.

@@ -12,22 +12,31 @@ use super::{Cascade, CascadeRequest, scope::Scope};
 pub(super) struct Walk<'a> {
     pub(super) store: &'a Store,
     pub(super) graph: &'a FeatureGraph,
-    request: &'a CascadeRequest,
+    pub(super) request: &'a CascadeRequest,
     /// The ids of samples that go.
     doomed: BTreeMap<FeatureKey, Keys>,
     /// How many samples stay without an input.
     stale: BTreeMap<FeatureKey, u64>,
-    /// Samples that let go of a reference: the columns, and values of them.
-    detached: BTreeMap<FeatureKey, Detached>,
+    /// Samples that let go of a reference, by feature and dep.
+    detached: BTreeMap<FeatureKey, Vec<Detached>>,
 }
 
-/// Samples that stay and let go of what they refer to.
+/// Samples that stay and let go of what they refer to by one dep.
 #[derive(Clone, Debug)]
 pub(super) struct Detached {
-    /// The columns that become NULL.
-    pub(super) columns: Vec<String>,
+    /// What is gone, by values of the columns that become NULL.
+    pub(super) references: Keys,
     /// The ids of the samples.
     pub(super) ids: Keys,
+}
+
+/// Which samples downstream are reached from some upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Those of which no input is left.
+    AllInputs,
+    /// Those of which some input is among them.
+    AnyInput,
 }
 
 /// A dep, with the names that the columns have on both sides by which it refers.
@@ -78,9 +87,32 @@ impl<'a> Walk<'a> {
         self.doomed.keys()
     }
 
-    /// The samples of a feature that let go of a reference.
-    pub(super) fn detached(&self, feature: &FeatureKey) -> Option<&Detached> {
-        self.detached.get(feature)
+    /// The samples of a feature that let go of a reference, dep by dep.
+    pub(super) fn detached(&self, feature: &FeatureKey) -> &[Detached] {
+        self.detached.get(feature).map_or(&[], Vec::as_slice)
+    }
+
+    /// Takes samples for those that go, instead of finding them.
+    pub(super) fn take(&mut self, doomed: BTreeMap<FeatureKey, Keys>) {
+        self.doomed = doomed;
+    }
+
+    /// Finds the samples that are reached by lineage alone, whatever deps say about deletions.
+    pub(super) async fn reach(&mut self, scope: &Scope, reach: Reach) -> Result<(), StoreError> {
+        self.start(scope).await?;
+        for key in self.graph.downstream(&self.request.feature)? {
+            let feature = self.graph.feature(&key)?;
+            let ids = &feature.spec().id_columns;
+            for link in self.links(feature)? {
+                let Some((gone, all)) = self.keys_without_input(&link).await? else { continue };
+                let within = Some(if reach == Reach::AnyInput { all } else { gone });
+                let options = ReadOptions { within, ..self.reading() };
+                if let Some(found) = self.keys(feature, ids, ids, options).await? {
+                    self.doom(feature, found)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// How many samples of a feature stay without one of their inputs.
@@ -140,7 +172,7 @@ impl<'a> Walk<'a> {
                 match link.dep.on_delete {
                     OnDelete::Cascade => dead.push(gone),
                     OnDelete::AsAsked if !link.dep.optional => dead.push(gone),
-                    OnDelete::SetNull => let_go.push((link.keys, gone)),
+                    OnDelete::SetNull => let_go.push(gone),
                     OnDelete::AsAsked | OnDelete::Restrict { .. } | OnDelete::NoAction => {}
                 }
             }
@@ -158,24 +190,19 @@ impl<'a> Walk<'a> {
                 stale = join(stale, self.keys(feature, ids, ids, options).await?)?;
             }
             self.stale.insert(key.clone(), stale.map_or(0, |keys| keys.len() as u64));
-            for (columns, gone) in let_go {
-                self.detach(feature, columns, gone).await?;
+            for gone in let_go {
+                self.detach(feature, gone).await?;
             }
         }
         Ok(())
     }
 
     /// Marks the samples that refer to what is gone as letting go of it.
-    async fn detach(
-        &mut self,
-        feature: &Feature,
-        columns: Vec<String>,
-        gone: Keys,
-    ) -> Result<(), StoreError> {
+    async fn detach(&mut self, feature: &Feature, gone: Keys) -> Result<(), StoreError> {
         let ids = &feature.spec().id_columns;
         let without = self.doomed.get(feature.key()).cloned();
         let options = ReadOptions {
-            within: Some(gone),
+            within: Some(gone.clone()),
             without,
             feature_history: true,
             ..ReadOptions::default()
@@ -184,14 +211,8 @@ impl<'a> Walk<'a> {
         if found.is_empty() {
             return Ok(());
         }
-        let (mut columns, mut all) = (columns, found);
-        if let Some(before) = self.detached.remove(feature.key()) {
-            columns.extend(before.columns);
-            all = all.and(before.ids)?;
-        }
-        columns.sort();
-        columns.dedup();
-        self.detached.insert(feature.key().clone(), Detached { columns, ids: all });
+        let detached = Detached { references: gone, ids: found };
+        self.detached.entry(feature.key().clone()).or_default().push(detached);
         Ok(())
     }
 

@@ -61,6 +61,8 @@ pub struct ObjectsReport {
     pub missing: u64,
     /// Some of them.
     pub missing_examples: Vec<String>,
+    /// How many rows name objects in a way that cannot be read, e.g. by a relative path.
+    pub unreadable: u64,
     /// Features that have a table here and are not declared in this project: what they name is not
     /// known, so nothing may be deleted.
     pub undeclared: Vec<FeatureKey>,
@@ -93,7 +95,8 @@ pub async fn compare(
     let limit = limit(context, min_age);
     let mut report = ObjectsReport {
         prefixes: prefixes.iter().map(ToString::to_string).collect(),
-        undeclared: undeclared(context).await?,
+        undeclared: purge::undeclared(context).await?,
+        unreadable: names.unreadable,
         ..ObjectsReport::default()
     };
     for (index, prefix) in prefixes.iter().enumerate() {
@@ -142,18 +145,17 @@ pub async fn delete_orphans(
     prefixes: &[ObjectUri],
     min_age: Duration,
 ) -> Result<PurgeReport, DeletionError> {
-    let undeclared = undeclared(context).await?;
-    if !undeclared.is_empty() {
-        let names = undeclared.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
-        let what = format!("tables of features that this project does not declare: {names}");
-        return Err(DeletionError::Incomplete { what });
-    }
+    purge::require_declared(context).await?;
     if let Some(other) = prefixes.iter().find(|prefix| !context.is_of_space(prefix)) {
         let what = format!("objects below {other} may be those of other spaces");
         return Err(DeletionError::Incomplete { what });
     }
     // A listing that breaks off shows here, before anything is deleted.
-    compare(context, prefixes, min_age).await?;
+    let report = compare(context, prefixes, min_age).await?;
+    if report.unreadable > 0 {
+        let what = format!("{} rows name objects in a way that cannot be read", report.unreadable);
+        return Err(DeletionError::Incomplete { what });
+    }
     let mut names = Names::read(context).await?;
     let limit = limit(context, min_age);
     let mut report = PurgeReport::default();
@@ -196,12 +198,6 @@ fn limit(context: Context<'_>, min_age: Duration) -> i64 {
     context.store.now().as_micros().saturating_sub(age)
 }
 
-async fn undeclared(context: Context<'_>) -> Result<Vec<FeatureKey>, DeletionError> {
-    let mut stored = context.store.features().await?;
-    stored.retain(|key| context.graph.feature(key).is_err());
-    Ok(stored)
-}
-
 async fn each(
     context: Context<'_>,
     prefix: &ObjectUri,
@@ -235,12 +231,15 @@ struct Names {
     prefixes: HashSet<u128>,
     /// The store itself.
     store: Option<ObjectUri>,
+    /// How many could not be read.
+    unreadable: u64,
 }
 
 impl Names {
     async fn read(context: Context<'_>) -> Result<Self, DeletionError> {
-        let store = named::of_store(&context.store.location());
-        let mut names = Self { ones: HashMap::new(), prefixes: HashSet::new(), store };
+        let store = named::of_store(context)?;
+        let (ones, prefixes) = (HashMap::new(), HashSet::new());
+        let mut names = Self { ones, prefixes, store, unreadable: 0 };
         for_each_name(context, |named| match named {
             Named::One(uri) => {
                 names.ones.insert(fingerprint(&uri), false);
@@ -248,14 +247,19 @@ impl Names {
             Named::Below(uri) => {
                 names.prefixes.insert(fingerprint(&uri));
             }
-            Named::Odd(_) => {}
+            Named::Odd(_) => names.unreadable += 1,
         })
         .await?;
         Ok(names)
     }
 
-    /// Whether anybody names an object, which is there.
-    fn see(&mut self, uri: &ObjectUri) -> bool {
+    /// Whether anybody names an object that was listed, whichever way a row may have spelled it.
+    fn see(&mut self, listed: &ObjectUri) -> bool {
+        // Both readings are marked as seen.
+        listed.readings().iter().fold(false, |is_named, uri| self.see_as(uri) || is_named)
+    }
+
+    fn see_as(&mut self, uri: &ObjectUri) -> bool {
         let (place, key) = (uri.place(), uri.key());
         if let Some(seen) = self.ones.get_mut(&fingerprint(uri)) {
             *seen = true;

@@ -1,6 +1,6 @@
 //! The objects that rows name.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use datafusion::arrow::{
     array::{Array as _, ArrayRef, AsArray as _, RecordBatch},
@@ -170,11 +170,14 @@ pub(crate) fn fingerprint_of(place: &str, key: &str) -> u128 {
     (u128::from(half(1)) << 64) | u128::from(half(2))
 }
 
-/// The place that a store itself takes; nothing in it is anybody's object.
-pub(crate) fn of_store(location: &str) -> Option<ObjectUri> {
-    if location.contains("://") {
-        return ObjectUri::parse(location).ok();
+/// The place that a store itself takes, unless that is memory; nothing in it is anybody's object.
+pub(crate) fn of_store(context: Context<'_>) -> Result<Option<ObjectUri>, DeletionError> {
+    let location = context.store.location();
+    if location == "memory" {
+        return Ok(None);
     }
-    let folder = std::path::absolute(Path::new(location)).ok()?;
-    ObjectUri::parse(folder.to_str()?).ok()
+    let place = ObjectUri::of_place(&location).map(Some);
+    place.map_err(|problem| DeletionError::Incomplete {
+        what: format!("where the store itself is: `{location}`: {problem}"),
+    })
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use futures::TryStreamExt as _;
+use metalith_base::FeatureKey;
 use metalith_graph::{Feature, SampleObjects};
 use metalith_objects::{Deleted, ObjectUri, delete_all, list_below};
 
@@ -33,6 +34,12 @@ pub struct PurgeReport {
 }
 
 impl PurgeReport {
+    /// Nothing was tried.
+    pub(crate) fn refused(objects: usize, error: &DeletionError) -> Self {
+        let failures = vec![("all of them".to_owned(), error.to_string())];
+        Self { failed: objects as u64, failures, ..Self::default() }
+    }
+
     fn fail(&mut self, address: String, reason: String) {
         self.failed += 1;
         if self.failures.len() < SHOWN {
@@ -68,6 +75,15 @@ impl Doomed {
             }
             Named::Odd(_) => self.skipped += 1,
         }
+    }
+
+    /// Takes in all that others name.
+    pub(crate) fn add_all(&mut self, others: &Self) {
+        for (uri, size) in &others.ones {
+            self.add(Named::One(uri.clone()), *size);
+        }
+        self.prefixes.extend(others.prefixes.iter().cloned());
+        self.skipped += others.skipped;
     }
 
     /// Keeps what a row that stays names.
@@ -126,8 +142,11 @@ impl Doomed {
         self.prefixes.iter().find(|prefix| prefix.covers(uri))
     }
 
-    fn is_kept(&self, uri: &ObjectUri) -> bool {
-        self.kept_ones.contains(uri) || self.kept_prefixes.iter().any(|it| it.covers(uri))
+    /// Whether an object that was listed stays, whichever way a row may have spelled it.
+    fn is_kept(&self, listed: &ObjectUri) -> bool {
+        listed.readings().iter().any(|uri| {
+            self.kept_ones.contains(uri) || self.kept_prefixes.iter().any(|it| it.covers(uri))
+        })
     }
 
     /// Leaves only what goes according to `all` as well.
@@ -143,6 +162,7 @@ impl Doomed {
         let owned = |uri: &ObjectUri, is_prefix, size| OwnedObject {
             place: uri.place().to_owned(),
             key: uri.key().to_owned(),
+            spelled: uri.spelled().map(str::to_owned),
             is_prefix,
             size,
         };
@@ -153,7 +173,9 @@ impl Doomed {
     pub(crate) fn from_owned(objects: &[OwnedObject]) -> Self {
         let mut doomed = Self::default();
         for object in objects {
-            let Ok(uri) = ObjectUri::from_parts(&object.place, &object.key) else {
+            let Ok(uri) =
+                ObjectUri::from_parts(&object.place, &object.key, object.spelled.as_deref())
+            else {
                 doomed.skipped += 1;
                 continue;
             };
@@ -208,11 +230,12 @@ pub(crate) fn owned(feature: &Feature) -> impl Iterator<Item = &SampleObjects> {
 pub(crate) async fn keep_referenced(
     context: Context<'_>,
     doomed: &mut Doomed,
-    removed: &BTreeMap<&metalith_base::FeatureKey, &metalith_store::DeletionPlan>,
+    removed: &BTreeMap<&FeatureKey, &metalith_store::DeletionPlan>,
 ) -> Result<(), DeletionError> {
     if doomed.is_empty() {
         return Ok(());
     }
+    require_declared(context).await?;
     for feature in context.graph.features() {
         for objects in &feature.spec().objects {
             let which = match removed.get(feature.key()) {
@@ -223,10 +246,28 @@ pub(crate) async fn keep_referenced(
         }
     }
     doomed.keep_unless(|uri| context.is_of_space(uri));
-    if let Some(place) = named::of_store(&context.store.location()) {
+    if let Some(place) = named::of_store(context)? {
         doomed.keep_below(place);
     }
     Ok(())
+}
+
+/// The features that have a table here and are not declared: what they name is not known.
+pub(crate) async fn undeclared(context: Context<'_>) -> Result<Vec<FeatureKey>, DeletionError> {
+    let mut stored = context.store.features().await?;
+    stored.retain(|key| context.graph.feature(key).is_err());
+    Ok(stored)
+}
+
+/// Refuses to go on while there is a table of which it is not known what it names.
+pub(crate) async fn require_declared(context: Context<'_>) -> Result<(), DeletionError> {
+    let undeclared = undeclared(context).await?;
+    if undeclared.is_empty() {
+        return Ok(());
+    }
+    let names = undeclared.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+    let what = format!("tables of features that this project does not declare: {names}");
+    Err(DeletionError::Incomplete { what })
 }
 
 /// Deletes objects that nothing names any more. What cannot be deleted is counted and told.

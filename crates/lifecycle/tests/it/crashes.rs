@@ -167,8 +167,11 @@ async fn check(disk: &Disk, story: &str) {
     let (one, other) = (disk.open_healthy().await, disk.open_healthy().await);
     let (first, second) =
         tokio::join!(finish_interrupted(one.context()), finish_interrupted(other.context()));
-    first.unwrap_or_else(|error| panic!("{story}: {error}"));
-    second.unwrap_or_else(|error| panic!("{story}: {error}"));
+    for finished in [first, second] {
+        for deletion in finished.unwrap_or_else(|error| panic!("{story}: {error}")) {
+            deletion.outcome.unwrap_or_else(|error| panic!("{story}: {error}"));
+        }
+    }
 
     let process = disk.open_healthy().await;
     let waiting = list(&process.store).await.unwrap();

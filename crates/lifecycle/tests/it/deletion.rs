@@ -342,3 +342,20 @@ deps = ["video/chunk"]
         }
     }
 }
+
+#[tokio::test]
+async fn a_row_that_comes_between_plan_and_hard_deletion_goes_too() {
+    for store in [memory_store().await, delta_store().await] {
+        let (store, graph) = two_videos_in(store).await;
+        let request =
+            request("video/raw", DeletionMode::Hard, "video_id = 'v1'", Cascade::Downstream);
+        let plan = make(&store, &graph, &request).await.unwrap();
+        let faces = made("faces", &[json!({ "chunk": "a", "count": 7 })]);
+        write(&store, &graph, "video/faces", &faces).await.unwrap();
+        apply(plan, &store, &graph).await.unwrap();
+        let all =
+            ReadOptions { include_deleted: true, sample_history: true, ..ReadOptions::default() };
+        let left = read_with(&store, &graph, "video/faces", &["chunk"], &all).await;
+        assert_eq!(left, ["c", "d"], "no row of the sample is left");
+    }
+}

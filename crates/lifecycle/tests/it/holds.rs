@@ -85,3 +85,31 @@ async fn a_table_with_held_samples_is_not_dropped() {
     assert!(drop_feature(context, &key("video/summary")).await.unwrap());
     assert!(!drop_feature(context, &key("video/summary")).await.unwrap());
 }
+
+#[tokio::test]
+async fn older_rows_of_a_held_sample_are_held_too() {
+    let (store, graph) = two_videos().await;
+    for note in ["old", "new"] {
+        let row = made("frames", &[json!({ "video_id": "v1", "note": note })]);
+        write(&store, &graph, "video/raw", &row).await.unwrap();
+    }
+    let filters = [parse("video_id = 'v1'").unwrap()];
+    holds::add(&store, &graph, &key("video/raw"), &filters, None).await.unwrap();
+    let old = request("video/raw", DeletionMode::Hard, "note = 'old'", Cascade::None);
+    assert_eq!(make(&store, &graph, &old).await.unwrap().blockers().len(), 1);
+    let mut soft = request("video/raw", DeletionMode::Soft, "note = 'old'", Cascade::None);
+    soft.sample_history = true;
+    let plan = make(&store, &graph, &soft).await.unwrap();
+    assert_eq!(plan.samples(), 0, "its latest row does not meet the condition");
+}
+
+#[tokio::test]
+async fn a_held_table_is_not_dropped_by_those_who_do_not_know_the_feature() {
+    let (store, graph) = two_videos().await;
+    holds::add(&store, &graph, &key("video/raw"), &[], Some("a lawsuit")).await.unwrap();
+    let others = metalith_testkit::fixtures::graph("");
+    let places = ObjectPlaces::default();
+    let context = Context { store: &store, graph: &others, places: &places, space: None };
+    let error = drop_feature(context, &key("video/raw")).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Blocked);
+}

@@ -1,16 +1,18 @@
 //! Files that samples own go with them, and no others.
 
-use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+use std::{collections::BTreeSet, fs, path::Path, sync::Arc, time::Duration};
 
+use futures::TryStreamExt as _;
 use metalith_graph::FeatureGraph;
 use metalith_lifecycle::{
     Context,
     deletion::{Cascade, CascadePlan, Done, StepDone, list, retry_purges},
     objects::audit::{compare, delete_orphans},
 };
-use metalith_objects::{ObjectPlaces, ObjectUri};
+use metalith_objects::{ObjectPlaces, ObjectUri, OpenedLocation};
 use metalith_store::{DeletionMode, Store};
 use metalith_testkit::fixtures::{graph, write};
+use object_store::{ObjectStore, ObjectStoreExt as _, memory::InMemory, path::Path as ObjectPath};
 use serde_json::{Value, json};
 
 use crate::support::{delta_store, made, request};
@@ -216,7 +218,7 @@ async fn objects_that_cannot_be_deleted_wait_and_are_told() {
     fs::remove_dir_all(world.root.path().join("videos/a.mp4")).unwrap();
     world.put("videos/a.mp4");
     let again = retry_purges(world.context()).await.unwrap();
-    assert_eq!(again[0].objects.as_ref().unwrap().failed, 0);
+    assert_eq!(again[0].outcome.as_ref().unwrap().objects.as_ref().unwrap().failed, 0);
     assert!(!world.files().contains("videos/a.mp4"));
     assert_eq!(list(&world.store).await.unwrap()[0].state.name(), "done");
     assert!(retry_purges(world.context()).await.unwrap().is_empty());
@@ -281,4 +283,68 @@ async fn in_a_space_only_its_own_objects_go() {
     let prefixes = [ObjectUri::parse(world.root.path().to_str().unwrap()).unwrap()];
     let error = delete_orphans(context, &prefixes, Duration::ZERO).await.unwrap_err();
     assert!(error.to_string().contains("other spaces"), "{error}");
+}
+
+#[tokio::test]
+async fn keys_with_percent_signs_are_told_apart_from_encoded_ones() {
+    let bucket: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let opened = OpenedLocation {
+        store: Arc::clone(&bucket),
+        prefix: ObjectPath::default(),
+        url: "s3://media/".parse().unwrap(),
+        folder: None,
+    };
+    let world =
+        World { places: ObjectPlaces::default().with("s3://media", opened), ..world().await };
+    let put = async |key: &str| {
+        bucket.put(&ObjectPath::parse(key).unwrap(), "bytes".into()).await.unwrap();
+    };
+    put("d/raw%20key").await;
+    put("d/encoded key").await;
+    put("d/both%20there").await;
+    put("d/both there").await;
+    for (id, name) in [("r", "raw"), ("e", "encoded")] {
+        let path = format!("s3://media/d/{name}%20key");
+        world.add("video/raw", "frames", &[json!({ "id": id, "path": path, "size": 5 })]).await;
+    }
+    let path = "s3://media/d/both%20there";
+    world.add("video/raw", "frames", &[json!({ "id": "x", "path": path, "size": 5 })]).await;
+    let prefixes = [ObjectUri::parse("s3://media/d").unwrap()];
+    let report = compare(world.context(), &prefixes, Duration::ZERO).await.unwrap();
+    assert_eq!((report.objects, report.orphans), (4, 0), "each may be the one that is named");
+
+    let done = world.purge("video/raw", "id IN ('r', 'e', 'x')").await.objects.unwrap();
+    assert_eq!((done.deleted, done.failed), (2, 1));
+    assert!(done.failures[0].1.contains("are both there"), "{:?}", done.failures);
+    let left: Vec<_> = bucket.list(None).try_collect().await.unwrap();
+    let mut left: Vec<String> = left.into_iter().map(|it| it.location.to_string()).collect();
+    left.sort();
+    assert_eq!(left, ["d/both there", "d/both%20there"]);
+}
+
+#[tokio::test]
+async fn while_a_name_cannot_be_read_no_orphan_is_deleted() {
+    let world = world().await;
+    let odd = json!({ "id": "o", "path": "videos/relative.mp4", "size": 5 });
+    world.add("video/raw", "frames", &[odd]).await;
+    let prefixes = [ObjectUri::parse(world.root.path().to_str().unwrap()).unwrap()];
+    let report = compare(world.context(), &prefixes, Duration::ZERO).await.unwrap();
+    assert_eq!(report.unreadable, 1);
+    let error = delete_orphans(world.context(), &prefixes, Duration::ZERO).await.unwrap_err();
+    assert!(error.to_string().contains("cannot be read"), "{error}");
+}
+
+#[tokio::test]
+async fn while_a_table_is_not_declared_objects_stay() {
+    let world = world().await;
+    let before = world.files();
+    let text = FEATURES.replace("ROOT", world.root.path().to_str().unwrap());
+    let narrow = graph(text.split("[[features]]\nkey = \"favourite\"").next().unwrap());
+    let other = [json!({ "favourite": 1, "seen": "/x" })];
+    world.add("favourite", "default", &other).await;
+    let context = Context { graph: &narrow, ..world.context() };
+    let request = request("video/raw", DeletionMode::Hard, "id = 'a'", Cascade::Downstream);
+    let error = CascadePlan::make(context, &request).await.unwrap_err();
+    assert!(error.to_string().contains("`favourite`"), "{error}");
+    assert_eq!(world.files(), before);
 }

@@ -2,9 +2,12 @@
 
 use metalith_base::{Diagnostic as _, Kind};
 use metalith_graph::FeatureGraph;
-use metalith_lifecycle::deletion::{Cascade, RestoreMode};
+use metalith_lifecycle::{
+    deletion::{Cascade, RestoreMode},
+    holds,
+};
 use metalith_store::{DeletionMode, Store};
-use metalith_testkit::fixtures::{graph, memory_store, read, read_with, write};
+use metalith_testkit::fixtures::{graph, key, memory_store, read, read_with, write};
 use serde_json::{Value, json};
 
 use crate::support::{apply, bring_back, delete, delta_store, make, request};
@@ -233,4 +236,72 @@ async fn tombstones_say_who_and_why() {
     };
     let rows = read_with(&store, &graph, "model", &columns, &options).await;
     assert!(rows.contains(&format!("old {} retired", done.id)), "{rows:?}");
+}
+
+#[tokio::test]
+async fn only_the_reference_to_what_is_gone_is_let_go() {
+    let text = r#"
+[[features]]
+key = "a"
+id_columns = ["a"]
+[[features]]
+key = "b"
+id_columns = ["b"]
+deps = [{ feature = "a", lineage = { expansion = { on = ["a"] } } }]
+[[features]]
+key = "both"
+id_columns = ["id"]
+[[features.deps]]
+feature = "a"
+select = []
+rename = { a = "a_id" }
+lineage = { expansion = { on = ["a_id"] } }
+on_delete = "set_null"
+[[features.deps]]
+feature = "b"
+select = []
+rename = { b = "b_id" }
+lineage = { expansion = { on = ["b_id"] } }
+on_delete = "set_null"
+"#;
+    let (store, graph) = (memory_store().await, graph(text));
+    add(&store, &graph, "a", &[json!({ "a": 1 }), json!({ "a": 2 })]).await;
+    add(&store, &graph, "b", &[json!({ "b": 1, "a": 2 }), json!({ "b": 9, "a": 1 })]).await;
+    let both =
+        [json!({ "id": "s1", "a_id": 1, "b_id": 1 }), json!({ "id": "s2", "a_id": 2, "b_id": 9 })];
+    add(&store, &graph, "both", &both).await;
+    let one = request("a", DeletionMode::Soft, "a = 1", Cascade::Downstream);
+    let done = delete(&store, &graph, &one).await;
+    let columns = ["id", "a_id", "b_id"];
+    assert_eq!(read(&store, &graph, "both", &columns).await, ["s1 null 1", "s2 2 null"]);
+    bring_back(&store, &graph, &done.id, RestoreMode::Apply).await.unwrap();
+    assert_eq!(read(&store, &graph, "both", &columns).await, ["s1 1 1", "s2 2 9"]);
+}
+
+#[tokio::test]
+async fn an_interrupted_restore_gives_references_back_when_it_is_repeated() {
+    let (store, graph) = registry(memory_store().await).await;
+    let job = request("job", DeletionMode::Soft, "job_id = 'j1'", Cascade::None);
+    let done = delete(&store, &graph, &job).await;
+    // The first half of a restore: the job is back, its datasets do not refer to it yet.
+    let by_id = metalith_store::RestoreRequest {
+        deletion: Some(done.id.clone()),
+        ..metalith_store::RestoreRequest::default()
+    };
+    store.restore(&graph, &key("job"), &by_id).await.unwrap();
+    bring_back(&store, &graph, &done.id, RestoreMode::Apply).await.unwrap();
+    let columns = ["dataset_id", "created_by_job_id"];
+    let datasets = read(&store, &graph, "dataset", &columns).await;
+    assert_eq!(datasets, ["a j1", "b j1", "c j2", "d j2"]);
+}
+
+#[tokio::test]
+async fn a_hold_by_an_upstreams_column_holds_whatever_the_dep_says() {
+    let (store, graph) = registry(memory_store().await).await;
+    // `usage` refers to datasets by a dep that refuses, and `dataset` has the column.
+    let filters = [metalith_expr::parse("created_by_job_id = 'j1'").unwrap()];
+    let placed = holds::add(&store, &graph, &key("usage"), &filters, None).await.unwrap();
+    assert_eq!(placed.1, 3, "the uses of datasets a and b");
+    let one = request("usage", DeletionMode::Hard, "dataset_id = 'b'", Cascade::None);
+    assert_eq!(make(&store, &graph, &one).await.unwrap().blockers().len(), 1);
 }

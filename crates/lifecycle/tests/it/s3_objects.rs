@@ -95,7 +95,7 @@ async fn refused_keys_are_told_one_by_one_and_tried_again() {
 
     world.server.refuse(None);
     let again = retry_purges(world.context()).await.unwrap();
-    assert_eq!(again[0].objects.as_ref().unwrap().failed, 0);
+    assert_eq!(again[0].outcome.as_ref().unwrap().objects.as_ref().unwrap().failed, 0);
     assert_eq!(world.left(), 1);
 }
 
@@ -123,7 +123,7 @@ async fn a_server_that_dies_in_the_middle_loses_nothing() {
     world.server.restart();
     assert!(world.left() as u64 <= report.failed + 1, "what was told as deleted is gone");
     let again = retry_purges(world.context()).await.unwrap();
-    assert_eq!(again[0].objects.as_ref().unwrap().failed, 0);
+    assert_eq!(again[0].outcome.as_ref().unwrap().objects.as_ref().unwrap().failed, 0);
     assert_eq!(world.left(), 1);
     assert_eq!(list(&world.store).await.unwrap()[0].state.name(), "done");
 }

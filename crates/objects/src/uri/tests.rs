@@ -27,6 +27,7 @@ fn other_objects_are_others() {
     assert_ne!(uri("s3://media/a"), uri("s3://media2/a"));
     assert_ne!(uri("s3://media/a"), uri("s3://media/A"));
     assert_ne!(uri("/data/a%20b"), uri("/data/a b"), "paths are not encoded");
+    assert_eq!(uri("abfss://c@account.dfs.core.windows.net/a"), uri("az://c/a"));
     assert_ne!(uri("s3://media/a?b"), uri("s3://media/a"));
     assert_ne!(uri("s3://media/a#b"), uri("s3://media/a"));
 }
@@ -55,4 +56,11 @@ fn a_prefix_covers_what_is_below_it() {
     assert!(folder.covers(&folder));
     assert!(!folder.covers(&uri("s3://media/synthetic/10/a")), "a name is not a folder");
     assert!(!folder.covers(&uri("s3://other/synthetic/1/a")));
+}
+
+#[test]
+fn a_place_is_found_through_dots() {
+    assert_eq!(ObjectUri::of_place("/data/project/../store").unwrap(), uri("/data/store"));
+    assert_eq!(ObjectUri::of_place("s3://bucket/store").unwrap(), uri("s3://bucket/store"));
+    assert!(ObjectUri::of_place("store").unwrap().key().ends_with("/store"));
 }
