@@ -99,11 +99,17 @@ impl ObjectUri {
         Self::new(place, &key).map(spelled)
     }
 
-    /// The address of a place: a folder, perhaps relative to the working directory, or a bucket
-    /// with a prefix in it.
+    /// The address of a place: a folder, perhaps relative to the working directory, or a bucket,
+    /// perhaps with a prefix in it.
     pub fn of_place(location: &str) -> Result<Self, UriProblem> {
         if location.contains("://") {
-            return Self::parse(location);
+            let whole = |uri: Self| Self { key: String::new(), spelled: None, ..uri };
+            return match Self::parse(location) {
+                Err(UriProblem::Everything) => {
+                    Self::parse(&format!("{}/all", location.trim_end_matches('/'))).map(whole)
+                }
+                other => other,
+            };
         }
         let folder = std::path::absolute(location).map_err(|_| UriProblem::Unreadable)?;
         let folder = crate::open::normal(&folder);
@@ -168,7 +174,7 @@ impl ObjectUri {
 
     /// Whether `other` is this, or lies below it as below a folder.
     pub fn covers(&self, other: &Self) -> bool {
-        let below = |rest: &str| rest.is_empty() || rest.starts_with('/');
+        let below = |rest: &str| self.key.is_empty() || rest.is_empty() || rest.starts_with('/');
         self.place == other.place && other.key.strip_prefix(&self.key).is_some_and(below)
     }
 

@@ -15,7 +15,7 @@ use metalith_objects::{ObjectEntry, ObjectUri, list_below};
 use serde_json::json;
 
 use super::{
-    named::{self, Named, Which, fingerprint, fingerprint_of},
+    named::{self, Named, StoreFiles, Which, fingerprint, fingerprint_of},
     purge::{self, PurgeReport},
 };
 use crate::{
@@ -229,15 +229,14 @@ struct Names {
     /// Of single objects, and whether they were seen in storage.
     ones: HashMap<u128, bool>,
     prefixes: HashSet<u128>,
-    /// The store itself.
-    store: Option<ObjectUri>,
+    store: StoreFiles,
     /// How many could not be read.
     unreadable: u64,
 }
 
 impl Names {
     async fn read(context: Context<'_>) -> Result<Self, DeletionError> {
-        let store = named::of_store(context)?;
+        let store = StoreFiles::of(context)?;
         let (ones, prefixes) = (HashMap::new(), HashSet::new());
         let mut names = Self { ones, prefixes, store, unreadable: 0 };
         for_each_name(context, |named| match named {
@@ -256,7 +255,8 @@ impl Names {
     /// Whether anybody names an object that was listed, whichever way a row may have spelled it.
     fn see(&mut self, listed: &ObjectUri) -> bool {
         // Both readings are marked as seen.
-        listed.readings().iter().fold(false, |is_named, uri| self.see_as(uri) || is_named)
+        let named: Vec<bool> = listed.readings().iter().map(|uri| self.see_as(uri)).collect();
+        named.contains(&true)
     }
 
     fn see_as(&mut self, uri: &ObjectUri) -> bool {
@@ -266,7 +266,7 @@ impl Names {
             return true;
         }
         let mut folders = key.match_indices('/').map(|(slash, _)| &key[..slash]);
-        self.store.as_ref().is_some_and(|store| store.covers(uri))
+        self.store.have(uri)
             || folders.any(|folder| self.prefixes.contains(&fingerprint_of(place, folder)))
     }
 

@@ -170,14 +170,30 @@ pub(crate) fn fingerprint_of(place: &str, key: &str) -> u128 {
     (u128::from(half(1)) << 64) | u128::from(half(2))
 }
 
-/// The place that a store itself takes, unless that is memory; nothing in it is anybody's object.
-pub(crate) fn of_store(context: Context<'_>) -> Result<Option<ObjectUri>, DeletionError> {
-    let location = context.store.location();
-    if location == "memory" {
-        return Ok(None);
+/// The files of a store itself, which are nobody's objects: its marker and the folders of its
+/// tables, wherever below its root.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StoreFiles {
+    /// `None` for a store in memory.
+    root: Option<ObjectUri>,
+}
+
+impl StoreFiles {
+    pub(crate) fn of(context: Context<'_>) -> Result<Self, DeletionError> {
+        let location = context.store.location();
+        if location == "memory" {
+            return Ok(Self::default());
+        }
+        let root = ObjectUri::of_place(&location).map_err(|problem| {
+            let what = format!("where the store itself is: `{location}`: {problem}");
+            DeletionError::Incomplete { what }
+        })?;
+        Ok(Self { root: Some(root) })
     }
-    let place = ObjectUri::of_place(&location).map(Some);
-    place.map_err(|problem| DeletionError::Incomplete {
-        what: format!("where the store itself is: `{location}`: {problem}"),
-    })
+
+    pub(crate) fn have(&self, uri: &ObjectUri) -> bool {
+        let Some(root) = self.root.as_ref().filter(|root| root.covers(uri)) else { return false };
+        let below = uri.key()[root.key().len()..].trim_start_matches('/');
+        below == "metalith-store.json" || below.split('/').any(|part| part.contains(".delta"))
+    }
 }

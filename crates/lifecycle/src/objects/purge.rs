@@ -10,7 +10,7 @@ use metalith_base::FeatureKey;
 use metalith_graph::{Feature, SampleObjects};
 use metalith_objects::{Deleted, ObjectUri, delete_all, list_below};
 
-use super::named::{self, Named, Which};
+use super::named::{self, Named, StoreFiles, Which};
 use crate::{Context, deletion::DeletionError, journal::OwnedObject};
 
 /// How many failures are kept to be shown.
@@ -55,6 +55,7 @@ pub(crate) struct Doomed {
     prefixes: BTreeSet<ObjectUri>,
     kept_ones: BTreeSet<ObjectUri>,
     kept_prefixes: BTreeSet<ObjectUri>,
+    store: StoreFiles,
     skipped: u64,
 }
 
@@ -132,11 +133,6 @@ impl Doomed {
         self.skipped += (before - self.ones.len() - self.prefixes.len()) as u64;
     }
 
-    /// Keeps everything in a place, such as the store itself.
-    pub(crate) fn keep_below(&mut self, place: ObjectUri) {
-        self.keep(Named::Below(place));
-    }
-
     /// The prefix that goes and has an address below it.
     fn covering(&self, uri: &ObjectUri) -> Option<&ObjectUri> {
         self.prefixes.iter().find(|prefix| prefix.covers(uri))
@@ -144,9 +140,10 @@ impl Doomed {
 
     /// Whether an object that was listed stays, whichever way a row may have spelled it.
     fn is_kept(&self, listed: &ObjectUri) -> bool {
-        listed.readings().iter().any(|uri| {
-            self.kept_ones.contains(uri) || self.kept_prefixes.iter().any(|it| it.covers(uri))
-        })
+        self.store.have(listed)
+            || listed.readings().iter().any(|uri| {
+                self.kept_ones.contains(uri) || self.kept_prefixes.iter().any(|it| it.covers(uri))
+            })
     }
 
     /// Leaves only what goes according to `all` as well.
@@ -155,6 +152,7 @@ impl Doomed {
         self.prefixes.retain(|uri| all.prefixes.contains(uri));
         self.kept_ones.clone_from(&all.kept_ones);
         self.kept_prefixes.clone_from(&all.kept_prefixes);
+        self.store.clone_from(&all.store);
     }
 
     /// As the journal writes it down.
@@ -246,9 +244,9 @@ pub(crate) async fn keep_referenced(
         }
     }
     doomed.keep_unless(|uri| context.is_of_space(uri));
-    if let Some(place) = named::of_store(context)? {
-        doomed.keep_below(place);
-    }
+    doomed.store = StoreFiles::of(context)?;
+    let store = doomed.store.clone();
+    doomed.keep_unless(|uri| !store.have(uri));
     Ok(())
 }
 

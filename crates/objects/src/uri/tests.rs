@@ -62,5 +62,6 @@ fn a_prefix_covers_what_is_below_it() {
 fn a_place_is_found_through_dots() {
     assert_eq!(ObjectUri::of_place("/data/project/../store").unwrap(), uri("/data/store"));
     assert_eq!(ObjectUri::of_place("s3://bucket/store").unwrap(), uri("s3://bucket/store"));
+    assert!(ObjectUri::of_place("s3://bucket").unwrap().covers(&uri("s3://bucket/a/b")));
     assert!(ObjectUri::of_place("store").unwrap().key().ends_with("/store"));
 }
