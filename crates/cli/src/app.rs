@@ -4,7 +4,6 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::{Parser, Subcommand};
 use tokio::sync::oneshot;
-use tracing::Level;
 
 use crate::{
     commands::{
@@ -13,6 +12,7 @@ use crate::{
     },
     context::Context,
     failure::{CliError, Failure, Outcome, fail},
+    log,
     printer::{Colour, Printer},
 };
 
@@ -118,7 +118,7 @@ enum Metadata {
 
 pub(crate) fn run() -> ExitCode {
     let app = App::parse();
-    start_log();
+    log::start();
     let printer = Printer::new(app.globals.json, app.globals.quiet, app.globals.color);
     let context = Arc::new(Context::new(printer, &app.globals));
     match start(app.command, &context) {
@@ -129,19 +129,6 @@ pub(crate) fn run() -> ExitCode {
             ExitCode::from(failure.kind().exit_code())
         }
         Err(Ended::Interrupted) => ExitCode::from(130),
-    }
-}
-
-/// Writes what happens to the error output, one JSON object a line, if the environment asks for it.
-fn start_log() {
-    let level = std::env::var("METALITH_LOG").ok().and_then(|it| it.parse::<Level>().ok());
-    if let Some(level) = level {
-        tracing_subscriber::fmt()
-            .json()
-            .flatten_event(true)
-            .with_max_level(level)
-            .with_writer(std::io::stderr)
-            .init();
     }
 }
 

@@ -4,6 +4,7 @@ mod app;
 mod commands;
 mod context;
 mod failure;
+mod log;
 mod printer;
 mod progress;
 

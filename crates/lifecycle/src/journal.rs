@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use metalith_base::{FeatureKey, Timestamp};
 use metalith_store::{CommitNote, DeletionMode, Keys, Rows, Store, StoreError};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::system_rows::{self, bytes, numbers, table, texts};
 
@@ -32,6 +33,8 @@ pub(crate) struct Intent {
     pub(crate) actor: Option<String>,
     pub(crate) reason: Option<String>,
     pub(crate) recoverable_until: Option<Timestamp>,
+    /// What the one sample is that the deletion was asked for, for those who follow the log.
+    pub(crate) subject: Map<String, Value>,
     /// The columns that the filters name; their values are content, and not kept.
     pub(crate) filter_columns: Vec<String>,
     pub(crate) steps: Vec<IntentStep>,

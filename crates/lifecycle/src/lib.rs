@@ -8,6 +8,7 @@
 pub mod audit;
 mod context;
 pub mod deletion;
+pub mod events;
 pub mod holds;
 mod journal;
 pub mod objects;

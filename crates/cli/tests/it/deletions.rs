@@ -370,5 +370,10 @@ fn a_log_tells_of_deletions_for_those_who_follow_it() {
     assert_eq!((&deleted["samples"], &deleted["actor"]), (&1.into(), &"anna".into()));
     assert_eq!(deleted["minio_cleanup_success"], true);
     assert_eq!(deleted["minio_files_deleted"], 2);
+    assert_eq!(
+        (&deleted["dataset_id"], &deleted["dataset_name"], &deleted["dataset_type"]),
+        (&"d2".into(), &"second".into(), &"iq_raw".into())
+    );
+    assert_eq!(event("minio_cleanup_complete")["dataset_id"], "d2");
     assert_eq!(event("minio_cleanup_complete")["files_deleted"], 2);
 }

@@ -6,12 +6,13 @@ use metalith_base::{FeatureKey, Timestamp};
 use metalith_store::{
     DeletionMode, DeletionPlan, DeletionReceipt, DetachRequest, Keys, StoreError, Vacuumed,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Action, CascadePlan, DeletionError, plan, protect::Blocker};
 use crate::{
     Context,
     audit::{self, Event, Record},
+    events,
     journal::{self, Attempt, Intent, IntentStep},
     objects::{PurgeReport, purge::purge},
 };
@@ -194,7 +195,7 @@ async fn execute(
             // The rows are gone; the objects wait until it can be known what may go.
             Err(error) => PurgeReport::refused(intent.objects.len(), &error),
         };
-        note_purge(context, &intent.id, &report).await?;
+        note_purge(context, intent, &report).await?;
         if report.failed > 0 {
             let attempt = Attempt {
                 at: context.store.now(),
@@ -204,31 +205,44 @@ async fn execute(
             };
             journal::note_attempt(context.store, &intent.id, &attempt).await?;
             done.objects = Some(report);
-            log_event(intent, &done);
+            tell_deleted(intent, &done);
             return Ok(done);
         }
         done.objects = Some(report);
     }
     journal::end(context.store, &intent.id).await?;
-    log_event(intent, &done);
+    tell_deleted(intent, &done);
     Ok(done)
 }
 
-/// Tells those who follow the log: `synthetic_dataset_deleted` for feature `synthetic/dataset`.
-fn log_event(intent: &Intent, done: &Done) {
-    let event = format!("{}_deleted", intent.feature.as_str().replace(['/', '-'], "_"));
+/// Tells those who follow the log.
+fn tell_deleted(intent: &Intent, done: &Done) {
     let report = done.objects.clone().unwrap_or_default();
-    tracing::info!(
-        event,
-        deletion = intent.id,
-        mode = if intent.is_hard { "hard" } else { "soft" },
-        actor = intent.actor,
-        reason = intent.reason,
-        samples = done.steps.iter().map(|step| step.samples).sum::<u64>(),
-        rows = done.rows(),
-        minio_cleanup_success = report.failed == 0,
-        minio_files_deleted = report.deleted,
-    );
+    let mut fields = facts(intent);
+    for (name, value) in [
+        ("mode", json!(if intent.is_hard { "hard" } else { "soft" })),
+        ("actor", json!(intent.actor)),
+        ("reason", json!(intent.reason)),
+        ("samples", json!(done.steps.iter().map(|step| step.samples).sum::<u64>())),
+        ("rows", json!(done.rows())),
+        ("minio_cleanup_success", json!(report.failed == 0)),
+        ("minio_files_deleted", json!(report.deleted)),
+    ] {
+        fields.insert(name.to_owned(), value);
+    }
+    let deleted = done.steps.iter().filter(|step| step.action == Action::Delete);
+    for step in deleted.filter(|step| step.feature != intent.feature) {
+        let name = format!("{}s_deleted", events::noun(&step.feature));
+        fields.insert(name, step.samples.into());
+    }
+    events::tell(&events::deleted(&intent.feature), fields);
+}
+
+/// What every event about a deletion tells.
+fn facts(intent: &Intent) -> Map<String, Value> {
+    let mut facts = intent.subject.clone();
+    facts.insert("deletion".to_owned(), intent.id.clone().into());
+    facts
 }
 
 /// Does one step, unless it was done before.
@@ -365,9 +379,10 @@ async fn note_deleted(
 
 async fn note_purge(
     context: Context<'_>,
-    id: &str,
+    intent: &Intent,
     report: &PurgeReport,
 ) -> Result<(), StoreError> {
+    let id = intent.id.as_str();
     let details = json!({
         "deleted": report.deleted,
         "failed": report.failed,
@@ -375,13 +390,17 @@ async fn note_purge(
         "bytes": report.bytes,
     });
     if report.failed == 0 {
-        let files_deleted = report.deleted;
-        tracing::info!(event = "minio_cleanup_complete", deletion = id, files_deleted);
+        let mut fields = facts(intent);
+        fields.insert("files_deleted".to_owned(), report.deleted.into());
+        events::tell("minio_cleanup_complete", fields);
         let once = Some(format!("purged/{id}"));
         return note(context, Event::Purged, id, details, once).await;
     }
     for (address, error) in &report.failures {
-        tracing::warn!(event = "minio_cleanup_failed", deletion = id, address, error);
+        let mut fields = facts(intent);
+        fields.insert("address".to_owned(), address.as_str().into());
+        fields.insert("error".to_owned(), error.as_str().into());
+        events::tell("minio_cleanup_failed", fields);
     }
     note(context, Event::PurgeFailed, id, details, None).await
 }

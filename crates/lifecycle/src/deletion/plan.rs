@@ -7,16 +7,17 @@ use std::{
 
 use metalith_base::FeatureKey;
 use metalith_graph::{Direction, Feature, Start};
-use metalith_store::{DeletionMode, DeletionPlan, DeletionRequest, Keys, StoreError};
+use metalith_store::{DeletionMode, DeletionPlan, DeletionRequest, Keys, ReadOptions, StoreError};
+use serde_json::{Map, Value};
 
 use super::{
     Action, Blocker, Cascade, CascadePlan, CascadeRequest, DeletionError, Step,
-    protect::blockers,
+    protect::{blockers, shown},
     scope::{self, Scope, named_columns},
     walk::{Reach, Walk},
 };
 use crate::{
-    Context,
+    Context, events,
     journal::{Intent, IntentStep, OwnedObject},
     objects::{
         named::{self, Which},
@@ -48,6 +49,7 @@ pub(super) async fn make(
             actor: store.actor().map(str::to_owned),
             reason: request.reason.clone(),
             recoverable_until: request.recoverable_until,
+            subject: Map::new(),
             filter_columns: filter_columns(request),
             steps: Vec::new(),
             objects: Vec::new(),
@@ -59,6 +61,7 @@ pub(super) async fn make(
         let feature = graph.feature(&key).map_err(StoreError::from)?;
         add_steps(context, request, &scope, &walk, feature, &mut plan).await?;
     }
+    plan.intent.subject = subject(context, &plan.intent).await?;
     plan.made_at = Instant::now();
     plan.blockers = in_the_way(context, request, &plan.intent).await?;
     if request.mode == DeletionMode::Hard {
@@ -78,6 +81,38 @@ pub(super) async fn in_the_way(
     let keys = deleted.filter_map(|step| Some((step.feature.clone(), step.keys.clone()?)));
     walk.take(keys.filter(|(_, keys)| !keys.is_empty()).collect());
     blockers(&walk).await
+}
+
+/// The ids, the name and the type of the sample that a deletion was asked for, if it is one.
+async fn subject(
+    context: Context<'_>,
+    intent: &Intent,
+) -> Result<Map<String, Value>, DeletionError> {
+    let is_start = |step: &&IntentStep| step.feature == intent.feature && step.set_null.is_empty();
+    let step = intent.steps.iter().find(is_start).filter(|step| step.samples == 1);
+    let (Some(step), Some(schema)) =
+        (step, context.store.stored_schema(context.graph, &intent.feature).await?)
+    else {
+        return Ok(Map::new());
+    };
+    let feature = context.graph.feature(&intent.feature).map_err(StoreError::from)?;
+    let noun = events::noun(&intent.feature);
+    let (name, kind) = ("name".to_owned(), format!("{noun}_type"));
+    let mut columns = feature.spec().id_columns.clone();
+    let further = [&name, &kind].into_iter().filter(|it| schema.index_of(it).is_ok()).cloned();
+    columns.extend(further.filter(|it| !feature.spec().id_columns.contains(it)));
+    let options = ReadOptions {
+        columns: Some(columns),
+        within: step.keys.clone(),
+        include_deleted: true,
+        feature_history: true,
+        ..ReadOptions::default()
+    };
+    let rows = context.store.read(context.graph, &intent.feature, &options).await?;
+    let rows = rows.collect().await?;
+    let Some(row) = rows.iter().flat_map(shown).next() else { return Ok(Map::new()) };
+    let named = |column: String| if column == name { format!("{noun}_name") } else { column };
+    Ok(row.into_iter().map(|(column, value)| (named(column), Value::String(value))).collect())
 }
 
 fn filter_columns(request: &CascadeRequest) -> Vec<String> {

@@ -17,7 +17,7 @@ use super::{
     DeletionError, scope,
     walk::{Link, Walk},
 };
-use crate::holds;
+use crate::{events::noun, holds};
 
 /// How many names a blocker tells.
 const EXAMPLES: usize = 20;
@@ -116,11 +116,6 @@ impl Blocker {
             }
         }
     }
-}
-
-/// The last part of a feature's name: what one of its samples is.
-fn noun(feature: &FeatureKey) -> &str {
-    feature.parts().last().unwrap_or_default()
 }
 
 /// What a condition says of those that meet it: `is_active` makes them active.
@@ -332,9 +327,9 @@ impl Restriction<'_> {
 }
 
 /// The values of a row as text, by column. NULL is not there.
-type Shown = BTreeMap<String, String>;
+pub(super) type Shown = BTreeMap<String, String>;
 
-fn shown(batch: &RecordBatch) -> Vec<Shown> {
+pub(super) fn shown(batch: &RecordBatch) -> Vec<Shown> {
     let options = FormatOptions::default();
     let schema = batch.schema();
     let columns: Vec<(&String, ArrayFormatter<'_>, &datafusion::arrow::array::ArrayRef)> = schema

@@ -1,7 +1,7 @@
 //! The process ends before or after any single call to storage, storage fails or answers twice:
 //! after the next opening everything is as if nothing of it had happened.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, io::Write as _, sync::Arc};
 
 use futures::TryStreamExt as _;
 use metalith_delta::{DeltaBackend, Layout};
@@ -238,28 +238,33 @@ async fn at_every_call(fault: impl Fn(u64) -> Fault) -> u64 {
     }
 }
 
+/// Tells how many points were tried, also when the output of tests is kept back.
+fn say(points: u64) {
+    writeln!(std::io::stderr(), "{points} points tried").ok();
+}
+
 #[tokio::test]
 async fn the_process_ends_before_any_call() {
     let tried = at_every_call(Fault::StopBefore).await;
-    println!("{tried} points tried");
+    say(tried);
     assert!(tried > 100, "{tried}");
 }
 
 #[tokio::test]
 async fn the_process_ends_after_any_call() {
     let tried = at_every_call(Fault::StopAfter).await;
-    println!("{tried} points tried");
+    say(tried);
     assert!(tried > 100, "{tried}");
 }
 
 #[tokio::test]
 async fn any_call_fails_once() {
-    println!("{} points tried", at_every_call(Fault::FailOnce).await);
+    say(at_every_call(Fault::FailOnce).await);
 }
 
 #[tokio::test]
 async fn any_call_is_made_twice() {
-    println!("{} points tried", at_every_call(Fault::Twice).await);
+    say(at_every_call(Fault::Twice).await);
 }
 
 #[tokio::test]
@@ -272,7 +277,7 @@ async fn the_bucket_is_down_from_any_call_on() {
         let done = delete(&process).await.unwrap();
         assert_eq!(done.rows(), 5, "rows go, whatever the bucket says");
         if !faults.has_struck() {
-            println!("{} points tried", first - 1);
+            say(first - 1);
             return;
         }
         check(&copy, &format!("the bucket fails from call {first} on")).await;
