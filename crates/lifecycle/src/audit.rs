@@ -28,6 +28,9 @@ pub enum Event {
     Deleted,
     /// A deletion was refused because something stood in its way.
     Blocked,
+    /// A deletion failed on the way, and waits to be taken up again. One whose process ended cannot
+    /// say so; there only the taking up is told.
+    Interrupted,
     /// A deletion that had been interrupted was taken up again.
     Resumed,
     /// Samples were brought back.
@@ -49,9 +52,10 @@ pub enum Event {
 }
 
 impl Event {
-    const ALL: [(Self, &'static str); 11] = [
+    const ALL: [(Self, &'static str); 12] = [
         (Self::Deleted, "deleted"),
         (Self::Blocked, "blocked"),
+        (Self::Interrupted, "interrupted"),
         (Self::Resumed, "resumed"),
         (Self::Restored, "restored"),
         (Self::Purged, "purged"),

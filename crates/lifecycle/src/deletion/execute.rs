@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use metalith_base::{FeatureKey, Timestamp};
+use metalith_base::{Diagnostic as _, FeatureKey, Timestamp};
 use metalith_store::{
     DeletionMode, DeletionPlan, DeletionReceipt, DetachRequest, Keys, StoreError, Vacuumed,
 };
@@ -96,6 +96,11 @@ impl CascadePlan {
         let planned = steps.into_iter().map(|step| step.planned).collect();
         let deletion = intent.id.clone();
         let done = execute(context, intent, planned).await;
+        if let Err(error) = &done {
+            let details = json!({ "code": error.code(), "error": error.to_string() });
+            // Storage that failed may fail here too; what is written down is not lost by that.
+            note(context, Event::Interrupted, &deletion, details, None).await.ok();
+        }
         done.map_err(|error| DeletionError::Unfinished { deletion, source: Box::new(error) })
     }
 }
