@@ -97,7 +97,8 @@ impl CascadePlan {
         let deletion = intent.id.clone();
         let done = execute(context, intent, planned).await;
         if let Err(error) = &done {
-            let details = json!({ "code": error.code(), "error": error.to_string() });
+            // Its text may name samples, which the log must not.
+            let details = json!({ "code": error.code() });
             // Storage that failed may fail here too; what is written down is not lost by that.
             note(context, Event::Interrupted, &deletion, details, None).await.ok();
         }
