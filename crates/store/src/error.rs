@@ -199,7 +199,8 @@ impl Diagnostic for StoreError {
                 | RequestProblem::SharedColumn { .. }
                 | RequestProblem::UnknownColumn { .. }
                 | RequestProblem::IdsRequired { .. }
-                | RequestProblem::RootRebase => Kind::Invalid,
+                | RequestProblem::RootRebase
+                | RequestProblem::RootJoin => Kind::Invalid,
             },
             Self::Place { problem, .. } => match problem {
                 PlaceProblem::Missing => Kind::NotFound,

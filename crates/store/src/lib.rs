@@ -17,6 +17,7 @@ mod chunk_scan;
 mod compare;
 mod copy;
 mod current;
+mod custom_join;
 mod deletion;
 mod detach;
 mod doomed;
@@ -62,7 +63,7 @@ pub use crate::{
     rows::Rows,
     settings::{HashAlgorithm, HashSettings},
     status::{FeatureStatus, IncrementCounts},
-    store::{Mode, OpenOptions, Store},
+    store::{Absent, Mode, OpenOptions, Store},
     system::SystemTail,
     write::WriteOptions,
 };

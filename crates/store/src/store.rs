@@ -51,8 +51,12 @@ pub enum Mode {
 pub struct OpenOptions {
     /// What for.
     pub mode: Mode,
-    /// How it must hash. `None`: as the store says, or the default for a new one.
+    /// How it must hash. `None`: as the store says, or `hash_if_new` for a new one.
     pub hash: Option<HashSettings>,
+    /// How a new store hashes, if `hash` does not say.
+    pub hash_if_new: HashSettings,
+    /// What to make of a place with nothing in it, when opening for reading.
+    pub absent: Absent,
     /// Tells the times that are stored.
     pub clock: Arc<dyn Clock>,
     /// Who is working, for the log of tables.
@@ -61,12 +65,24 @@ pub struct OpenOptions {
     pub parallelism: usize,
 }
 
+/// What a place with nothing in it is taken for, when a store is opened for reading.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Absent {
+    /// A mistake.
+    #[default]
+    Refused,
+    /// A store that nobody has written to yet.
+    Empty,
+}
+
 impl OpenOptions {
     /// For reading.
     pub fn read() -> Self {
         Self {
             mode: Mode::Read,
             hash: None,
+            hash_if_new: HashSettings::default(),
+            absent: Absent::Refused,
             clock: Arc::new(SystemClock::default()),
             actor: None,
             parallelism: 0,
@@ -88,7 +104,13 @@ impl Store {
         let refuse = |problem| StoreError::Place { location: backend.location(), problem };
         let marker = match (backend.marker().await?, options.mode, options.hash) {
             (MarkerState::Store(marker), _, _) => marker,
-            (MarkerState::Empty, Mode::Read, _) => return Err(refuse(PlaceProblem::Missing)),
+            (MarkerState::Empty, Mode::Read, hash) => match options.absent {
+                Absent::Refused => return Err(refuse(PlaceProblem::Missing)),
+                Absent::Empty => StoreMarker {
+                    format: StoreMarker::FORMAT,
+                    hash: hash.unwrap_or(options.hash_if_new),
+                },
+            },
             (MarkerState::Occupied(found), _, _) => {
                 return Err(refuse(PlaceProblem::NotAStore { found }));
             }
@@ -97,7 +119,7 @@ impl Store {
                 StoreMarker { format: StoreMarker::FORMAT, hash }
             }
             (MarkerState::Empty | MarkerState::Foreign, Mode::Write, hash) => {
-                let hash = hash.unwrap_or_default();
+                let hash = hash.unwrap_or(options.hash_if_new);
                 backend.create(StoreMarker { format: StoreMarker::FORMAT, hash }).await?
             }
         };

@@ -136,6 +136,8 @@ pub enum RequestProblem {
     },
     /// A root feature cannot be rebased: nothing is upstream of it.
     RootRebase,
+    /// A root feature has no upstreams to join.
+    RootJoin,
     /// There is nothing to restore.
     NothingToRestore {
         /// The deletion, when one was named.
@@ -174,6 +176,7 @@ impl fmt::Display for RequestProblem {
                 write!(f, "`columns` must include the id columns {}", known(ids))
             }
             Self::RootRebase => write!(f, "a root feature has no upstream to rebase on"),
+            Self::RootJoin => write!(f, "a root feature has no upstreams to join"),
             Self::NothingToRestore { deletion: Some(deletion) } => {
                 write!(f, "no sample is deleted by deletion `{deletion}`")
             }
@@ -292,6 +295,9 @@ pub(super) fn request_hint(problem: &RequestProblem) -> Option<Cow<'_, str>> {
         }
         RequestProblem::IdsRequired { ids } => Some(format!("add {}", known(ids)).into()),
         RequestProblem::RootRebase => Some("write its samples again".into()),
+        RequestProblem::RootJoin => {
+            Some("give its rows `metaxy_provenance_by_field` themselves".into())
+        }
         RequestProblem::NothingToRestore { .. } => Some(
             "list deleted samples with `metalith metadata read FEATURE --include-deleted`".into(),
         ),
