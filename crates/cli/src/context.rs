@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use metalith_base::FeatureKey;
 use metalith_expr::Expr;
+use metalith_graph::FeatureDefinition;
 use metalith_lifecycle::{deletion::finish_interrupted, quota::Meter};
 use metalith_objects::ObjectPlaces;
 use metalith_project::{Project, ProjectOptions};
@@ -21,7 +22,11 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(printer: Printer, globals: &crate::app::Globals) -> Self {
+    pub(crate) fn new(
+        printer: Printer,
+        globals: &crate::app::Globals,
+        declared: Option<Vec<FeatureDefinition>>,
+    ) -> Self {
         let environment: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
@@ -33,6 +38,7 @@ impl Context {
             store: globals.store.clone(),
             actor,
             environment,
+            declared,
         };
         Self { printer, options }
     }

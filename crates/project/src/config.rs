@@ -27,6 +27,8 @@ pub struct Settings {
     pub hash: Option<HashSettings>,
     /// Feature files: paths relative to the project, `*` allowed in file names.
     pub features: Vec<String>,
+    /// Modules that declare features in Python. The Python package loads them.
+    pub entrypoints: Vec<String>,
     /// Options of the places that objects are in, by address (`s3://bucket`) or scheme (`s3://`).
     pub objects: BTreeMap<String, BTreeMap<String, String>>,
     /// How much samples may hold.
@@ -76,13 +78,21 @@ pub(crate) fn read_settings(
     expand_texts(&name, &mut tree, environment)?;
     let mut table = Table::new(&name, &tree)?;
     let root = file.parent().unwrap_or(Path::new("."));
+    let entrypoints = table.texts("entrypoints")?.unwrap_or_default();
+    // A project in Python needs no file of features.
+    let features = match table.texts("features")? {
+        Some(features) => features,
+        None if entrypoints.is_empty() => vec!["features.toml".to_owned()],
+        None => Vec::new(),
+    };
     let mut settings = Settings {
         project: table.required_text("project")?.to_owned(),
         store: table.text("store")?.unwrap_or(DEFAULT_STORE).to_owned(),
         space: table.text("space")?.map(str::to_owned),
         stores: BTreeMap::new(),
         hash: None,
-        features: table.texts("features")?.unwrap_or_else(|| vec!["features.toml".to_owned()]),
+        features,
+        entrypoints,
         actor: table.text("actor")?.map(str::to_owned),
         objects: BTreeMap::new(),
         quota: Quota::default(),

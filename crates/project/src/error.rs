@@ -60,6 +60,12 @@ pub enum ProjectError {
         /// What it should be.
         expected: String,
     },
+    /// Features that only the Python package can load.
+    #[error("the project declares features in Python: {}", quoted(.entrypoints))]
+    InPython {
+        /// The modules.
+        entrypoints: Vec<String>,
+    },
     /// A place where a project would be overwritten.
     #[error("`{}` is there already", .path.display())]
     Exists {
@@ -79,7 +85,7 @@ impl Diagnostic for ProjectError {
             Self::Document(error) => error.kind(),
             Self::Graph(error) => error.kind(),
             Self::Store(error) => error.kind(),
-            Self::Variable { .. } | Self::Exists { .. } => Kind::Invalid,
+            Self::Variable { .. } | Self::InPython { .. } | Self::Exists { .. } => Kind::Invalid,
         }
     }
 
@@ -93,6 +99,7 @@ impl Diagnostic for ProjectError {
             Self::UnknownStore { .. } => "project.unknown-store",
             Self::NoFeatureFile { .. } => "project.no-feature-file",
             Self::Variable { .. } => "project.variable",
+            Self::InPython { .. } => "project.in-python",
             Self::Exists { .. } => "project.exists",
         }
     }
@@ -116,6 +123,11 @@ impl Diagnostic for ProjectError {
                 Some("paths are relative to metalith.toml, and `*` stands for any name".into())
             }
             Self::Variable { name, .. } => Some(format!("change or unset {name}").into()),
+            Self::InPython { .. } => Some(
+                "use the `metalith` command that the Python package installs, in the environment \
+                 of these modules"
+                    .into(),
+            ),
             Self::Exists { .. } => Some("choose an empty folder".into()),
         }
     }

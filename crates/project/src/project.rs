@@ -36,6 +36,9 @@ pub struct ProjectOptions {
     pub actor: Option<String>,
     /// The environment.
     pub environment: BTreeMap<String, String>,
+    /// Features that the project declares in Python, beside those in its files. `None`: nobody
+    /// loaded them, so a project that has any cannot be used.
+    pub declared: Option<Vec<FeatureDefinition>>,
 }
 
 /// The `metalith.toml` of a folder or of the nearest folder above it; a file is taken as it is.
@@ -71,7 +74,11 @@ impl Project {
             settings.actor = Some(actor.clone());
         }
         let root = file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-        let graph = read_graph(&root, &settings)?;
+        if options.declared.is_none() && !settings.entrypoints.is_empty() {
+            return Err(ProjectError::InPython { entrypoints: settings.entrypoints });
+        }
+        let declared = options.declared.clone().unwrap_or_default();
+        let graph = read_graph(&root, &settings, declared)?;
         Ok(Self { root, settings, graph })
     }
 
@@ -145,8 +152,12 @@ fn read(path: &Path) -> Result<String, ProjectError> {
     })
 }
 
-fn read_graph(root: &Path, settings: &Settings) -> Result<FeatureGraph, ProjectError> {
-    let mut definitions: Vec<FeatureDefinition> = Vec::new();
+fn read_graph(
+    root: &Path,
+    settings: &Settings,
+    declared: Vec<FeatureDefinition>,
+) -> Result<FeatureGraph, ProjectError> {
+    let mut definitions = declared;
     for pattern in &settings.features {
         for path in files(root, pattern)? {
             // Messages call a file as the user would from the project.

@@ -116,3 +116,19 @@ async fn spaces_beside_each_other_do_not_see_each_other() {
     let refused = load(folder.path(), &[("METALITH_SPACE", "../bert")]).expect_err("refused");
     assert!(refused.contains("letters, digits"), "{refused}");
 }
+
+#[test]
+fn features_in_python_are_left_to_the_python_package() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "project = \"media\"\nentrypoints = [\"media.features\"]\n";
+    std::fs::write(folder.path().join("metalith.toml"), config).unwrap();
+    expect![[r#"
+        the project declares features in Python: `media.features`
+        hint: use the `metalith` command that the Python package installs, in the environment of these modules"#]].assert_eq(&load(folder.path(), &[]).expect_err("nobody loaded them"));
+    let options = ProjectOptions {
+        project: Some(folder.path().into()),
+        declared: Some(Vec::new()),
+        ..ProjectOptions::default()
+    };
+    assert!(Project::load(&options).unwrap().graph().is_empty());
+}
