@@ -118,7 +118,7 @@ impl Plan {
             raise_as(Kind::Invalid, "deletion.applied", "this plan was carried out already", hint)
         })?;
         let work = self.work.clone();
-        let done = wait(py, async move { plan.apply(work.context()).await })?;
+        let done = wait(py, "deleting", async move { plan.apply(work.context()).await })?;
         let done = done.map_err(|error| raise(&error))?;
         let shown = PyDict::new(py);
         shown.set_item("id", &done.id)?;
@@ -175,7 +175,9 @@ impl Store {
         };
         let work = Work::new(self, graph);
         let planner = work.clone();
-        let plan = wait(py, async move { CascadePlan::make(planner.context(), &request).await })?;
+        let plan = wait(py, "finding what goes", async move {
+            CascadePlan::make(planner.context(), &request).await
+        })?;
         let plan = plan.map_err(|error| raise(&error))?;
         let steps = plan.steps().iter().map(|step| Line {
             feature: step.feature.to_string(),
@@ -198,7 +200,9 @@ impl Store {
     /// Finishes deletions that were interrupted; returns their ids.
     fn finish_interrupted(&self, py: Python<'_>, graph: &Graph) -> PyResult<Vec<String>> {
         let work = Work::new(self, graph);
-        let finished = wait(py, async move { finish_interrupted(work.context()).await })?;
+        let finished = wait(py, "finishing interrupted deletions", async move {
+            finish_interrupted(work.context()).await
+        })?;
         let finished = finished.map_err(|error| raise(&error))?;
         Ok(finished.into_iter().filter(|it| it.outcome.is_ok()).map(|it| it.id).collect())
     }
@@ -215,8 +219,9 @@ impl Store {
         let filters = self::filters(&filters)?;
         let mode = if dry_run { RestoreMode::DryRun } else { RestoreMode::Apply };
         let work = Work::new(self, graph);
-        let restored =
-            wait(py, async move { restore(work.context(), &deletion, &filters, mode).await })?;
+        let restored = wait(py, "restoring", async move {
+            restore(work.context(), &deletion, &filters, mode).await
+        })?;
         let restored = restored.map_err(|error| raise(&error))?;
         Ok(restored.into_iter().map(|it| (it.feature.to_string(), it.receipt.samples)).collect())
     }
@@ -225,14 +230,14 @@ impl Store {
     fn drop_feature(&self, py: Python<'_>, graph: &Graph, feature: &str) -> PyResult<bool> {
         let feature = key(feature)?;
         let work = Work::new(self, graph);
-        wait(py, async move { drop_feature(work.context(), &feature).await })?
+        wait(py, "dropping a table", async move { drop_feature(work.context(), &feature).await })?
             .map_err(|error| raise(&error))
     }
 
     /// Every deletion, the oldest first.
     fn deletions<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
         let store = self.store.clone();
-        let deletions = wait(py, async move { list(&store).await })?;
+        let deletions = wait(py, "reading the log", async move { list(&store).await })?;
         let deletions = deletions.map_err(|error| raise(&error))?;
         deletions
             .iter()

@@ -31,7 +31,7 @@ impl Store {
     ) -> PyResult<(String, u64)> {
         let (filters, feature) = (self::filters(&filters)?, key(feature)?);
         let work = Work::new(self, graph);
-        let added = wait(py, async move {
+        let added = wait(py, "placing a hold", async move {
             let metalith_lifecycle::Context { store, graph, .. } = work.context();
             holds::add(store, graph, &feature, &filters, reason.as_deref()).await
         })?;
@@ -41,7 +41,7 @@ impl Store {
     /// Every hold there ever was.
     fn holds<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
         let store = self.store.clone();
-        let holds = wait(py, async move { holds::list(&store).await })?;
+        let holds = wait(py, "reading holds", async move { holds::list(&store).await })?;
         let holds = holds.map_err(|error| raise(&error))?;
         holds
             .iter()
@@ -61,7 +61,8 @@ impl Store {
 
     fn release_hold(&self, py: Python<'_>, hold: String) -> PyResult<()> {
         let store = self.store.clone();
-        let released = wait(py, async move { holds::release(&store, &hold).await })?;
+        let released =
+            wait(py, "releasing a hold", async move { holds::release(&store, &hold).await })?;
         released.map(drop).map_err(|error| raise(&error))
     }
 
@@ -83,7 +84,7 @@ impl Store {
             })
             .collect::<PyResult<Vec<_>>>()?;
         let work = Work::new(self, graph);
-        let report = wait(py, async move {
+        let report = wait(py, "comparing objects with samples", async move {
             let context = work.context();
             let prefixes = if named.is_empty() { declared_prefixes(context) } else { named };
             compare(context, &prefixes, Duration::from_secs(min_age_seconds)).await
@@ -112,7 +113,7 @@ impl Store {
         tags: BTreeMap<String, String>,
     ) -> PyResult<(String, Vec<String>)> {
         let work = Work::new(self, graph);
-        let pushed = wait(py, async move {
+        let pushed = wait(py, "recording the graph", async move {
             let metalith_lifecycle::Context { store, graph, .. } = work.context();
             snapshots::push(store, graph, &project, &tags).await
         })?;

@@ -94,7 +94,7 @@ impl Store {
             ..base
         };
         let backend = Arc::clone(&place.0);
-        let opened = wait(py, engine::Store::open(backend, options))?;
+        let opened = wait(py, "opening a store", engine::Store::open(backend, options))?;
         let places = Arc::new(ObjectPlaces::new(object_options));
         opened.map(|store| Self { store, places }).map_err(|error| raise(&error))
     }
@@ -117,7 +117,7 @@ impl Store {
     /// The features that have a table, by key, without system tables.
     fn features(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         let store = self.store.clone();
-        let features = wait(py, async move { store.features().await })?;
+        let features = wait(py, "listing features", async move { store.features().await })?;
         let features = features.map_err(|error| raise(&error))?;
         Ok(features.iter().map(ToString::to_string).collect())
     }
@@ -130,7 +130,12 @@ impl Store {
         feature: &str,
     ) -> PyResult<Option<Frame>> {
         let (store, graph, feature) = (self.store.clone(), Arc::clone(&graph.0), key(feature)?);
-        let schema = wait(py, async move { store.stored_schema(&graph, &feature).await })?;
+        let schema =
+            wait(
+                py,
+                "looking at a table",
+                async move { store.stored_schema(&graph, &feature).await },
+            )?;
         let schema = schema.map_err(|error| raise(&error))?;
         Ok(schema.map(|schema| engine::Frame::empty(schema).into()))
     }
@@ -163,8 +168,9 @@ impl Store {
             limit,
             ..ReadOptions::default()
         };
+        let what = format!("reading `{feature}`");
         let (store, graph, feature) = (self.store.clone(), Arc::clone(&graph.0), key(feature)?);
-        let frame = wait(py, async move {
+        let frame = wait(py, &what, async move {
             let rows = store.read(&graph, &feature, &options).await?;
             let schema = rows.schema();
             Ok::<_, engine::StoreError>(engine::Frame { schema, batches: rows.collect().await? })
@@ -182,10 +188,11 @@ impl Store {
         rows: &Bound<'_, PyAny>,
         materialization_id: Option<String>,
     ) -> PyResult<u64> {
+        let what = format!("writing `{feature}`");
         let (store, graph, feature) = (self.store.clone(), Arc::clone(&graph.0), key(feature)?);
         let stop = Arc::new(AtomicBool::new(false));
         let rows = Rows::from_reader(Stoppable::new(reader(rows)?, &stop));
-        let commit = wait_or_stop(py, &stop, async move {
+        let commit = wait_or_stop(py, &what, &stop, async move {
             let options = WriteOptions { materialization_id };
             store.write(&graph, &feature, rows, &options).await
         })?;
@@ -217,8 +224,9 @@ impl Store {
             staleness: self::filters(&staleness)?,
             skip_comparison,
         };
+        let what = format!("resolving `{feature}`");
         let (store, graph, feature) = (self.store.clone(), Arc::clone(&graph.0), key(feature)?);
-        let found = wait(py, async move { store.resolve(&graph, &feature, options).await })?;
+        let found = wait(py, &what, async move { store.resolve(&graph, &feature, options).await })?;
         let found = found.map_err(|error| raise(&error))?;
         Ok(Increment {
             new: Py::new(py, Frame::from(found.new))?,
@@ -238,8 +246,10 @@ impl Store {
         filters: BTreeMap<String, Vec<String>>,
     ) -> PyResult<Vec<(String, Frame)>> {
         let filters = filters_by_feature(filters)?;
+        let what = format!("reading the upstreams of `{feature}`");
         let (store, graph, feature) = (self.store.clone(), Arc::clone(&graph.0), key(feature)?);
-        let found = wait(py, async move { store.upstream_rows(&graph, &feature, &filters).await })?;
+        let found =
+            wait(py, &what, async move { store.upstream_rows(&graph, &feature, &filters).await })?;
         let found = found.map_err(|error| raise(&error))?;
         Ok(found.into_iter().map(|(key, frame)| (key.to_string(), frame.into())).collect())
     }
@@ -253,15 +263,21 @@ impl Store {
         joined: &Bound<'_, PyAny>,
     ) -> PyResult<Frame> {
         let joined = collect(joined)?;
+        let what = format!("hashing samples of `{feature}`");
         let (store, graph, feature) = (self.store.clone(), Arc::clone(&graph.0), key(feature)?);
         let frame =
-            wait(py, async move { store.compute_provenance(&graph, &feature, joined).await })?;
+            wait(
+                py,
+                &what,
+                async move { store.compute_provenance(&graph, &feature, joined).await },
+            )?;
         frame.map(Frame::from).map_err(|error| raise(&error))
     }
 
     fn progress(&self, py: Python<'_>, graph: &Graph, feature: &str) -> PyResult<Option<f64>> {
+        let what = format!("counting the inputs of `{feature}`");
         let (store, graph, feature) = (self.store.clone(), Arc::clone(&graph.0), key(feature)?);
-        wait(py, async move { store.progress(&graph, &feature).await })?
+        wait(py, &what, async move { store.progress(&graph, &feature).await })?
             .map_err(|error| raise(&error))
     }
 
@@ -271,8 +287,9 @@ impl Store {
         graph: &Graph,
         feature: &str,
     ) -> PyResult<Bound<'py, PyDict>> {
+        let what = format!("looking at `{feature}`");
         let (store, graph, feature) = (self.store.clone(), Arc::clone(&graph.0), key(feature)?);
-        let status = wait(py, async move { store.status(&graph, &feature).await })?;
+        let status = wait(py, &what, async move { store.status(&graph, &feature).await })?;
         let status = status.map_err(|error| raise(&error))?;
         let shown = PyDict::new(py);
         shown.set_item("exists", status.exists)?;
@@ -300,9 +317,14 @@ impl Store {
         feature: &str,
         from_feature_version: String,
     ) -> PyResult<Frame> {
+        let what = format!("rebasing `{feature}`");
         let (store, graph, feature) = (self.store.clone(), Arc::clone(&graph.0), key(feature)?);
         let frame =
-            wait(py, async move { store.rebase(&graph, &feature, &from_feature_version).await })?;
+            wait(
+                py,
+                &what,
+                async move { store.rebase(&graph, &feature, &from_feature_version).await },
+            )?;
         frame.map(Frame::from).map_err(|error| raise(&error))
     }
 
@@ -324,10 +346,15 @@ impl Store {
     ) -> PyResult<u64> {
         let options =
             CopyOptions { filters: self::filters(&filters)?, feature_history, sample_history };
+        let what = format!("copying `{feature}`");
         let (store, source) = (self.store.clone(), source.store.clone());
         let (graph, feature) = (Arc::clone(&graph.0), key(feature)?);
         let copied =
-            wait(py, async move { store.copy_from(&source, &graph, &feature, &options).await })?;
+            wait(
+                py,
+                &what,
+                async move { store.copy_from(&source, &graph, &feature, &options).await },
+            )?;
         copied.map(|receipt| receipt.rows).map_err(|error| raise(&error))
     }
 }
