@@ -233,7 +233,7 @@ conditions = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(rows=frames(), condition=conditions)
 def test_random_filters_agree(rows: pl.DataFrame, condition: nw.Expr) -> None:
     check(rows, condition)

@@ -30,7 +30,14 @@ pub(crate) fn test() -> Result<Counts> {
         command(Command::new(checker).arg("--pythonpath").arg(&python).current_dir(folder()))
     })?;
     let peer = step("peer", || interop::python(PEER))?;
-    step("python tests", || pytest(&python, &peer))
+    let own = step("python tests", || {
+        pytest(&python, &peer, "python/pyproject.toml", &["python/src", "python/tests"])
+    })?;
+    let compatible = step("python tests under the names of Metaxy", || {
+        let config = "python/metaxy-compat/pyproject.toml";
+        pytest(&python, &peer, config, &["python/metaxy-compat/tests"])
+    })?;
+    Ok(own.and(compatible))
 }
 
 /// Builds the engine as the tests of Rust build it, and puts it into the package.
@@ -75,14 +82,15 @@ fn style(python: &Path) -> Result<()> {
 }
 
 /// Runs tests from the folder of the repository. One that is skipped counts as a failure.
-fn pytest(python: &Path, peer: &Path) -> Result<Counts> {
+fn pytest(python: &Path, peer: &Path, config: &str, tests: &[&str]) -> Result<Counts> {
+    let sources = [folder().join("src"), folder().join("metaxy-compat/src")];
     let report = tempfile::NamedTempFile::new()?;
     let mut pytest = Command::new(python);
     pytest
-        .args(["-m", "pytest", "--quiet", "-rs", "-c", "python/pyproject.toml", "--junit-xml"])
+        .args(["-m", "pytest", "--quiet", "-rs", "-c", config, "--junit-xml"])
         .arg(report.path())
-        .args(["python/src", "python/tests"])
-        .env("PYTHONPATH", folder().join("src"))
+        .args(tests)
+        .env("PYTHONPATH", std::env::join_paths(sources)?)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("METALITH_PEER_PYTHON", peer)
         .current_dir(root());

@@ -59,14 +59,30 @@ def steps(expression: nw.Expr) -> tuple[Step, ...]:
         ) from error
 
 
+# These were options before they could be expressions.
+_ONCE_OPTIONS = {
+    "str.starts_with": "prefix",
+    "str.ends_with": "suffix",
+    "str.contains": "pattern",
+    "str.replace_all": "value",
+}
+
+
 def _step(node: object) -> Step:
     kind = getattr(node, "kind")  # noqa: B009
+    name = _typed(node, "name", str)
+    operands = tuple(cast("Iterable[object]", getattr(node, "exprs")))  # noqa: B009
+    texts_are_values = _typed(node, "str_as_lit", bool)
+    options = dict(cast("Mapping[str, object]", _typed(node, "kwargs", dict)))
+    option = _ONCE_OPTIONS.get(name)
+    if not operands and option in options:
+        operands, texts_are_values = (options.pop(option),), True
     return Step(
-        name=_typed(node, "name", str),
+        name=name,
         per_row=_typed(kind, "is_elementwise", bool) or _typed(kind, "name", str) == "LITERAL",
-        operands=tuple(cast("Iterable[object]", getattr(node, "exprs"))),  # noqa: B009
-        texts_are_values=_typed(node, "str_as_lit", bool),
-        options=cast("Mapping[str, object]", _typed(node, "kwargs", dict)),
+        operands=operands,
+        texts_are_values=texts_are_values,
+        options=options,
     )
 
 
