@@ -222,3 +222,15 @@ def test_objects_are_compared_with_what_samples_name(tmp_path: Path) -> None:
         store.delete(Clip, "id = 'a'", soft=False)
     assert not (files / "a.bin").exists()
     assert (files / "b.bin").exists()
+
+
+def test_a_tombstone_keeps_when_its_sample_was_written(videos: Videos) -> None:
+    store, raw = videos.store, videos.raw
+    with store.open("write"):
+        one = "video_id = 'v1'"
+        before = store.read(raw, filters=one).collect().to_polars().to_dicts()[0]
+        store.delete(raw, one)
+        after = store.read(raw, filters=one, include_soft_deleted=True).collect().to_polars()
+        row = after.to_dicts()[0]
+        assert row["metaxy_updated_at"] == before["metaxy_updated_at"]
+        assert row["metaxy_deleted_at"] > row["metaxy_updated_at"]

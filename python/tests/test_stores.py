@@ -158,6 +158,14 @@ def test_a_feature_is_copied_between_stores(tmp_path: Path) -> None:
             assert len(target.resolve_update(Crop).new) == 0
 
 
+def test_many_conditions_are_one_filter(store: ml.MetadataStore) -> None:
+    Video, _ = declare()
+    with store.open("write"):
+        store.write(Video, videos("a", "b"))
+        many = " OR ".join(f"id = 'x{number}'" for number in range(2000))
+        assert ids(store.read(Video, filters=f"{many} OR id = 'b'")) == ["b"]
+
+
 def test_a_store_goes_to_another_process(tmp_path: Path) -> None:
     Video, _ = declare()
     store = ml.DeltaMetadataStore(tmp_path / "store", name="prod")
@@ -176,7 +184,7 @@ def test_an_inner_with_decides_about_writing(tmp_path: Path) -> None:
     with store:
         with store.open("write"):
             store.write(Video, videos("a"))
-            with store.open("read"), pytest.raises(StoreNotOpenError, match="open for reading"):
+            with store.open("read"), pytest.raises(StoreNotOpenError, match="open in read mode"):
                 store.write(Video, videos("b"))
         with pytest.raises(StoreNotOpenError, match="write mode"):
             store.write(Video, videos("b"))

@@ -381,7 +381,6 @@ impl TombstoneStamp {
         for (name, array) in [
             (columns::FEATURE_VERSION, constant(&self.feature_version, rows)),
             (columns::PROJECT_VERSION, constant(&self.project_version, rows)),
-            (columns::UPDATED_AT, Arc::clone(&deleted_at)),
             (columns::DELETED_AT, deleted_at),
             (columns::DELETION_ID, constant(&self.deletion, rows)),
         ] {

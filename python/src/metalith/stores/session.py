@@ -163,7 +163,7 @@ class Session(ABC):
         engine = self._engine
         if self._opened[-1][0] != "write":
             raise StoreNotOpenError(
-                f"{self.display()} is open for reading, and this needs write mode",
+                f"{self.display()} is open in read mode, and this needs write mode",
                 code="store.read-only",
                 hint="use `with store.open('write'):`",
             )
