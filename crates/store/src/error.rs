@@ -194,11 +194,16 @@ impl Diagnostic for StoreError {
                 RequestProblem::NothingToRestore { .. } => Kind::NotFound,
                 RequestProblem::Superseded { .. } => Kind::Blocked,
                 RequestProblem::PlanOutdated { .. } => Kind::Conflict,
+                RequestProblem::InFallback { .. } | RequestProblem::WouldHide { .. } => {
+                    Kind::Blocked
+                }
                 RequestProblem::SamplesRequired
                 | RequestProblem::External
                 | RequestProblem::SharedColumn { .. }
                 | RequestProblem::UnknownColumn { .. }
                 | RequestProblem::IdsRequired { .. }
+                | RequestProblem::FixedColumn { .. }
+                | RequestProblem::UntypedColumn { .. }
                 | RequestProblem::RootRebase => Kind::Invalid,
             },
             Self::Place { problem, .. } => match problem {
@@ -206,6 +211,7 @@ impl Diagnostic for StoreError {
                 PlaceProblem::NewerFormat { .. } => Kind::Unsupported,
                 PlaceProblem::NotAStore { .. }
                 | PlaceProblem::OtherHash { .. }
+                | PlaceProblem::FallbackHash { .. }
                 | PlaceProblem::OtherLength { .. }
                 | PlaceProblem::HashUnknown
                 | PlaceProblem::ReadOnly => Kind::Invalid,

@@ -13,6 +13,9 @@
 )]
 
 mod backend;
+mod backfill;
+mod carry;
+mod chain;
 mod chunk_scan;
 mod compare;
 mod copy;
@@ -28,6 +31,7 @@ mod increment;
 mod keys;
 mod lower;
 mod maintain;
+mod marked;
 mod memory;
 mod read;
 mod rebase;
@@ -48,6 +52,8 @@ pub use crate::{
         Backend, Change, Chunk, ChunkRequest, Commit, CommitNote, MarkerState, Precondition,
         Replacement, StoreMarker, Table, Vacuum, Vacuumed,
     },
+    backfill::BackfillRequest,
+    carry::{CarryReceipt, CarryRequest, Execution},
     copy::{CopyOptions, CopyReceipt},
     deletion::{DeletionMode, DeletionPlan, DeletionReceipt, DeletionRequest},
     detach::{DetachReceipt, DetachRequest},
@@ -56,6 +62,7 @@ pub use crate::{
     increment::{Frame, Increment, ResolveOptions},
     keys::Keys,
     maintain::{MaintainOptions, MaintenanceReport},
+    marked::{Mark, Marked},
     memory::MemoryBackend,
     read::ReadOptions,
     restore::{RestoreReceipt, RestoreRequest},
@@ -64,5 +71,5 @@ pub use crate::{
     status::{FeatureStatus, IncrementCounts},
     store::{Mode, OpenOptions, Store},
     system::SystemTail,
-    write::WriteOptions,
+    write::{OverFallback, WriteOptions},
 };

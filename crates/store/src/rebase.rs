@@ -2,7 +2,8 @@
 
 use datafusion::{
     arrow::{array::RecordBatch, datatypes::SchemaRef},
-    common::{Column, JoinType},
+    common::{Column, JoinType, Result as PlanResult, ScalarValue},
+    functions::core::expr_fn::named_struct,
     logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit, when},
 };
 use metalith_base::FeatureKey;
@@ -12,7 +13,8 @@ use crate::{
     Frame, ReadOptions, RequestProblem, Store, StoreError,
     compare::names,
     expected::{Filters, UpstreamVersions, expected_rows},
-    lower::column,
+    hash::field_version,
+    lower::{column, is_distinct},
 };
 
 impl Store {
@@ -41,7 +43,7 @@ impl Store {
             ..ReadOptions::default()
         };
         let old = self.visible_rows(graph, feature.key(), &options).await?;
-        let plan = rebased(feature, expected, old)
+        let plan = rebased(feature, feature, old, expected)
             .map_err(|error| StoreError::engine(feature.key().as_str(), error))?;
         let rows = self.run(plan, feature.key().as_str()).await?;
         let schema: SchemaRef = rows.schema();
@@ -50,43 +52,64 @@ impl Store {
     }
 }
 
-fn rebased(
-    feature: &Feature,
+/// The rows with the provenance that is expected of them. Data versions that a user gave are kept;
+/// the others are left to follow from provenance.
+pub(crate) fn rebased(
+    old: &Feature,
+    new: &Feature,
+    rows: LogicalPlan,
     expected: LogicalPlan,
-    old: LogicalPlan,
-) -> datafusion::common::Result<LogicalPlan> {
-    let keys = feature.join_keys();
-    let new_key = |name: &str| format!("__new_{name}");
+) -> PlanResult<LogicalPlan> {
+    let keys = new.join_keys();
+    let expected_name = |name: &str| format!("__new_{name}");
     let versions = [columns::PROVENANCE_BY_FIELD, columns::PROVENANCE];
+    let wanted = keys.iter().map(String::as_str).chain(versions);
     let expected = LogicalPlanBuilder::from(expected)
-        .project(
-            keys.iter()
-                .map(String::as_str)
-                .chain(versions)
-                .map(|name| column(name).alias(new_key(name))),
-        )?
+        .project(wanted.map(|name| column(name).alias(expected_name(name))))?
         .distinct()?
         .build()?;
     let on = (
         keys.iter().map(Column::from_name).collect::<Vec<_>>(),
-        keys.iter().map(|name| Column::from_name(new_key(name))).collect::<Vec<_>>(),
+        keys.iter().map(|name| Column::from_name(expected_name(name))).collect::<Vec<_>>(),
     );
-    let user_given = column(columns::DATA_VERSION).not_eq(column(columns::PROVENANCE));
-    let kept = |name: &str| -> datafusion::common::Result<Expr> {
-        let nothing = lit(datafusion::common::ScalarValue::Null);
-        Ok(when(user_given.clone(), column(name)).otherwise(nothing)?.alias(name))
+    let given = is_distinct(column(columns::DATA_VERSION), column(columns::PROVENANCE));
+    let kept = |value: Expr, name: &str| -> PlanResult<Expr> {
+        let nothing = lit(ScalarValue::Null);
+        Ok(when(given.clone(), value).otherwise(nothing)?.alias(name))
     };
-    let user_columns: Vec<String> =
-        names(&old).into_iter().filter(|name| !columns::is_system(name)).collect();
-    let mut projected: Vec<Expr> = user_columns.iter().map(|name| column(name)).collect();
-    projected.extend(versions.map(|name| column(&new_key(name)).alias(name)));
-    projected.push(kept(columns::DATA_VERSION_BY_FIELD)?);
-    projected.push(kept(columns::DATA_VERSION)?);
-    for name in [columns::CREATED_AT, columns::MATERIALIZATION_ID] {
-        projected.push(column(name));
-    }
-    LogicalPlanBuilder::from(old)
+    let by_field = data_versions(old, new, &expected_name(columns::PROVENANCE_BY_FIELD));
+    let mut projected: Vec<Expr> = user_columns(&rows);
+    projected.extend(versions.map(|name| column(&expected_name(name)).alias(name)));
+    projected.push(kept(by_field, columns::DATA_VERSION_BY_FIELD)?);
+    projected.push(kept(column(columns::DATA_VERSION), columns::DATA_VERSION)?);
+    projected.extend(carried_along(&rows));
+    LogicalPlanBuilder::from(rows)
         .join(expected, JoinType::Inner, on, None)?
         .project(projected)?
         .build()
+}
+
+/// The data version of each field of the newer definition: what the older one had for it, or its
+/// provenance where there was no such field.
+fn data_versions(old: &Feature, new: &Feature, provenance: &str) -> Expr {
+    let had = |name: &str| old.spec().fields.iter().any(|it| it.key.struct_name() == name);
+    let fields = new.spec().fields.iter().map(|field| field.key.struct_name());
+    let members = fields.flat_map(|name| {
+        let from = if had(&name) { columns::DATA_VERSION_BY_FIELD } else { provenance };
+        [lit(name.as_str()), field_version(column(from), &name)]
+    });
+    named_struct(members.collect())
+}
+
+pub(crate) fn user_columns(rows: &LogicalPlan) -> Vec<Expr> {
+    let names = names(rows).into_iter().filter(|name| !columns::is_system(name));
+    names.map(|name| column(&name).alias(name)).collect()
+}
+
+/// What stays with a sample whatever its definition. Tables of other systems may lack it.
+pub(crate) fn carried_along(rows: &LogicalPlan) -> Vec<Expr> {
+    let known = names(rows);
+    let wanted = [columns::CREATED_AT, columns::MATERIALIZATION_ID];
+    let there = wanted.into_iter().filter(|name| known.iter().any(|it| it == name));
+    there.map(column).collect()
 }

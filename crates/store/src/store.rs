@@ -33,6 +33,7 @@ pub struct Store {
     mode: Mode,
     clock: Arc<dyn Clock>,
     actor: Option<String>,
+    pub(crate) fallback: Option<Arc<Self>>,
     session: SessionContext,
     selections: Arc<Selections>,
 }
@@ -59,6 +60,8 @@ pub struct OpenOptions {
     pub actor: Option<String>,
     /// How many threads a query may use; 0 for as many as there are cores.
     pub parallelism: usize,
+    /// The store that features are read from which are missing here, with those behind it.
+    pub fallback: Option<Store>,
 }
 
 impl OpenOptions {
@@ -70,6 +73,7 @@ impl OpenOptions {
             clock: Arc::new(SystemClock::default()),
             actor: None,
             parallelism: 0,
+            fallback: None,
         }
     }
 
@@ -83,10 +87,16 @@ impl Store {
     /// Opens the store at a place.
     ///
     /// For reading, it must exist. For writing, an empty place becomes a store, whose hash is
-    /// recorded for ever; a place that holds something else is refused.
+    /// recorded for ever; a place that holds something else is refused. With a store to fall back
+    /// to, an empty place can be read too, and hashes as that one does; one that hashes otherwise
+    /// is refused.
     pub async fn open(backend: Arc<dyn Backend>, options: OpenOptions) -> Result<Self, StoreError> {
         let refuse = |problem| StoreError::Place { location: backend.location(), problem };
-        let marker = match (backend.marker().await?, options.mode, options.hash) {
+        let behind = options.fallback.as_ref().map(Self::hash);
+        let marker = match (backend.marker().await?, options.mode, options.hash.or(behind)) {
+            (MarkerState::Empty, Mode::Read, hash) if behind.is_some() => {
+                StoreMarker { format: StoreMarker::FORMAT, hash: hash.unwrap_or_default() }
+            }
             (MarkerState::Store(marker), _, _) => marker,
             (MarkerState::Empty, Mode::Read, _) => return Err(refuse(PlaceProblem::Missing)),
             (MarkerState::Occupied(found), _, _) => {
@@ -107,12 +117,18 @@ impl Store {
         if let Some(asked) = options.hash.filter(|asked| *asked != marker.hash) {
             return Err(refuse(PlaceProblem::OtherHash { stored: marker.hash, asked }));
         }
+        if let Some(fallback) = options.fallback.as_ref().filter(|it| it.hash != marker.hash) {
+            let (location, hash) = (fallback.location(), fallback.hash);
+            let stored = marker.hash;
+            return Err(refuse(PlaceProblem::FallbackHash { stored, fallback: location, hash }));
+        }
         Ok(Self {
             backend,
             hash: marker.hash,
             mode: options.mode,
             clock: options.clock,
             actor: options.actor,
+            fallback: options.fallback.map(Arc::new),
             selections: Arc::default(),
             session: session(match options.parallelism {
                 0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -179,14 +195,25 @@ impl Store {
         })
     }
 
+    /// The table that a feature is read from.
     pub(crate) async fn require_table(
         &self,
         feature: &FeatureKey,
     ) -> Result<Arc<dyn Table>, StoreError> {
-        self.backend.open_table(feature).await?.ok_or_else(|| StoreError::NoTable {
-            feature: feature.clone(),
-            location: self.location(),
-        })
+        self.open_table(feature).await?.ok_or_else(|| self.no_table(feature))
+    }
+
+    /// The table of a feature in this very store.
+    pub(crate) async fn require_own_table(
+        &self,
+        feature: &FeatureKey,
+    ) -> Result<Arc<dyn Table>, StoreError> {
+        self.backend.open_table(feature).await?.ok_or_else(|| self.no_table(feature))
+    }
+
+    pub(crate) fn no_table(&self, feature: &FeatureKey) -> StoreError {
+        let places: Vec<String> = self.chain().map(Self::location).collect();
+        StoreError::NoTable { feature: feature.clone(), location: places.join(" or ") }
     }
 
     /// The visible rows of a feature's table.
@@ -234,6 +261,7 @@ impl fmt::Debug for Store {
             .field("backend", &self.backend)
             .field("hash", &self.hash)
             .field("mode", &self.mode)
+            .field("fallback", &self.fallback)
             .finish_non_exhaustive()
     }
 }

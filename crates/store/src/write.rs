@@ -26,6 +26,19 @@ use crate::{
 pub struct WriteOptions {
     /// The run that made the rows. Without one, a `metaxy_materialization_id` of the rows is kept.
     pub materialization_id: Option<String>,
+    /// What about samples that are read from a store further down the fallback chain.
+    pub over_fallback: OverFallback,
+}
+
+/// What to do about samples of a feature that this store does not have yet, and that are read from
+/// one further down the fallback chain: after the first write they would not be seen any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OverFallback {
+    /// Refuse, if there are any under the current definition.
+    #[default]
+    Refuse,
+    /// Write all the same: from then on the feature is what this store has.
+    Hide,
 }
 
 /// The type of every time that the store sets.
@@ -52,13 +65,10 @@ impl Store {
         if feature.is_external() {
             return Err(StoreError::request(feature.key(), RequestProblem::External));
         }
-        let stamp = Stamp {
-            feature: feature.clone(),
-            hash: self.hash(),
-            now: self.now(),
-            project_version: graph.snapshot_version().to_owned(),
-            materialization_id: options.materialization_id.clone(),
-        };
+        if options.over_fallback == OverFallback::Refuse {
+            self.refuse_hiding(feature).await?;
+        }
+        let stamp = Stamp::new(self, graph, feature, options.materialization_id.clone());
         let rows = stamp.apply_to(rows)?;
         let mut note = CommitNote::new("write");
         if let Some(actor) = self.actor() {
@@ -72,7 +82,7 @@ impl Store {
 }
 
 /// Turns a user's rows into stored rows.
-struct Stamp {
+pub(crate) struct Stamp {
     feature: Feature,
     hash: HashSettings,
     now: Timestamp,
@@ -81,7 +91,22 @@ struct Stamp {
 }
 
 impl Stamp {
-    fn apply_to(self, rows: Rows) -> Result<Rows, StoreError> {
+    pub(crate) fn new(
+        store: &Store,
+        graph: &FeatureGraph,
+        feature: &Feature,
+        materialization_id: Option<String>,
+    ) -> Self {
+        Self {
+            feature: feature.clone(),
+            hash: store.hash(),
+            now: store.now(),
+            project_version: graph.snapshot_version().to_owned(),
+            materialization_id,
+        }
+    }
+
+    pub(crate) fn apply_to(self, rows: Rows) -> Result<Rows, StoreError> {
         let given = rows.schema();
         self.check_columns(&given)?;
         // Stamping no rows tells the schema of all stamped rows.

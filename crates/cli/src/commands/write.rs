@@ -5,7 +5,7 @@ use std::{io, path::PathBuf, str::FromStr};
 use metalith_base::FeatureKey;
 use metalith_ingest::{FileFormat, VersionColumn, assemble_versions, read_file, read_stream};
 use metalith_lifecycle::quota::Meter;
-use metalith_store::{Mode, WriteOptions};
+use metalith_store::{Mode, OverFallback, WriteOptions};
 use serde_json::json;
 
 use crate::{
@@ -31,6 +31,18 @@ pub(crate) struct Args {
     /// The run that made the rows
     #[arg(long, value_name = "ID")]
     materialization_id: Option<String>,
+    /// When the feature's samples are read from a fallback store so far: refuse to hide them, or
+    /// hide them
+    #[arg(long, value_parser = parse_over_fallback, default_value = "refuse", value_name = "refuse|hide")]
+    over_fallback: OverFallback,
+}
+
+fn parse_over_fallback(name: &str) -> Result<OverFallback, String> {
+    match name {
+        "refuse" => Ok(OverFallback::Refuse),
+        "hide" => Ok(OverFallback::Hide),
+        _ => Err("choose refuse or hide".to_owned()),
+    }
 }
 
 pub(crate) fn parse_format(name: &str) -> Result<FileFormat, String> {
@@ -45,7 +57,10 @@ fn parse_version_column(text: &str) -> Result<VersionColumn, String> {
 
 pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
     let (project, store) = context.open(Mode::Write).await?;
-    let options = WriteOptions { materialization_id: args.materialization_id.clone() };
+    let options = WriteOptions {
+        materialization_id: args.materialization_id.clone(),
+        over_fallback: args.over_fallback,
+    };
     let meter = meter(&project, &store).await?;
     let feature = project.graph().feature(&args.feature).map_err(fail)?;
     let (mut rows_written, mut version) = (0, None);

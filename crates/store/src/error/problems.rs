@@ -134,6 +134,16 @@ pub enum RequestProblem {
         /// The id columns.
         ids: Vec<String>,
     },
+    /// A column that says which sample it is, or what it was computed from.
+    FixedColumn {
+        /// Its name.
+        column: String,
+    },
+    /// A new column that would hold nothing but NULL.
+    UntypedColumn {
+        /// Its name.
+        column: String,
+    },
     /// A root feature cannot be rebased: nothing is upstream of it.
     RootRebase,
     /// There is nothing to restore.
@@ -147,6 +157,18 @@ pub enum RequestProblem {
         samples: usize,
         /// Up to three of them, shown.
         examples: Vec<String>,
+    },
+    /// The feature is read from a store further down the fallback chain, which is not written to.
+    InFallback {
+        /// Where that store is.
+        location: String,
+    },
+    /// Samples that are read from a store further down would not be seen any more.
+    WouldHide {
+        /// Where that store is.
+        location: String,
+        /// How many it has.
+        samples: usize,
     },
     /// The table changed after the plan was made.
     PlanOutdated {
@@ -173,6 +195,14 @@ impl fmt::Display for RequestProblem {
             Self::IdsRequired { ids } => {
                 write!(f, "`columns` must include the id columns {}", known(ids))
             }
+            Self::FixedColumn { column } => write!(
+                f,
+                "column `{column}` says which sample it is or what it was computed from, and cannot \
+                 be filled"
+            ),
+            Self::UntypedColumn { column } => {
+                write!(f, "column `{column}` would be new and hold nothing but NULL")
+            }
             Self::RootRebase => write!(f, "a root feature has no upstream to rebase on"),
             Self::NothingToRestore { deletion: Some(deletion) } => {
                 write!(f, "no sample is deleted by deletion `{deletion}`")
@@ -182,6 +212,14 @@ impl fmt::Display for RequestProblem {
                 f,
                 "{samples} of the deleted samples have been written again since, e.g. {}",
                 examples.join("; ")
+            ),
+            Self::InFallback { location } => {
+                write!(f, "these samples are read from {location}, which is only read from here")
+            }
+            Self::WouldHide { location, samples } => write!(
+                f,
+                "its {samples} samples are read from {location}, and a first write here would \
+                 hide them"
             ),
             Self::PlanOutdated { planned, found } => {
                 write!(f, "the plan was made at table version {planned}, which is now {found}")
@@ -208,6 +246,15 @@ pub enum PlaceProblem {
         /// How it was asked to.
         asked: HashSettings,
     },
+    /// The store it falls back to hashes otherwise.
+    FallbackHash {
+        /// How the store hashes.
+        stored: HashSettings,
+        /// Where the other one is.
+        fallback: String,
+        /// How that one hashes.
+        hash: HashSettings,
+    },
     /// The graph's versions are cut to another length than the store's hashes.
     OtherLength {
         /// How the store cuts.
@@ -232,6 +279,11 @@ impl fmt::Display for PlaceProblem {
             Self::OtherHash { stored, asked } => {
                 write!(f, "the store hashes with {stored}, but {asked} was asked for")
             }
+            Self::FallbackHash { stored, fallback, hash } => write!(
+                f,
+                "the store hashes with {stored}, but {fallback}, which it falls back to, with \
+                 {hash}"
+            ),
             Self::OtherLength { stored } => {
                 write!(
                     f,
@@ -291,6 +343,12 @@ pub(super) fn request_hint(problem: &RequestProblem) -> Option<Cow<'_, str>> {
             Some(did_you_mean(column, known).into())
         }
         RequestProblem::IdsRequired { ids } => Some(format!("add {}", known(ids)).into()),
+        RequestProblem::FixedColumn { .. } => {
+            Some("fill a column that only describes the sample".into())
+        }
+        RequestProblem::UntypedColumn { .. } => {
+            Some("give it a type, e.g. `CAST(NULL AS BIGINT)`".into())
+        }
         RequestProblem::RootRebase => Some("write its samples again".into()),
         RequestProblem::NothingToRestore { .. } => Some(
             "list deleted samples with `metalith metadata read FEATURE --include-deleted`".into(),
@@ -298,6 +356,15 @@ pub(super) fn request_hint(problem: &RequestProblem) -> Option<Cow<'_, str>> {
         RequestProblem::Superseded { .. } => {
             Some("narrow the restore with `--filter` to samples that were not written again".into())
         }
+        RequestProblem::InFallback { .. } => Some(
+            "work in that store, or copy the feature from it first with `metalith metadata copy`"
+                .into(),
+        ),
+        RequestProblem::WouldHide { .. } => Some(
+            "copy the feature first with `metalith metadata copy`, or write over the fallback with \
+             `--over-fallback hide`"
+                .into(),
+        ),
         RequestProblem::PlanOutdated { .. } => Some("make the plan again".into()),
     }
 }
@@ -308,6 +375,9 @@ pub(super) fn place_hint(problem: &PlaceProblem) -> &'static str {
         PlaceProblem::NotAStore { .. } => "choose an empty folder or an existing store",
         PlaceProblem::OtherHash { .. } | PlaceProblem::OtherLength { .. } => {
             "set `[hash]` in metalith.toml to what the store uses, or open another store"
+        }
+        PlaceProblem::FallbackHash { .. } => {
+            "fall back to a store with the same hash, or create this one anew with that hash"
         }
         PlaceProblem::HashUnknown => "say how it hashes under `[hash]` in metalith.toml",
         PlaceProblem::NewerFormat { .. } => "update Metalith",
