@@ -161,7 +161,9 @@ impl FeatureChange {
             for reason in &field.reasons {
                 match reason {
                     Reason::Upstream(_) => {}
-                    own => why.push(format!("field `{}`: {}", field.key, own.text())),
+                    own @ (Reason::Code { .. } | Reason::Parents { .. }) => {
+                        why.push(format!("field `{}`: {}", field.key, own.text()));
+                    }
                 }
             }
             upstream.extend(&field.causes);

@@ -124,10 +124,8 @@ impl<'a> DrawnDiff<'a> {
 
     fn label(self, key: &FeatureKey, line_break: &str) -> (String, &'static str) {
         let Some(change) = self.diff.feature(key) else { return (key.to_string(), SAME) };
-        let class = match change.change {
-            ChangeKind::Changed if !change.has_new_version() => "declared",
-            other => other.name(),
-        };
+        let is_only_declared = change.change == ChangeKind::Changed && !change.has_new_version();
+        let class = if is_only_declared { "declared" } else { change.change.name() };
         let mut lines = vec![key.to_string(), class.to_owned()];
         let fields = change.fields.iter().filter(|_| change.change == ChangeKind::Changed);
         lines.extend(fields.map(|field| format!("{} {}", sign(field.change), field.key)));

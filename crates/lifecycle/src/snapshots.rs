@@ -107,8 +107,23 @@ pub async fn list(store: &Store) -> Result<Vec<Snapshot>, SnapshotError> {
 }
 
 /// The recorded state of a project that a name means: `latest`, the beginning of a version, or
-/// `NAME=VALUE` for the latest with such a tag.
+/// `NAME=VALUE` for the latest with such a tag. What this store does not know is looked for in those
+/// that it falls back to.
 pub async fn find(store: &Store, project: &str, name: &str) -> Result<Recorded, SnapshotError> {
+    let mut refused = None;
+    for store in store.chain() {
+        match find_in(store, project, name).await {
+            Err(error @ (SnapshotError::NothingPushed { .. } | SnapshotError::Unknown { .. })) => {
+                refused = refused.or(Some(error));
+            }
+            other => return other,
+        }
+    }
+    let project = project.to_owned();
+    Err(refused.unwrap_or(SnapshotError::NothingPushed { project }))
+}
+
+async fn find_in(store: &Store, project: &str, name: &str) -> Result<Recorded, SnapshotError> {
     let mut pushes = pushes(store).await?;
     pushes.retain(|push| push.project == project);
     if pushes.is_empty() {

@@ -19,9 +19,8 @@ use crate::{
     compare::names,
     expected::{Filters, UpstreamVersions, expected_rows},
     lower::column,
-    marked::{Mark, marked_rows},
+    marked::{Mark, Marking},
     rebase::{carried_along, rebased, user_columns},
-    write::Stamp,
 };
 
 /// What to carry over.
@@ -80,9 +79,6 @@ impl Store {
             new: graph.feature(feature)?,
             request,
         };
-        if carry.new.is_external() {
-            return Err(StoreError::request(feature, RequestProblem::External));
-        }
         let mut attempt = 1;
         loop {
             match carry.run().await {
@@ -112,7 +108,7 @@ impl Carry<'_> {
             let carried = store.marked(key, mark).await?.rows;
             return Ok(CarryReceipt { carried, ..CarryReceipt::default() });
         }
-        let Some(source) = store.open_table(self.old.key()).await? else {
+        let Some(source) = self.before().open_table(self.old.key()).await? else {
             return Ok(CarryReceipt::default());
         };
         let options = ReadOptions::default();
@@ -124,13 +120,15 @@ impl Carry<'_> {
         };
         let already = all - self.count(rest.clone()).await?;
         let fresh = self.fresh(rest).await?;
-        let plan = self.carried(fresh).await?;
+        self.require_columns(&fresh)?;
         let mut receipt = CarryReceipt { carried: 0, already, left: 0 };
         receipt.carried = match self.request.execution {
-            Execution::DryRun => self.count(plan).await?,
+            // What is upstream is perhaps not carried over yet, so it cannot be asked.
+            Execution::DryRun => self.count(fresh).await?,
             Execution::Apply => {
+                let plan = self.carried(fresh).await?;
                 // Rows that came since this table was read are newer than what is carried over.
-                let note = CommitNote::new("migrate").once(mark.text());
+                let note = CommitNote::new("migrate");
                 let note = match &target {
                     Some(table) => note.only_at(table.version()),
                     None => note.only_new(),
@@ -140,6 +138,14 @@ impl Carry<'_> {
         };
         receipt.left = all - already - receipt.carried;
         Ok(receipt)
+    }
+
+    /// The store as it was before the work that the mark is of: a table in which there is nothing
+    /// but what that work wrote does not hide the one further down the fallback chain.
+    fn before(&self) -> Store {
+        let mut store = self.store.clone();
+        store.disregarded = Some(self.request.mark.group().into());
+        store
     }
 
     /// The ids of samples that the newer definition has, deleted ones included.
@@ -161,7 +167,7 @@ impl Carry<'_> {
         }
         let (from, key) = (self.request.from, self.old.key());
         let keys = self.old.join_keys();
-        let found = self.store.resolve(from, key, ResolveOptions::default()).await?;
+        let found = self.before().resolve(from, key, ResolveOptions::default()).await?;
         for frame in [found.stale, found.orphaned] {
             let keys = Keys::new(keys, keys, &frame.schema, &frame.batches)?;
             if !keys.is_empty() {
@@ -171,21 +177,23 @@ impl Carry<'_> {
         Ok(rows)
     }
 
+    /// Refuses samples that cannot be told apart under the newer definition.
+    fn require_columns(&self, old: &LogicalPlan) -> Result<(), StoreError> {
+        let known = names(old);
+        let mut needed = self.new.spec().id_columns.iter().chain(self.new.join_keys());
+        let Some(missing) = needed.find(|name| !known.contains(name)) else { return Ok(()) };
+        let problem = RequestProblem::UnknownColumn {
+            of: self.old.key().clone(),
+            part: "the newer definition",
+            column: missing.clone(),
+            known,
+        };
+        Err(StoreError::request(self.new.key(), problem))
+    }
+
     /// The rows as the newer definition has them.
     async fn carried(&self, old: LogicalPlan) -> Result<LogicalPlan, StoreError> {
         let failed = |error| StoreError::engine(self.new.key().as_str(), error);
-        let known = names(&old);
-        let ids = &self.new.spec().id_columns;
-        let needed = ids.iter().chain(self.new.join_keys());
-        if let Some(missing) = needed.into_iter().find(|name| !known.contains(name)) {
-            let problem = RequestProblem::UnknownColumn {
-                of: self.old.key().clone(),
-                part: "the newer definition",
-                column: missing.clone(),
-                known,
-            };
-            return Err(StoreError::request(self.new.key(), problem));
-        }
         if self.new.spec().deps.is_empty() {
             return as_they_are(old).map_err(failed);
         }
@@ -197,17 +205,9 @@ impl Carry<'_> {
     }
 
     async fn write(&self, plan: LogicalPlan, note: CommitNote) -> Result<u64, StoreError> {
-        let store = self.store;
-        store.refuse_hiding(self.new).await?;
-        let rows = store.run(plan, self.new.key().as_str()).await?;
-        let stamped = Stamp::new(store, self.graph, self.new, None).apply_to(rows)?;
-        let note = match store.actor() {
-            Some(actor) => note.with("actor", actor),
-            None => note,
-        };
-        let mark = self.request.mark.clone();
-        let rows = marked_rows(stamped, mark)?;
-        Ok(store.backend().append(self.new.key(), rows, note).await?.rows)
+        let rows = self.store.run(plan, self.new.key().as_str()).await?;
+        let marking = Marking { mark: self.request.mark, note };
+        self.store.append_marked(self.graph, self.new, rows, marking).await
     }
 
     async fn count(&self, plan: LogicalPlan) -> Result<u64, StoreError> {

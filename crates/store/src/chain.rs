@@ -11,7 +11,10 @@ use std::sync::Arc;
 use metalith_base::FeatureKey;
 use metalith_graph::Feature;
 
-use crate::{RequestProblem, Store, StoreError, Table, current::Visibility, system::is_system};
+use crate::{
+    RequestProblem, Store, StoreError, Table, current::Visibility, marked::is_all_marked,
+    system::is_system,
+};
 
 /// A feature's table, and in which store of the chain it was found.
 #[derive(Debug)]
@@ -66,18 +69,29 @@ impl Store {
         &self,
         feature: &FeatureKey,
     ) -> Result<Option<Found>, StoreError> {
-        let mut empty = None;
+        let mut last_resort = None;
         for store in self.chain() {
             let Some(table) = store.backend().open_table(feature).await? else { continue };
             let is_first = std::ptr::eq(store, self);
             let behind = (!is_first).then(|| store.location());
             let found = Found { table, behind };
-            if self.fallback.is_none() || is_system(feature) || found.table.has_held_rows().await? {
+            if self.fallback.is_none() || is_system(feature) || self.counts(&found).await? {
                 return Ok(Some(found));
             }
-            empty.get_or_insert(found);
+            last_resort.get_or_insert(found);
         }
-        Ok(empty)
+        Ok(last_resort)
+    }
+
+    /// Whether the feature is there, in the store that a table of it was found in.
+    async fn counts(&self, found: &Found) -> Result<bool, StoreError> {
+        if !found.table.has_held_rows().await? {
+            return Ok(false);
+        }
+        match &self.disregarded {
+            Some(group) => Ok(!is_all_marked(found.table.as_ref(), group).await?),
+            None => Ok(true),
+        }
     }
 
     /// The table that a feature is read from.

@@ -62,7 +62,7 @@ pub use crate::{
     increment::{Frame, Increment, ResolveOptions},
     keys::Keys,
     maintain::{MaintainOptions, MaintenanceReport},
-    marked::{Mark, Marked},
+    marked::{Mark, Marked, Since},
     memory::MemoryBackend,
     read::ReadOptions,
     restore::{RestoreReceipt, RestoreRequest},

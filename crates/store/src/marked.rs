@@ -10,40 +10,68 @@ use datafusion::{
         datatypes::{DataType, TimeUnit, TimestampMicrosecondType},
     },
     common::ScalarValue,
-    logical_expr::{LogicalPlanBuilder, lit},
+    functions::{core::expr_fn::coalesce, string::expr_fn::starts_with},
+    logical_expr::{LogicalPlanBuilder, lit, not},
 };
 use futures::{StreamExt as _, TryStreamExt as _};
 use metalith_base::{FeatureKey, Timestamp};
-use metalith_graph::{Feature, columns};
+use metalith_graph::{Feature, FeatureGraph, columns};
 
 use crate::{
     Change, ChunkRequest, CommitNote, Replacement, Rows, Store, StoreError, Table,
     chunk_scan::Selection,
     current::equals,
     expected::scan,
-    lower::{column, is_distinct},
-    write::{constant, with_column},
+    lower::column,
+    write::{Stamp, constant, with_column},
 };
 
 /// What rows are marked with. It also names the commit that wrote them, which happens once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark(String);
+pub struct Mark {
+    group: usize,
+    text: String,
+}
 
 impl Mark {
-    /// A mark of this text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+    /// The mark of one step of a piece of work, all of whose marks begin with `group`.
+    pub fn new(group: &str, step: impl fmt::Display) -> Self {
+        Self { group: group.len(), text: format!("{group}{step}") }
     }
 
     pub(crate) fn text(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// How all marks of the same work begin.
+    pub(crate) fn group(&self) -> &str {
+        &self.text[..self.group]
     }
 }
 
 impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
+}
+
+/// The span of a piece of work, and how what it wrote is told from what others did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Since {
+    /// How its marks begin.
+    pub marks: String,
+    /// The deletions that it made.
+    pub deletions: Vec<String>,
+    /// When it was begun.
+    pub begun: Timestamp,
+    /// After this it did nothing any more.
+    pub ended: Timestamp,
+}
+
+/// How rows are written that bear a mark.
+pub(crate) struct Marking<'a> {
+    pub(crate) mark: &'a Mark,
+    pub(crate) note: CommitNote,
 }
 
 /// The rows of a feature that bear a mark.
@@ -84,23 +112,30 @@ impl Store {
         Ok(marked)
     }
 
-    /// How many rows of a feature's version, in this very store, were written after a time and do
-    /// not bear a mark.
-    pub async fn written_since(
-        &self,
-        feature: &Feature,
-        mark: &Mark,
-        since: Timestamp,
-    ) -> Result<u64, StoreError> {
+    /// How many rows of a feature's version, in this very store, were written since something began,
+    /// and not by it.
+    pub async fn written_since(&self, feature: &Feature, since: &Since) -> Result<u64, StoreError> {
         let key = feature.key();
         let Some(table) = self.backend().open_table(key).await? else { return Ok(0) };
-        let since = ScalarValue::TimestampMicrosecond(Some(since.as_micros()), Some("UTC".into()));
-        let mut others = column(columns::FEATURE_VERSION)
-            .eq(lit(feature.feature_version()))
-            .and(column(columns::UPDATED_AT).gt(lit(since)));
-        if table.schema().index_of(columns::MIGRATION_ID).is_ok() {
-            others = others.and(is_distinct(column(columns::MIGRATION_ID), lit(mark.text())));
+        let has = |name: &str| table.schema().index_of(name).is_ok();
+        let mut is_ours = lit(false);
+        if has(columns::MIGRATION_ID) {
+            let mark = coalesce(vec![column(columns::MIGRATION_ID), lit("")]);
+            is_ours = is_ours.or(starts_with(mark, lit(since.marks.as_str())));
         }
+        if has(columns::DELETION_ID) {
+            let deletions = since.deletions.iter().map(|id| lit(id.as_str())).collect();
+            let deletion = coalesce(vec![column(columns::DELETION_ID), lit("")]);
+            is_ours = is_ours.or(deletion.in_list(deletions, false));
+        }
+        let later = |time: Timestamp| {
+            let time =
+                ScalarValue::TimestampMicrosecond(Some(time.as_micros()), Some("UTC".into()));
+            column(columns::UPDATED_AT).gt(lit(time))
+        };
+        let others = column(columns::FEATURE_VERSION)
+            .eq(lit(feature.feature_version()))
+            .and(later(since.ended).or(later(since.begun).and(not(is_ours))));
         let plan = scan(Arc::clone(&table), Selection::all(table.as_ref()))
             .and_then(|rows| rows.filter(others))
             .and_then(|rows| rows.project([column(columns::UPDATED_AT)]))
@@ -108,6 +143,40 @@ impl Store {
             .map_err(|error| StoreError::engine(key.as_str(), error))?;
         let rows = self.run(plan, key.as_str()).await?.collect().await?;
         Ok(rows.iter().map(|batch| batch.num_rows() as u64).sum())
+    }
+
+    /// Writes samples like [`write`](Self::write), with a mark on each, in one commit that happens
+    /// once for the mark.
+    pub async fn write_marked(
+        &self,
+        graph: &FeatureGraph,
+        feature: &FeatureKey,
+        rows: Rows,
+        mark: &Mark,
+    ) -> Result<u64, StoreError> {
+        let note = CommitNote::new("migrate");
+        let feature = graph.feature(feature)?;
+        self.append_marked(graph, feature, rows, Marking { mark, note }).await
+    }
+
+    /// The same under a note of the caller's.
+    pub(crate) async fn append_marked(
+        &self,
+        graph: &FeatureGraph,
+        feature: &Feature,
+        rows: Rows,
+        marking: Marking<'_>,
+    ) -> Result<u64, StoreError> {
+        let Marking { mark, mut note } = marking;
+        self.require_writable(graph, feature)?;
+        self.refuse_hiding(feature).await?;
+        if let Some(actor) = self.actor() {
+            note = note.with("actor", actor);
+        }
+        let stamped = Stamp::new(self, graph, feature, None).apply_to(rows)?;
+        let rows = marked_rows(stamped, mark.clone())?;
+        let note = note.once(mark.text());
+        Ok(self.backend().append(feature.key(), rows, note).await?.rows)
     }
 
     /// Removes the rows of a feature that bear a mark; returns how many there were.
@@ -160,6 +229,24 @@ impl Store {
         self.backend().replace(table, replacement, note).await?;
         Ok(removed)
     }
+}
+
+/// Whether a table has rows, and all of them bear a mark that begins so.
+pub(crate) async fn is_all_marked(table: &dyn Table, group: &str) -> Result<bool, StoreError> {
+    let Ok(place) = table.schema().index_of(columns::MIGRATION_ID) else { return Ok(false) };
+    let mut rows = 0;
+    for chunk in 0..table.chunks().len() {
+        let request = ChunkRequest { columns: vec![place], ..ChunkRequest::default() };
+        for batch in table.read_chunk(chunk, request).await?.collect().await? {
+            let marks = cast(batch.column(0), &DataType::Utf8).map_err(StoreError::arrow)?;
+            let is_ours = |mark: Option<&str>| mark.is_some_and(|mark| mark.starts_with(group));
+            if !marks.as_string::<i32>().iter().all(is_ours) {
+                return Ok(false);
+            }
+            rows += batch.num_rows();
+        }
+    }
+    Ok(rows > 0)
 }
 
 /// How often a removal is tried anew because somebody wrote in between.

@@ -34,6 +34,8 @@ pub struct Store {
     clock: Arc<dyn Clock>,
     actor: Option<String>,
     pub(crate) fallback: Option<Arc<Self>>,
+    /// Tables with nothing but rows of this beginning of a mark do not count as there.
+    pub(crate) disregarded: Option<Arc<str>>,
     session: SessionContext,
     selections: Arc<Selections>,
 }
@@ -129,6 +131,7 @@ impl Store {
             clock: options.clock,
             actor: options.actor,
             fallback: options.fallback.map(Arc::new),
+            disregarded: None,
             selections: Arc::default(),
             session: session(match options.parallelism {
                 0 => std::thread::available_parallelism().map_or(1, usize::from),

@@ -59,12 +59,8 @@ impl Store {
         rows: Rows,
         options: &WriteOptions,
     ) -> Result<Commit, StoreError> {
-        self.require_write()?;
-        self.require_same_length(graph)?;
         let feature = graph.feature(feature)?;
-        if feature.is_external() {
-            return Err(StoreError::request(feature.key(), RequestProblem::External));
-        }
+        self.require_writable(graph, feature)?;
         if options.over_fallback == OverFallback::Refuse {
             self.refuse_hiding(feature).await?;
         }
@@ -78,6 +74,21 @@ impl Store {
             note = note.with("materializationId", run);
         }
         self.backend().append(feature.key(), rows, note).await
+    }
+}
+
+impl Store {
+    pub(crate) fn require_writable(
+        &self,
+        graph: &FeatureGraph,
+        feature: &Feature,
+    ) -> Result<(), StoreError> {
+        self.require_write()?;
+        self.require_same_length(graph)?;
+        match feature.is_external() {
+            true => Err(StoreError::request(feature.key(), RequestProblem::External)),
+            false => Ok(()),
+        }
     }
 }
 

@@ -2,9 +2,13 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod audit;
+mod chains;
+mod copying;
 mod crashes;
 mod deletion;
 mod holds;
+mod migration_crashes;
+mod migrations;
 mod objects;
 mod purges;
 mod quota;

@@ -93,15 +93,14 @@ impl Digests {
 
     /// Those that are not in `others`, or not as often.
     pub(super) fn without(&self, others: &Self) -> Self {
-        let mut rest = Self::default();
-        for (digest, count) in &self.counts {
-            let missing = count.saturating_sub(others.counts.get(digest).copied().unwrap_or(0));
-            if missing > 0 {
-                rest.counts.insert(*digest, missing);
-                rest.rows += u64::from(missing);
-            }
-        }
-        rest
+        let there = |digest| others.counts.get(digest).copied().unwrap_or(0);
+        let missing = self.counts.iter().filter_map(|(digest, count)| {
+            let missing = count.saturating_sub(there(digest));
+            (missing > 0).then_some((*digest, missing))
+        });
+        let counts: HashMap<u128, u32> = missing.collect();
+        let rows = counts.values().map(|count| u64::from(*count)).sum();
+        Self { counts, rows }
     }
 
     /// Takes one out; `false` when there is none.

@@ -1,0 +1,197 @@
+//! The process ends before or after any single call to storage while a migration is applied or
+//! taken back: doing the same again ends where it would have ended.
+
+use std::{io::Write as _, sync::Arc};
+
+use metalith_delta::{DeltaBackend, Layout};
+use metalith_lifecycle::{
+    audit,
+    migrations::{Migration, MigrationError, MigrationState, Operation, Step, status},
+};
+use metalith_objects::OpenedLocation;
+use metalith_store::{Execution, OpenOptions, ReadOptions, Store};
+use metalith_testkit::{
+    faulty::{Fault, Faults, FaultyStore},
+    fixtures::{key, read, read_with},
+};
+use object_store::{ObjectStore, memory::InMemory, path::Path};
+
+use crate::migrations::{FEATURES, code, migration, run, take_back, worked_off};
+
+/// A store on storage that goes wrong as `faults` say.
+async fn open(disk: &Arc<InMemory>, faults: &Arc<Faults>) -> Store {
+    let inner = Arc::clone(disk) as Arc<dyn ObjectStore>;
+    let place = OpenedLocation {
+        store: Arc::new(FaultyStore::new(inner, Arc::clone(faults))),
+        prefix: Path::default(),
+        url: "s3://store/".parse().unwrap(),
+        folder: None,
+    };
+    let backend = DeltaBackend::new(place, "s3://store".to_owned(), Layout::Nested);
+    Store::open(Arc::new(backend), OpenOptions::write()).await.unwrap()
+}
+
+async fn healthy(disk: &Arc<InMemory>) -> Store {
+    open(disk, &Faults::new(Fault::None)).await
+}
+
+/// What is done to a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deed {
+    Apply,
+    TakeBack,
+}
+
+async fn act(store: &Store, migration: &Migration, deed: Deed) -> Result<(), MigrationError> {
+    let graph = code("2");
+    match deed {
+        Deed::Apply => run(store, &graph, migration, Execution::Apply).await.map(drop),
+        Deed::TakeBack => match take_back(store, &graph, &migration.id).await {
+            // The answer was lost, not the deed.
+            Err(MigrationError::NotApplied { .. }) => Ok(()),
+            other => other.map(drop),
+        },
+    }
+}
+
+/// Every operation that writes, and what they are done to.
+async fn prepared() -> (Arc<InMemory>, Migration) {
+    let disk = Arc::new(InMemory::new());
+    let store = healthy(&disk).await;
+    worked_off(&store).await;
+    let mut migration = migration(&store, &code("2")).await;
+    for (feature, operation) in [
+        (
+            "video/crop",
+            Operation::Backfill {
+                set: vec![("note", "'filled'")]
+                    .into_iter()
+                    .map(|(name, expr)| (name.to_owned(), expr.to_owned()))
+                    .collect(),
+                filters: Vec::new(),
+            },
+        ),
+        (
+            "video/crop",
+            Operation::Delete { filters: vec!["video = 'a'".to_owned()], downstream: true },
+        ),
+    ] {
+        migration.steps.push(Step {
+            feature: key(feature),
+            operation,
+            reason: "because".to_owned(),
+        });
+    }
+    (disk, migration)
+}
+
+/// Everything that a reader could see, but for times and marks.
+async fn seen(store: &Store) -> Vec<Vec<String>> {
+    let mut seen = Vec::new();
+    for version in ["1", "2"] {
+        let graph = code(version);
+        for (feature, id) in FEATURES {
+            let columns = [id, "note", "metaxy_provenance", "metaxy_feature_version"];
+            seen.push(read(store, &graph, feature, &columns).await);
+        }
+    }
+    seen
+}
+
+/// How many rows are stored, history and tombstones included.
+async fn stored(store: &Store) -> Vec<usize> {
+    let everything = ReadOptions {
+        feature_history: true,
+        sample_history: true,
+        include_deleted: true,
+        ..ReadOptions::default()
+    };
+    let mut stored = Vec::new();
+    for (feature, id) in FEATURES {
+        stored.push(read_with(store, &code("2"), feature, &[id], &everything).await.len());
+    }
+    stored
+}
+
+/// Tries a fault at every call that a deed makes, and returns how many there are.
+async fn at_every_call(deed: Deed, fault: impl Fn(u64) -> Fault) -> u64 {
+    let (disk, migration) = prepared().await;
+    if deed == Deed::TakeBack {
+        act(&healthy(&disk).await, &migration, Deed::Apply).await.unwrap();
+    }
+    let sound = Arc::new(disk.fork());
+    act(&healthy(&sound).await, &migration, deed).await.unwrap();
+    let sound = healthy(&sound).await;
+    let (wanted, rows) = (seen(&sound).await, stored(&sound).await);
+    let state = match deed {
+        Deed::Apply => MigrationState::Applied,
+        Deed::TakeBack => MigrationState::RolledBack,
+    };
+    let mut tried = 0;
+    loop {
+        let copy = Arc::new(disk.fork());
+        // Opening reads the marker, which is not of interest.
+        let skipped = 2;
+        let fault = fault(skipped + tried + 1);
+        let faults = Faults::new(fault);
+        let store = open(&copy, &faults).await;
+        let first = act(&store, &migration, deed).await;
+        drop(store);
+        if !faults.has_struck() {
+            first.unwrap();
+            return tried;
+        }
+        tried += 1;
+        let call = faults.log().get(faults.calls().min(skipped + tried) as usize - 1).cloned();
+        let story = format!("{fault:?} of {}", call.unwrap_or_default());
+        let (one, other) = (healthy(&copy).await, healthy(&copy).await);
+        let (one, other) = tokio::join!(act(&one, &migration, deed), act(&other, &migration, deed));
+        for done in [one, other] {
+            done.unwrap_or_else(|error| panic!("{story}: {error}: {error:?}"));
+        }
+        let store = healthy(&copy).await;
+        assert_eq!(seen(&store).await, wanted, "{story}");
+        assert_eq!(stored(&store).await, rows, "{story}");
+        let known = status(&store, Vec::new()).await.unwrap();
+        assert_eq!(known[0].state, state, "{story}");
+        assert_eq!(audit::verify(&store).await.unwrap().findings, [], "{story}");
+    }
+}
+
+fn say(points: u64) {
+    writeln!(std::io::stderr(), "{points} points tried").ok();
+}
+
+#[tokio::test]
+async fn the_process_ends_before_any_call_of_applying() {
+    let tried = at_every_call(Deed::Apply, Fault::StopBefore).await;
+    say(tried);
+    assert!(tried > 50, "{tried}");
+}
+
+#[tokio::test]
+async fn the_process_ends_after_any_call_of_applying() {
+    say(at_every_call(Deed::Apply, Fault::StopAfter).await);
+}
+
+#[tokio::test]
+async fn any_call_of_applying_fails_once() {
+    say(at_every_call(Deed::Apply, Fault::FailOnce).await);
+}
+
+#[tokio::test]
+async fn any_call_of_applying_is_made_twice() {
+    say(at_every_call(Deed::Apply, Fault::Twice).await);
+}
+
+#[tokio::test]
+async fn the_process_ends_before_any_call_of_taking_back() {
+    let tried = at_every_call(Deed::TakeBack, Fault::StopBefore).await;
+    say(tried);
+    assert!(tried > 20, "{tried}");
+}
+
+#[tokio::test]
+async fn the_process_ends_after_any_call_of_taking_back() {
+    say(at_every_call(Deed::TakeBack, Fault::StopAfter).await);
+}

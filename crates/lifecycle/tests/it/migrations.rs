@@ -1,0 +1,706 @@
+//! Code changes, and what had been computed is carried over, or not.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use expect_test::expect;
+use metalith_base::{Diagnostic as _, Timestamp};
+use metalith_graph::FeatureGraph;
+use metalith_lifecycle::{
+    Context, audit,
+    migrations::{
+        Applied, ApplyRequest, CustomOperation, CustomOperations, CustomWork, Migration,
+        MigrationError, MigrationState, Operation, RolledBack, Step, apply, generate, rollback,
+        status,
+    },
+    snapshots::{self, Recorded},
+};
+use metalith_objects::ObjectPlaces;
+use metalith_store::{
+    DeletionMode, DeletionRequest, Execution, OpenOptions, ReadOptions, ResolveOptions, Rows,
+    Store, StoreError, WriteOptions,
+};
+use metalith_testkit::fixtures::{graph, key, memory_store, read, read_with, rows, write};
+use serde_json::{Value, json};
+
+use crate::support::delta_store;
+
+/// Videos, crops of them with code of a version, what is computed from those, and counts per show.
+const GRAPH: &str = r#"
+[[features]]
+key = "video/raw"
+id_columns = ["video"]
+fields = ["frames"]
+
+[[features]]
+key = "video/crop"
+id_columns = ["video"]
+deps = ["video/raw"]
+fields = [{ key = "frames", code_version = "CODE" }]
+
+[[features]]
+key = "video/face"
+id_columns = ["face"]
+deps = [{ feature = "video/crop", lineage = { expansion = { on = ["video"] } } }]
+fields = ["faces"]
+"#;
+
+pub(crate) const FEATURES: [(&str, &str); 3] =
+    [("video/raw", "video"), ("video/crop", "video"), ("video/face", "face")];
+
+pub(crate) fn code(version: &str) -> FeatureGraph {
+    graph(&GRAPH.replace("CODE", version))
+}
+
+fn videos(ids: &[(&str, &str)]) -> Value {
+    let row = |(id, version): &(&str, &str)| json!({ "video": id, "show": "s", "metaxy_provenance_by_field": { "frames": version } });
+    ids.iter().map(row).collect()
+}
+
+async fn work_off(store: &Store, graph: &FeatureGraph, feature: &str) -> usize {
+    let found = store.resolve(graph, &key(feature), ResolveOptions::default()).await.unwrap();
+    let mut written = 0;
+    for frame in [found.new, found.stale] {
+        written += frame.rows();
+        for batch in metalith_testkit::rows_to_json(&frame.batches) {
+            let mut row: serde_json::Map<String, Value> = batch.into_iter().collect();
+            row.insert("note".to_owned(), json!("by hand"));
+            let video = row["video"].as_str().unwrap().to_owned();
+            let several = if feature == "video/face" { 2 } else { 1 };
+            let written: Vec<Value> = (0..several)
+                .map(|number| {
+                    let mut row = row.clone();
+                    if feature == "video/face" {
+                        row.insert("face".to_owned(), json!(format!("{video}-{number}")));
+                    }
+                    Value::Object(row)
+                })
+                .collect();
+            write(store, graph, feature, &Value::Array(written)).await.unwrap();
+        }
+    }
+    written
+}
+
+/// Three videos worked off under the first code, whose graph is recorded.
+pub(crate) async fn worked_off(store: &Store) {
+    let graph = code("1");
+    write(store, &graph, "video/raw", &videos(&[("a", "1"), ("b", "1"), ("c", "1")]))
+        .await
+        .unwrap();
+    work_off(store, &graph, "video/crop").await;
+    work_off(store, &graph, "video/face").await;
+    snapshots::push(store, &graph, "test", &BTreeMap::new()).await.unwrap();
+}
+
+async fn last(store: &Store) -> Recorded {
+    snapshots::find(store, "test", "latest").await.unwrap()
+}
+
+/// The migration from what was pushed to a graph, with reasons.
+pub(crate) async fn migration(store: &Store, graph: &FeatureGraph) -> Migration {
+    let found = generate(&last(store).await, graph, "refactor", Timestamp::from_micros(0)).unwrap();
+    let mut migration = found.migration;
+    migration.steps.iter_mut().for_each(|step| step.reason = "it computes the same".to_owned());
+    migration
+}
+
+pub(crate) async fn run(
+    store: &Store,
+    graph: &FeatureGraph,
+    migration: &Migration,
+    execution: Execution,
+) -> Result<Applied, MigrationError> {
+    let custom = CustomOperations::default().with("test:doubled", Arc::new(Doubled));
+    let places = ObjectPlaces::default();
+    let context = Context { store, graph, places: &places, space: None };
+    let request = ApplyRequest { project: "test", migration, custom: &custom, execution };
+    apply(context, request, |_, _| {}).await
+}
+
+pub(crate) async fn take_back(
+    store: &Store,
+    graph: &FeatureGraph,
+    id: &str,
+) -> Result<RolledBack, MigrationError> {
+    let places = ObjectPlaces::default();
+    rollback(Context { store, graph, places: &places, space: None }, id).await
+}
+
+/// What an apply did, one line a step.
+fn told(applied: &Applied) -> Vec<String> {
+    let line = |step: &metalith_lifecycle::migrations::StepOutcome| {
+        let samples = step.figures.samples.map_or_else(|| "?".to_owned(), |it| it.to_string());
+        format!(
+            "{} {} {}: {samples}, {} there, {} left",
+            step.operation,
+            step.feature,
+            step.state.name(),
+            step.figures.already,
+            step.figures.left
+        )
+    };
+    applied.steps.iter().map(line).collect()
+}
+
+/// New, stale and orphaned samples of a feature.
+async fn open(store: &Store, graph: &FeatureGraph, feature: &str) -> (usize, usize, usize) {
+    let found = store.resolve(graph, &key(feature), ResolveOptions::default()).await.unwrap();
+    (found.new.rows(), found.stale.rows(), found.orphaned.rows())
+}
+
+async fn stores() -> [Store; 2] {
+    [memory_store().await, delta_store().await]
+}
+
+#[tokio::test]
+async fn what_was_computed_is_carried_over_and_nothing_is_to_do() {
+    for store in stores().await {
+        worked_off(&store).await;
+        let graph = code("2");
+        assert_eq!(open(&store, &graph, "video/crop").await, (3, 0, 0));
+        let migration = migration(&store, &graph).await;
+        let planned = run(&store, &graph, &migration, Execution::DryRun).await.unwrap();
+        assert_eq!(
+            told(&planned),
+            [
+                "reconcile video/crop planned: 3, 0 there, 0 left",
+                "reconcile video/face planned: 6, 0 there, 0 left"
+            ]
+        );
+        assert_eq!(open(&store, &graph, "video/crop").await, (3, 0, 0), "nothing was done");
+
+        let done = run(&store, &graph, &migration, Execution::Apply).await.unwrap();
+        assert_eq!(
+            told(&done),
+            [
+                "reconcile video/crop done: 3, 0 there, 0 left",
+                "reconcile video/face done: 6, 0 there, 0 left"
+            ]
+        );
+        for (feature, _) in &FEATURES[1..] {
+            assert_eq!(open(&store, &graph, feature).await, (0, 0, 0), "{feature}");
+        }
+        let kept = read(&store, &graph, "video/crop", &["video", "note"]).await;
+        assert_eq!(kept, ["a by hand", "b by hand", "c by hand"]);
+        assert_eq!(read(&store, &code("1"), "video/crop", &["video"]).await.len(), 3);
+
+        let again = run(&store, &graph, &migration, Execution::Apply).await.unwrap();
+        assert!(told(&again).iter().all(|line| line.contains("was done")), "{again:?}");
+        assert_eq!(store.status(&graph, &key("video/crop")).await.unwrap().rows, 6);
+        assert_eq!(audit::verify(&store).await.unwrap().findings, []);
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_in_order_is_still_to_be_computed() {
+    for store in stores().await {
+        worked_off(&store).await;
+        let old = code("1");
+        // One video changed, one is gone, one is new: none of that has been worked off.
+        write(&store, &old, "video/raw", &videos(&[("a", "2"), ("d", "1")])).await.unwrap();
+        let gone = vec![metalith_expr::parse("video = 'b'").unwrap()];
+        let gone = DeletionRequest::new(DeletionMode::Soft, gone);
+        store.delete(&old, &key("video/raw"), &gone).await.unwrap();
+        assert_eq!(open(&store, &old, "video/crop").await, (1, 1, 1));
+
+        let graph = code("2");
+        let migration = migration(&store, &graph).await;
+        let done = run(&store, &graph, &migration, Execution::Apply).await.unwrap();
+        assert_eq!(
+            told(&done),
+            [
+                "reconcile video/crop done: 1, 0 there, 2 left",
+                "reconcile video/face done: 2, 0 there, 4 left"
+            ]
+        );
+        assert_eq!(open(&store, &graph, "video/crop").await, (2, 0, 0), "a and d, and not c");
+        assert_eq!(read(&store, &graph, "video/face", &["face"]).await, ["c-0", "c-1"]);
+    }
+}
+
+#[tokio::test]
+async fn what_the_newer_code_made_already_stays_as_it_is() {
+    let store = memory_store().await;
+    worked_off(&store).await;
+    let graph = code("2");
+    let found = store.resolve(&graph, &key("video/crop"), ResolveOptions::default()).await.unwrap();
+    let first = found.new.batches[0].slice(0, 2);
+    let first = Rows::from_batch(first);
+    store.write(&graph, &key("video/crop"), first, &WriteOptions::default()).await.unwrap();
+    let one = read(&store, &graph, "video/crop", &["video"]).await[0].clone();
+    let deleted = vec![metalith_expr::parse(&format!("video = '{one}'")).unwrap()];
+    let deleted = DeletionRequest::new(DeletionMode::Soft, deleted);
+    store.delete(&graph, &key("video/crop"), &deleted).await.unwrap();
+
+    let migration = migration(&store, &graph).await;
+    let done = run(&store, &graph, &migration, Execution::Apply).await.unwrap();
+    assert_eq!(told(&done)[0], "reconcile video/crop done: 1, 2 there, 0 left");
+    let crops = read(&store, &graph, "video/crop", &["video", "note"]).await;
+    assert_eq!(crops.len(), 2, "what was deleted does not come back: {crops:?}");
+    assert!(crops.iter().any(|it| it.ends_with("null")), "what was computed stays: {crops:?}");
+}
+
+#[tokio::test]
+async fn data_versions_that_a_user_gave_stay_and_others_follow() {
+    let store = memory_store().await;
+    let old = code("1");
+    write(&store, &old, "video/raw", &videos(&[("a", "1"), ("b", "1")])).await.unwrap();
+    let found = store.resolve(&old, &key("video/crop"), ResolveOptions::default()).await.unwrap();
+    let mut crops: Vec<Value> = Vec::new();
+    for row in metalith_testkit::rows_to_json(&found.new.batches) {
+        let mut row: serde_json::Map<String, Value> = row.into_iter().collect();
+        row.remove("metaxy_data_version");
+        row.remove("metaxy_data_version_by_field");
+        if row["video"] == "a" {
+            row.insert("metaxy_data_version_by_field".to_owned(), json!({ "frames": "mine" }));
+        }
+        crops.push(row.into());
+    }
+    for crop in crops {
+        write(&store, &old, "video/crop", &json!([crop])).await.unwrap();
+    }
+    snapshots::push(&store, &old, "test", &BTreeMap::new()).await.unwrap();
+    let graph = code("2");
+    let migration = migration(&store, &graph).await;
+    // The faces have no table yet, and nothing to carry over.
+    let done = run(&store, &graph, &migration, Execution::Apply).await.unwrap();
+    assert_eq!(told(&done)[1], "reconcile video/face done: 0, 0 there, 0 left");
+    let columns = ["video", "metaxy_data_version_by_field", "metaxy_provenance_by_field"];
+    let rows = read(&store, &graph, "video/crop", &columns).await;
+    assert!(rows[0].starts_with(r#"a {"frames":"mine"} {"frames":"#), "{rows:?}");
+    let (data, provenance) = rows[1].trim_start_matches("b ").split_once(' ').unwrap();
+    assert_eq!(data, provenance);
+}
+
+#[tokio::test]
+async fn a_feature_is_renamed_with_what_it_has() {
+    for store in stores().await {
+        worked_off(&store).await;
+        let graph = graph(&GRAPH.replace("CODE", "1").replace("video/crop", "video/clip"));
+        let recorded = last(&store).await;
+        let mut found =
+            generate(&recorded, &graph, "rename", Timestamp::from_micros(0)).unwrap().migration;
+        let steps: Vec<_> = found.steps.iter().map(|it| it.feature.to_string()).collect();
+        assert_eq!(steps, ["video/face"], "a new feature needs no migration by itself");
+        found.steps[0].reason = "it computes the same".to_owned();
+        found.steps.insert(
+            0,
+            Step {
+                feature: key("video/clip"),
+                operation: Operation::Rename { from: key("video/crop") },
+                reason: "a better name".to_owned(),
+            },
+        );
+        let done = run(&store, &graph, &found, Execution::Apply).await.unwrap();
+        assert_eq!(
+            told(&done),
+            [
+                "rename video/clip done: 3, 0 there, 0 left",
+                "reconcile video/face done: 6, 0 there, 0 left"
+            ]
+        );
+        assert_eq!(open(&store, &graph, "video/clip").await, (0, 0, 0));
+        assert_eq!(open(&store, &graph, "video/face").await, (0, 0, 0));
+        take_back(&store, &graph, &found.id).await.unwrap();
+        assert_eq!(open(&store, &graph, "video/clip").await, (3, 0, 0));
+    }
+}
+
+fn by_hand(graph: &FeatureGraph, steps: Vec<(&str, Operation)>) -> Migration {
+    let step = |(feature, operation): (&str, Operation)| Step {
+        feature: key(feature),
+        operation,
+        reason: "because".to_owned(),
+    };
+    Migration {
+        id: "by-hand".to_owned(),
+        project: "test".to_owned(),
+        from: None,
+        to: graph.snapshot_version().to_owned(),
+        steps: steps.into_iter().map(step).collect(),
+    }
+}
+
+fn backfill(set: &[(&str, &str)], filters: &[&str]) -> Operation {
+    Operation::Backfill {
+        set: set.iter().map(|(name, expr)| ((*name).to_owned(), (*expr).to_owned())).collect(),
+        filters: filters.iter().map(|it| (*it).to_owned()).collect(),
+    }
+}
+
+#[tokio::test]
+async fn columns_are_filled_and_versions_stay() {
+    for store in stores().await {
+        worked_off(&store).await;
+        let graph = code("1");
+        let fill = backfill(
+            &[("length", "length(note) + 1"), ("note", "note || '!'"), ("fresh", "video = 'a'")],
+            &["video <> 'c'"],
+        );
+        let migration = by_hand(&graph, vec![("video/crop", fill)]);
+        let planned = run(&store, &graph, &migration, Execution::DryRun).await.unwrap();
+        assert_eq!(told(&planned), ["backfill video/crop planned: 2, 0 there, 0 left"]);
+        let done = run(&store, &graph, &migration, Execution::Apply).await.unwrap();
+        assert_eq!(told(&done), ["backfill video/crop done: 2, 0 there, 0 left"]);
+        let columns = ["video", "note", "length", "fresh"];
+        assert_eq!(
+            read(&store, &graph, "video/crop", &columns).await,
+            ["a by hand! 8 true", "b by hand! 8 false", "c by hand null null"]
+        );
+        assert_eq!(open(&store, &graph, "video/crop").await, (0, 0, 0));
+        assert_eq!(open(&store, &graph, "video/face").await, (0, 0, 0));
+        // Not a sample more than changes.
+        let mut again =
+            by_hand(&graph, vec![("video/crop", backfill(&[("fresh", "video = 'a'")], &[]))]);
+        again.id = "again".to_owned();
+        let done = run(&store, &graph, &again, Execution::Apply).await.unwrap();
+        assert_eq!(told(&done), ["backfill video/crop done: 1, 0 there, 0 left"]);
+        take_back(&store, &graph, "again").await.unwrap();
+        take_back(&store, &graph, "by-hand").await.unwrap();
+        let columns = ["video", "note", "length"];
+        assert_eq!(
+            read(&store, &graph, "video/crop", &columns).await,
+            ["a by hand null", "b by hand null", "c by hand null"]
+        );
+    }
+}
+
+#[tokio::test]
+async fn samples_are_deleted_and_come_back_with_a_rollback() {
+    for store in stores().await {
+        worked_off(&store).await;
+        let graph = code("1");
+        let delete =
+            Operation::Delete { filters: vec!["video = 'a'".to_owned()], downstream: true };
+        let fill = backfill(&[("note", "'changed'")], &[]);
+        let migration = by_hand(&graph, vec![("video/crop", fill), ("video/crop", delete)]);
+        let done = run(&store, &graph, &migration, Execution::Apply).await.unwrap();
+        assert_eq!(
+            told(&done),
+            [
+                "backfill video/crop done: 3, 0 there, 0 left",
+                "delete video/crop done: 3, 0 there, 0 left"
+            ]
+        );
+        assert_eq!(read(&store, &graph, "video/face", &["face"]).await.len(), 4);
+        let done = take_back(&store, &graph, "by-hand").await.unwrap();
+        assert_eq!(done.steps[0], (key("video/crop"), 3));
+        assert_eq!(read(&store, &graph, "video/face", &["face"]).await.len(), 6);
+        let crops = read(&store, &graph, "video/crop", &["video", "note"]).await;
+        assert_eq!(crops, ["a by hand", "b by hand", "c by hand"]);
+    }
+}
+
+/// Writes the samples of the older graph with their note twice.
+#[derive(Debug)]
+struct Doubled;
+
+#[async_trait]
+impl CustomOperation for Doubled {
+    async fn rows(&self, work: CustomWork<'_>) -> Result<Rows, StoreError> {
+        let CustomWork { store, from, graph, feature, options } = work;
+        let old = from.unwrap_or(graph);
+        let found = store.read(old, feature, &ReadOptions::default()).await?.collect().await?;
+        let mut made: Vec<Value> = Vec::new();
+        for mut row in metalith_testkit::rows_to_json(&found) {
+            row.retain(|name, _| !name.starts_with("metaxy_") || name.ends_with("_by_field"));
+            row.insert("note".to_owned(), options["note"].clone());
+            made.push(serde_json::to_value(row).unwrap());
+        }
+        Ok(rows(&Value::Array(made)))
+    }
+}
+
+#[tokio::test]
+async fn somebodys_own_code_makes_rows() {
+    let store = memory_store().await;
+    worked_off(&store).await;
+    let graph = code("2");
+    let options = json!({ "note": "doubled" }).as_object().unwrap().clone();
+    let custom = Operation::Custom { run: "test:doubled".to_owned(), options };
+    let mut migration = by_hand(&graph, vec![("video/crop", custom)]);
+    migration.from = Some(last(&store).await.snapshot.version);
+    let done = run(&store, &graph, &migration, Execution::Apply).await.unwrap();
+    assert_eq!(told(&done), ["custom video/crop done: 3, 0 there, 0 left"]);
+    assert_eq!(read(&store, &graph, "video/crop", &["note"]).await, ["doubled"; 3]);
+    take_back(&store, &graph, "by-hand").await.unwrap();
+    assert_eq!(read(&store, &graph, "video/crop", &["note"]).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_migration_is_taken_back_where_nothing_was_built_on_it() {
+    for store in stores().await {
+        worked_off(&store).await;
+        let graph = code("2");
+        let migration = migration(&store, &graph).await;
+        run(&store, &graph, &migration, Execution::Apply).await.unwrap();
+        let state = |found: &[metalith_lifecycle::migrations::MigrationStatus]| found[0].state;
+        assert_eq!(state(&status(&store, Vec::new()).await.unwrap()), MigrationState::Applied);
+        let done = take_back(&store, &graph, &migration.id).await.unwrap();
+        assert_eq!(done.steps, [(key("video/face"), 6), (key("video/crop"), 3)]);
+        assert_eq!(open(&store, &graph, "video/crop").await, (3, 0, 0));
+        assert_eq!(state(&status(&store, Vec::new()).await.unwrap()), MigrationState::RolledBack);
+        let twice = take_back(&store, &graph, &migration.id).await.expect_err("it is undone");
+        assert_eq!(twice.code(), "migration.not-applied");
+
+        // Applied again, and then a sample is computed on top.
+        run(&store, &graph, &migration, Execution::Apply).await.unwrap();
+        assert_eq!(open(&store, &graph, "video/face").await, (0, 0, 0));
+        write(&store, &graph, "video/raw", &videos(&[("d", "1")])).await.unwrap();
+        work_off(&store, &graph, "video/crop").await;
+        let refused = take_back(&store, &graph, &migration.id).await.expect_err("built upon");
+        assert_eq!(
+            refused.to_string(),
+            format!(
+                "migration `{}` cannot be rolled back: 1 rows of `video/crop` were written since",
+                migration.id
+            )
+        );
+        assert_eq!(read(&store, &graph, "video/crop", &["video"]).await.len(), 4);
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_on_top_keeps_a_migration_from_being_taken_back() {
+    let store = memory_store().await;
+    worked_off(&store).await;
+    let graph = code("2");
+    let migration = migration(&store, &graph).await;
+    run(&store, &graph, &migration, Execution::Apply).await.unwrap();
+    let one = vec![metalith_expr::parse("face = 'a-0'").unwrap()];
+    let one = DeletionRequest::new(DeletionMode::Soft, one);
+    store.delete(&graph, &key("video/face"), &one).await.unwrap();
+    let refused = take_back(&store, &graph, &migration.id).await.expect_err("built upon");
+    assert_eq!(refused.code(), "migration.built-upon");
+}
+
+#[tokio::test]
+async fn a_branch_carries_over_what_is_behind() {
+    let prod = delta_store().await;
+    worked_off(&prod).await;
+    let backend = Arc::new(metalith_store::MemoryBackend::new());
+    let options = OpenOptions { fallback: Some(prod.clone()), ..OpenOptions::write() };
+    let branch = Store::open(backend, options).await.unwrap();
+    let graph = code("2");
+    let migration = migration(&branch, &graph).await;
+    let done = run(&branch, &graph, &migration, Execution::Apply).await.unwrap();
+    assert_eq!(told(&done)[1], "reconcile video/face done: 6, 0 there, 0 left");
+    assert_eq!(open(&branch, &graph, "video/face").await, (0, 0, 0));
+    assert_eq!(prod.status(&graph, &key("video/face")).await.unwrap().samples, 0);
+    take_back(&branch, &graph, &migration.id).await.unwrap();
+    let everything = ReadOptions { feature_history: true, ..ReadOptions::default() };
+    let left = read_with(&branch, &graph, "video/crop", &["video"], &everything).await;
+    assert_eq!(left, Vec::<String>::new(), "the branch had the feature, and has nothing of it");
+}
+
+async fn refused(migration: &Migration, graph: &FeatureGraph, store: &Store) -> String {
+    let error = run(store, graph, migration, Execution::Apply).await.expect_err("it is refused");
+    let hint = error.hint().unwrap_or_default().into_owned();
+    format!("{error}\nhint: {hint}\n")
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused_before_anything_is_done() {
+    let store = memory_store().await;
+    worked_off(&store).await;
+    let graph = code("2");
+    let good = migration(&store, &graph).await;
+    let mut told = String::new();
+    let with = |change: &dyn Fn(&mut Migration)| {
+        let mut migration = good.clone();
+        change(&mut migration);
+        migration
+    };
+    for bad in [
+        with(&|it| it.steps[1].reason.clear()),
+        with(&|it| it.steps.reverse()),
+        with(&|it| it.from = None),
+        with(&|it| it.from = Some("123456".to_owned())),
+        with(&|it| it.to = "elsewhere".to_owned()),
+        with(&|it| it.project = "other".to_owned()),
+        with(&|it| it.steps[0].feature = key("video/raw")),
+        with(&|it| it.steps[1].feature = key("video/crop")),
+        with(&|it| it.steps[0].operation = Operation::Rename { from: key("video/clip") }),
+        with(&|it| it.steps[0].operation = backfill(&[("note", "1 +")], &[])),
+        with(&|it| {
+            let (run, options) = ("nowhere:code".to_owned(), serde_json::Map::new());
+            it.steps[0].operation = Operation::Custom { run, options };
+        }),
+    ] {
+        told.push_str(&refused(&bad, &graph, &store).await);
+    }
+    expect![[r#"
+        step 2 of migration `19700101-000000-refactor`, reconcile `video/face`: it gives no reason
+        hint: say in `reason` why this is right, or choose `recompute` if it is not
+        step 1 of migration `19700101-000000-refactor`, reconcile `video/face`: it comes before step 2, which it depends on
+        hint: put upstreams before what is computed from them
+        step 1 of migration `19700101-000000-refactor`, reconcile `video/crop`: the migration does not say `from` which graph
+        hint: name the recorded graph in `from`, see `metalith graph history`
+        no recorded graph is called `123456`
+        hint: see `metalith graph history`; name one by `latest`, the beginning of its version, or TAG=VALUE, and today's graph by `current`
+        migration `19700101-000000-refactor` leads to graph elsewhere, but today's is TODAY
+        hint: check out the code it was made for, or make a new one
+        migration `19700101-000000-refactor` is about project `other`
+        hint: apply it in that project
+        step 1 of migration `19700101-000000-refactor`, reconcile `video/raw`: its version is the same in both graphs
+        hint: take the step out: its samples are current
+        step 1 of migration `19700101-000000-refactor`, reconcile `video/crop`: step 2 carries the same feature over
+        hint: take one of them out
+        step 1 of migration `19700101-000000-refactor`, rename `video/crop`: the graph it comes from has no feature `video/clip`
+        hint: take the step out, or name the older feature by a `rename`
+        expected an expression, found the end
+          1 +
+             ^
+        hint: 
+        step 1 of migration `19700101-000000-refactor`, custom `video/crop`: `nowhere:code` is code that this command does not have
+        hint: custom operations are run by programs that bring their code
+    "#]].assert_eq(
+        &told
+            .replace(graph.snapshot_version(), "TODAY")
+            .replace(&last(&store).await.snapshot.version, "BEFORE"),
+    );
+    assert_eq!(status(&store, Vec::new()).await.unwrap(), []);
+    assert_eq!(store.status(&graph, &key("video/crop")).await.unwrap().rows, 3);
+}
+
+#[tokio::test]
+async fn a_step_that_fails_says_so_and_what_was_begun_is_not_changed() {
+    let store = memory_store().await;
+    worked_off(&store).await;
+    let graph = code("1");
+    let migration = by_hand(
+        &graph,
+        vec![
+            ("video/crop", backfill(&[("note", "'x'")], &[])),
+            ("video/face", backfill(&[("video", "'x'")], &[])),
+        ],
+    );
+    let told = refused(&migration, &graph, &store).await;
+    expect![[r#"
+        step 2 of migration `by-hand` failed: `video/face`: column `video` says which sample it is or what it was computed from, and cannot be filled
+        hint: fill a column that only describes the sample
+    "#]].assert_eq(&told);
+    let found = status(&store, Vec::new()).await.unwrap();
+    assert_eq!(
+        (found[0].state, found[0].done.iter().flatten().count()),
+        (MigrationState::Unfinished, 1)
+    );
+    let mut other = migration.clone();
+    other.steps.truncate(1);
+    let told = refused(&other, &graph, &store).await;
+    assert!(told.starts_with("migration `by-hand` was changed after it was begun"), "{told}");
+    take_back(&store, &graph, "by-hand").await.unwrap();
+    run(&store, &graph, &other, Execution::Apply).await.unwrap();
+}
+
+#[tokio::test]
+async fn migrations_are_written_and_read() {
+    let store = memory_store().await;
+    worked_off(&store).await;
+    let graph = code("2");
+    let mut found =
+        generate(&last(&store).await, &graph, "refactor", Timestamp::from_micros(0)).unwrap();
+    let options = json!({ "note": ["x", 1] }).as_object().unwrap().clone();
+    let more = [
+        Operation::Rename { from: key("video/crop") },
+        Operation::Recompute,
+        backfill(&[("odd \"name\"", "'it''s: #5'")], &["a = 1", "b = 2"]),
+        Operation::Delete { filters: Vec::new(), downstream: true },
+        Operation::Custom { run: "a.b:c".to_owned(), options },
+    ];
+    for operation in more {
+        let feature = key("video/face");
+        found.migration.steps.push(Step {
+            feature,
+            operation,
+            reason: "a: b #c\n\"d\"".to_owned(),
+        });
+    }
+    let text = found.to_yaml();
+    expect![[r##"
+        # What becomes of stored samples. Give every step a reason, or change what it does:
+        # reconcile, rename, recompute, backfill, delete, custom. Then see what would happen:
+        #   metalith migrations apply 19700101-000000-refactor --dry-run
+        id: "19700101-000000-refactor"
+        project: "test"
+        from: "BEFORE"
+        to: "TODAY"
+        steps:
+          # field `frames`: code version 1 -> 2
+          - feature: "video/crop"
+            operation: reconcile
+            reason: ""
+          # upstream `video/crop.frames`
+          - feature: "video/face"
+            operation: reconcile
+            reason: ""
+          # upstream `video/crop.frames`
+          - feature: "video/face"
+            operation: rename
+            from: "video/crop"
+            reason: "a: b #c\n\"d\""
+          # upstream `video/crop.frames`
+          - feature: "video/face"
+            operation: recompute
+            reason: "a: b #c\n\"d\""
+          # upstream `video/crop.frames`
+          - feature: "video/face"
+            operation: backfill
+            set:
+              "odd \"name\"": "'it''s: #5'"
+            where: ["a = 1", "b = 2"]
+            reason: "a: b #c\n\"d\""
+          # upstream `video/crop.frames`
+          - feature: "video/face"
+            operation: delete
+            where: []
+            downstream: true
+            reason: "a: b #c\n\"d\""
+          # upstream `video/crop.frames`
+          - feature: "video/face"
+            operation: custom
+            run: "a.b:c"
+            with: {"note":["x",1]}
+            reason: "a: b #c\n\"d\""
+    "##]]
+    .assert_eq(
+        &text
+            .replace(graph.snapshot_version(), "TODAY")
+            .replace(&last(&store).await.snapshot.version, "BEFORE"),
+    );
+    assert_eq!(Migration::parse("m.yaml", &text).unwrap(), found.migration);
+    let nothing = generate(&last(&store).await, &code("1"), "refactor", Timestamp::from_micros(0));
+    assert_eq!(nothing.expect_err("nothing changed").code(), "migration.nothing-changed");
+}
+
+#[test]
+fn files_that_say_something_wrong_are_refused() {
+    let head = "id: a\nproject: p\nto: t\nsteps:\n  - feature: x\n    reason: r\n    operation: ";
+    let refused = |text: &str| Migration::parse("m.yaml", text).expect_err("refused").to_string();
+    let mut told = String::new();
+    for text in [
+        format!("{head}reconcil\n"),
+        format!("{head}rename\n"),
+        format!("{head}backfill\n    where: a\n"),
+        format!("{head}reconcile\n    cascade: true\n"),
+        format!("{head}delete\n    downstream: 7\n"),
+        "id: ../../etc\nproject: p\nto: t\n".to_owned(),
+        "id: a\nproject: p\n".to_owned(),
+        "- a\n".to_owned(),
+    ] {
+        told.push_str(&refused(&text));
+        told.push('\n');
+    }
+    expect![[r#"
+        m.yaml:7:16: `reconcil` is no operation
+        m.yaml:5:5: key `from` is missing
+        m.yaml:5:5: key `set` is missing
+        m.yaml:8:5: unknown key `cascade`
+        m.yaml:8:17: `downstream` must be true or false, but is an integer
+        `../../etc` cannot be the name of a migration
+        m.yaml:1:1: key `to` is missing
+        m.yaml:1:1: this must be a table, but is a list
+    "#]]
+    .assert_eq(&told);
+}
