@@ -80,7 +80,7 @@ pub async fn push(
     }
     let version = graph.snapshot_version().to_owned();
     let own: Vec<&Feature> = graph.features().filter(|feature| !feature.is_external()).collect();
-    let last = pushes(store).await?.into_iter().filter(|it| it.project == project).next_back();
+    let last = pushes(store).await?.into_iter().rfind(|it| it.project == project);
     let definitions: BTreeMap<String, String> =
         own.iter().map(|it| (it.key().to_string(), it.definition_version())).collect();
     let is_known = |last: &Push| last.version == version && last.definitions().eq(&definitions);
@@ -257,8 +257,10 @@ impl Push {
 
     /// Puts the graph together, and checks that it has the versions that were recorded.
     fn recorded(&self, store: &Store) -> Result<Recorded, SnapshotError> {
-        let unreadable =
-            |source| SnapshotError::Unreadable { version: self.version.clone(), source };
+        let unreadable = |source| {
+            let (version, source) = (self.version.clone(), Box::new(source));
+            SnapshotError::Unreadable { version, source }
+        };
         let mut features = Vec::new();
         for feature in self.features.values() {
             let spec: Value = serde_json::from_str(&feature.spec)

@@ -281,7 +281,7 @@ struct Expressions {
 fn expressions(migration: &Migration, step: usize) -> Result<Expressions, MigrationError> {
     let parse = |text: &String| {
         metalith_expr::parse(text).map_err(|source| {
-            let (id, number) = (migration.id.clone(), step + 1);
+            let (id, number, source) = (migration.id.clone(), step + 1, Box::new(source));
             MigrationError::Expression { id, number, source }
         })
     };

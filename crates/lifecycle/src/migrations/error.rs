@@ -122,7 +122,7 @@ pub enum MigrationError {
         /// Which step, counted from 1.
         number: usize,
         /// What is wrong with it.
-        source: ExprError,
+        source: Box<ExprError>,
     },
     /// A recorded graph cannot be had.
     #[error(transparent)]

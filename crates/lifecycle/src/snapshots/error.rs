@@ -43,7 +43,7 @@ pub enum SnapshotError {
         /// Its version.
         version: String,
         /// Why.
-        source: metalith_graph::SnapshotError,
+        source: Box<metalith_graph::SnapshotError>,
     },
     /// The store refused.
     #[error(transparent)]

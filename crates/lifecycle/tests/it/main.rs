@@ -8,6 +8,7 @@ mod crashes;
 mod deletion;
 mod holds;
 mod migration_crashes;
+mod migration_files;
 mod migrations;
 mod objects;
 mod purges;

@@ -111,7 +111,7 @@ async fn spaces_beside_each_other_do_not_see_each_other() {
     init(folder.path(), "media").unwrap();
     for space in ["anna", "bert"] {
         let project = load(folder.path(), &[("METALITH_SPACE", space)]).unwrap();
-        let store = project.open_store(None, metalith_store::Mode::Write).await.unwrap();
+        let store = project.open_store(None, Mode::Write).await.unwrap();
         assert!(store.location().ends_with(&format!("/spaces/{space}")), "{}", store.location());
     }
     let refused = load(folder.path(), &[("METALITH_SPACE", "../bert")]).expect_err("refused");
