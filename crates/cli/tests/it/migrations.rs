@@ -65,20 +65,56 @@ fn without_bytes(table: &str) -> String {
 fn recompute() {
     let here = example("recompute");
     let told = run_block(here.path(), 1, "");
-    expect![[r#""#]].assert_eq(&told[8]);
-    expect![[r#""#]].assert_eq(&without_bytes(&told[9]));
+    expect![[r#"
+        ~ video/crop  7a8f9a7ca476 -> 6db13d31975c
+            ~ field frames  code version 1 -> 2
+        ~ video/face  eae4a895e511 -> e1e913464ced
+            ~ field faces  upstream `video/crop.frames`
+    "#]]
+    .assert_eq(&told[8]);
+    expect![[r#"
+        FEATURE SAMPLES NEW STALE ORPHANED WAITING DELETED
+        video/raw 3 - - - - 0
+        video/crop 0 3 0 0 0 0
+        video/face 0 0 0 0 0 0
+        video/transcript 3 0 0 0 3 0
+    "#]]
+    .assert_eq(&without_bytes(&told[9]));
 }
 
 #[test]
 fn migration() {
     let here = example("migration");
     let before = run_block(here.path(), 1, "");
-    expect![[r#""#]].assert_eq(&without_bytes(&before[6]));
+    expect![[r#"
+        FEATURE SAMPLES NEW STALE ORPHANED WAITING DELETED
+        video/raw 3 - - - - 0
+        video/crop 0 3 0 0 0 0
+        video/face 0 0 0 0 0 0
+    "#]]
+    .assert_eq(&without_bytes(&before[6]));
     let id = before[8].lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
     let after = run_block(here.path(), 2, &id);
-    expect![[r#""#]].assert_eq(&after[0]);
-    expect![[r#""#]].assert_eq(&after[1]);
-    expect![[r#""#]].assert_eq(&without_bytes(&after[3]));
+    expect![[r#"
+         FEATURE     OPERATION  SAMPLES  WERE THERE  TO COMPUTE  STATE
+         video/crop  reconcile  3        0           0           planned
+         video/face  reconcile  3        0           0           planned
+        nothing was done; samples are at most so many
+    "#]]
+    .assert_eq(&after[0]);
+    expect![[r#"
+         FEATURE     OPERATION  SAMPLES  WERE THERE  TO COMPUTE  STATE
+         video/crop  reconcile  3        0           0           done
+         video/face  reconcile  3        0           0           done
+    "#]]
+    .assert_eq(&after[1]);
+    expect![[r#"
+        FEATURE SAMPLES NEW STALE ORPHANED WAITING DELETED
+        video/raw 3 - - - - 0
+        video/crop 3 0 0 0 0 0
+        video/face 3 0 0 0 0 0
+    "#]]
+    .assert_eq(&without_bytes(&after[3]));
     let status =
         run_line(here.path(), &format!("VERSION=2 metalith migrations status {id} --json"));
     let status: Value = serde_json::from_str(&status).unwrap();
@@ -122,7 +158,12 @@ fn a_branch_of_a_store() {
     assert!(!here.join("branch").exists(), "reading creates nothing");
     let status = run_line(here, "VERSION=2 metalith metadata status --store branch");
     let place = here.canonicalize().unwrap().display().to_string();
-    expect![[r#""#]].assert_eq(
+    expect![[r#"
+        video/raw is read from DIR/prod
+        video/crop is read from DIR/prod
+        video/face is read from DIR/prod
+    "#]]
+    .assert_eq(
         &status.lines().skip(4).map(|it| it.replace(&place, "DIR") + "\n").collect::<String>(),
     );
     check_refused(
@@ -137,12 +178,22 @@ fn a_branch_of_a_store() {
             "--filter",
             "video = 'dawn'",
         ],
-        expect![[r#""#]],
+        expect![[r#"
+            exit 4
+            error[store.request]: `video/crop`: these samples are read from DIR/prod, which is only read from here
+
+            hint: work in that store, or copy the feature from it first with `metalith metadata copy`
+        "#]],
     );
     check_refused(
         here,
         &["metadata", "write", "video/raw", "videos.csv", "--store", "branch"],
-        expect![[r#""#]],
+        expect![[r#"
+            exit 4
+            error[store.request]: `video/raw`: its 3 samples are read from DIR/prod, and a first write here would hide them
+
+            hint: copy the feature first with `metalith metadata copy`, or write over the fallback with `--over-fallback hide`
+        "#]],
     );
     told(
         here,
@@ -200,14 +251,70 @@ fn what_is_not_there_is_told() {
     let here = example("migration");
     let here = here.path();
     told(here, &["metadata", "write", "video/raw", "videos.csv"]);
-    check_told(here, &["migrations", "generate"], expect![[r#""#]]);
-    check_told(here, &["graph", "diff", "latest"], expect![[r#""#]]);
+    check_told(
+        here,
+        &["migrations", "generate"],
+        expect![[r#"
+        error[snapshot.nothing-pushed]: no graph of project `migration-example` has been recorded in this store
+
+        hint: record one with `metalith graph push` before the code changes: check out the version that wrote the store, and push from there
+    "#]],
+    );
+    check_told(
+        here,
+        &["graph", "diff", "latest"],
+        expect![[r#"
+        error[snapshot.nothing-pushed]: no graph of project `migration-example` has been recorded in this store
+
+        hint: record one with `metalith graph push` before the code changes: check out the version that wrote the store, and push from there
+    "#]],
+    );
     told(here, &["graph", "push"]);
-    check_told(here, &["migrations", "generate"], expect![[r#""#]]);
-    check_told(here, &["graph", "diff", "release=7"], expect![[r#""#]]);
-    check_told(here, &["migrations", "apply", "nothing"], expect![[r#""#]]);
-    check_told(here, &["migrations", "apply", "../nothing"], expect![[r#""#]]);
-    check_told(here, &["migrations", "rollback", "nothing", "--yes"], expect![[r#""#]]);
+    check_told(
+        here,
+        &["migrations", "generate"],
+        expect![[r#"
+        error[migration.nothing-changed]: no feature has another version than in the graph that was recorded as 6cb630533b092968187730bc0abca75232c11bf4c537106971bbb4df665eb902
+
+        hint: if the graph was pushed since the code changed, compare with an earlier one: `--from VERSION`, see `metalith graph history`
+    "#]],
+    );
+    check_told(
+        here,
+        &["graph", "diff", "release=7"],
+        expect![[r#"
+        error[snapshot.unknown]: no recorded graph is called `release=7`
+
+        hint: see `metalith graph history`; name one by `latest`, the beginning of its version, or TAG=VALUE, and today's graph by `current`
+    "#]],
+    );
+    check_told(
+        here,
+        &["migrations", "apply", "nothing"],
+        expect![[r#"
+        error[migration.unknown]: there is no migration `nothing`
+
+        hint: make one with `metalith migrations generate`
+    "#]],
+    );
+    check_told(
+        here,
+        &["migrations", "apply", "../nothing"],
+        expect![[r#"
+        error[migration.file]: cannot read `../nothing`: No such file or directory (os error 2)
+
+        hint: check the path and its permissions
+    "#]],
+    );
+    check_told(
+        here,
+        &["migrations", "rollback", "nothing", "--yes"],
+        expect![[r#"
+        error[migration.not-applied]: migration `nothing` was not applied to this store
+
+        hint: see `metalith migrations status`
+    "#]],
+    );
     let scaffolded =
         told(here, &["migrations", "scaffold", "by-hand", "--from", "latest", "--json"]);
     let scaffolded: Value = serde_json::from_str(&scaffolded).unwrap();

@@ -140,24 +140,24 @@ fn say(points: u64) {
 
 #[tokio::test]
 async fn the_process_ends_before_any_call_of_applying() {
-    let tried = at_every_call(Deed::Apply, Fault::StopBefore).await;
+    let tried = Box::pin(at_every_call(Deed::Apply, Fault::StopBefore)).await;
     say(tried);
     assert!(tried > 50, "{tried}");
 }
 
 #[tokio::test]
 async fn any_call_of_applying_fails_once() {
-    say(at_every_call(Deed::Apply, Fault::FailOnce).await);
+    say(Box::pin(at_every_call(Deed::Apply, Fault::FailOnce)).await);
 }
 
 #[tokio::test]
 async fn any_call_of_applying_is_made_twice() {
-    say(at_every_call(Deed::Apply, Fault::Twice).await);
+    say(Box::pin(at_every_call(Deed::Apply, Fault::Twice)).await);
 }
 
 #[tokio::test]
 async fn the_process_ends_before_any_call_of_taking_back() {
-    let tried = at_every_call(Deed::TakeBack, Fault::StopBefore).await;
+    let tried = Box::pin(at_every_call(Deed::TakeBack, Fault::StopBefore)).await;
     say(tried);
     assert!(tried > 20, "{tried}");
 }

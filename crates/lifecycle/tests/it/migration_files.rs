@@ -67,7 +67,7 @@ async fn what_makes_no_sense_is_refused_before_anything_is_done() {
         hint: take one of them out
         step 1 of migration `19700101-000000-refactor`, rename `video/crop`: the graph it comes from has no feature `video/clip`
         hint: take the step out, or name the older feature by a `rename`
-        expected an expression, found the end
+        in step 1 of migration `19700101-000000-refactor`: expected an expression, found the end
           1 +
              ^
         hint: 
@@ -215,7 +215,7 @@ fn files_that_say_something_wrong_are_refused() {
         m.yaml:5:5: key `from` is missing
         m.yaml:5:5: key `set` is missing
         m.yaml:8:5: unknown key `cascade`
-        m.yaml:8:17: `downstream` must be true or false, but is an integer
+        m.yaml:5:5: key `where` is missing
         `../../etc` cannot be the name of a migration
         m.yaml:1:1: key `to` is missing
         m.yaml:1:1: this must be a table, but is a list
