@@ -80,6 +80,15 @@ fn recompute() {
         video/transcript 3 0 0 0 3 0
     "#]]
     .assert_eq(&without_bytes(&told[9]));
+    let told = run_block(here.path(), 2, "");
+    expect![[r#"
+        FEATURE SAMPLES NEW STALE ORPHANED WAITING DELETED
+        video/raw 3 - - - - 0
+        video/crop 3 0 0 0 0 0
+        video/face 0 3 0 0 0 0
+        video/transcript 3 0 0 0 0 0
+    "#]]
+    .assert_eq(&without_bytes(&told[2]));
 }
 
 #[test]
