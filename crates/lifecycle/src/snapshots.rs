@@ -130,6 +130,7 @@ async fn find_in(store: &Store, project: &str, name: &str) -> Result<Recorded, S
         return Err(SnapshotError::NothingPushed { project: project.to_owned() });
     }
     let found = match name.split_once('=') {
+        _ if name.is_empty() => None,
         _ if name == "latest" => pushes.len().checked_sub(1),
         Some((tag, value)) => {
             pushes.iter().rposition(|it| it.tags().get(tag).is_some_and(|it| it == value))
@@ -148,7 +149,7 @@ async fn find_in(store: &Store, project: &str, name: &str) -> Result<Recorded, S
         name: name.to_owned(),
         known: pushes.iter().map(|it| it.version.clone()).collect(),
     };
-    let place = found.filter(|_| !name.is_empty()).ok_or_else(unknown)?;
+    let place = found.ok_or_else(unknown)?;
     let (before, rest) = pushes.split_at_mut(place);
     rest[0].complete(before);
     rest[0].recorded(store)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use metalith_base::{FeatureKey, Timestamp};
-use metalith_store::{Since, StoreError};
+use metalith_store::{RequestProblem, Since, StoreError};
 use serde_json::{Value, json};
 
 use super::{
@@ -112,7 +112,14 @@ async fn bring_back(
     for deletion in attempt.deletions.get(&number).into_iter().flatten() {
         match restore(context, deletion, &[], RestoreMode::Apply).await {
             Ok(restored) => samples += restored.iter().map(|it| it.receipt.samples).sum::<u64>(),
-            Err(DeletionError::NothingToRestore { .. }) => {}
+            // Somebody else may be faster, even in between.
+            Err(
+                DeletionError::NothingToRestore { .. }
+                | DeletionError::Store(StoreError::Request {
+                    problem: RequestProblem::NothingToRestore { .. },
+                    ..
+                }),
+            ) => {}
             Err(error) => return Err(error.into()),
         }
     }
