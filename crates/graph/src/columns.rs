@@ -30,9 +30,6 @@ pub const DELETION_REASON: &str = "metalith_deletion_reason";
 /// Time: until when the sample can be restored; NULL for as long as retention says. Metalith's own.
 pub const RECOVERABLE_UNTIL: &str = "metalith_recoverable_until";
 
-/// Text: the step of a migration that wrote the row. Metalith's own.
-pub const MIGRATION_ID: &str = "metalith_migration_id";
-
 /// What a tombstone says about the deletion.
 pub const OF_DELETIONS: [&str; 4] = [DELETION_ID, DELETED_BY, DELETION_REASON, RECOVERABLE_UNTIL];
 
@@ -56,5 +53,5 @@ pub fn is_system(name: &str) -> bool {
 
 /// Whether a column is Metalith's own bookkeeping, which rows from users must not have.
 pub fn is_internal(name: &str) -> bool {
-    OF_DELETIONS.contains(&name) || name == MIGRATION_ID
+    OF_DELETIONS.contains(&name)
 }

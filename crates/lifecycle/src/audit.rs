@@ -49,14 +49,10 @@ pub enum Event {
     RetentionApplied,
     /// Objects that nobody refers to were deleted.
     OrphansDeleted,
-    /// A migration was applied.
-    Migrated,
-    /// A migration was taken back.
-    MigrationRolledBack,
 }
 
 impl Event {
-    const ALL: [(Self, &'static str); 14] = [
+    const ALL: [(Self, &'static str); 12] = [
         (Self::Deleted, "deleted"),
         (Self::Blocked, "blocked"),
         (Self::Interrupted, "interrupted"),
@@ -69,8 +65,6 @@ impl Event {
         (Self::Dropped, "dropped"),
         (Self::RetentionApplied, "retention-applied"),
         (Self::OrphansDeleted, "orphans-deleted"),
-        (Self::Migrated, "migrated"),
-        (Self::MigrationRolledBack, "migration-rolled-back"),
     ];
 
     /// The name, as it is stored.

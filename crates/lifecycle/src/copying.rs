@@ -5,7 +5,7 @@
 
 use metalith_base::FeatureKey;
 use metalith_graph::FeatureGraph;
-use metalith_store::{CopyOptions, CopyReceipt, Store, StoreError};
+use metalith_store::{CopyOptions, CopyReceipt, OverFallback, Store, StoreError};
 
 use crate::snapshots;
 
@@ -24,8 +24,9 @@ pub struct CopyRequest {
 impl CopyRequest {
     /// All that can be carried over. Deletions under way, holds and the audit log are the source's
     /// own, and stay there.
-    pub fn everything() -> Self {
-        Self { features: None, options: CopyOptions::everything(), snapshots: true }
+    pub fn everything(over_fallback: OverFallback) -> Self {
+        let options = CopyOptions { over_fallback, ..CopyOptions::everything() };
+        Self { features: None, options, snapshots: true }
     }
 }
 
@@ -55,6 +56,12 @@ pub async fn copy(
             features
         }
     };
+    if request.options.over_fallback == OverFallback::Refuse {
+        // All are looked at before the first is copied.
+        for feature in &features {
+            target.refuse_hiding(graph, feature).await?;
+        }
+    }
     let mut copied = Vec::new();
     for feature in features {
         tell(&feature);

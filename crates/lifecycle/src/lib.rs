@@ -12,7 +12,6 @@ pub mod deletion;
 pub mod events;
 pub mod holds;
 mod journal;
-pub mod migrations;
 pub mod objects;
 pub mod quota;
 pub mod retention;

@@ -9,12 +9,9 @@
 use std::sync::Arc;
 
 use metalith_base::FeatureKey;
-use metalith_graph::Feature;
+use metalith_graph::FeatureGraph;
 
-use crate::{
-    RequestProblem, Store, StoreError, Table, current::Visibility, marked::is_all_marked,
-    system::is_system,
-};
+use crate::{RequestProblem, Store, StoreError, Table, current::Visibility, system::is_system};
 
 /// A feature's table, and in which store of the chain it was found.
 #[derive(Debug)]
@@ -75,23 +72,12 @@ impl Store {
             let is_first = std::ptr::eq(store, self);
             let behind = (!is_first).then(|| store.location());
             let found = Found { table, behind };
-            if self.fallback.is_none() || is_system(feature) || self.counts(&found).await? {
+            if self.fallback.is_none() || is_system(feature) || found.table.has_held_rows().await? {
                 return Ok(Some(found));
             }
             last_resort.get_or_insert(found);
         }
         Ok(last_resort)
-    }
-
-    /// Whether the feature is there, in the store that a table of it was found in.
-    async fn counts(&self, found: &Found) -> Result<bool, StoreError> {
-        if !found.table.has_held_rows().await? {
-            return Ok(false);
-        }
-        match &self.disregarded {
-            Some(group) => Ok(!is_all_marked(found.table.as_ref(), group).await?),
-            None => Ok(true),
-        }
     }
 
     /// The table that a feature is read from.
@@ -102,19 +88,27 @@ impl Store {
         Ok(self.find_table(feature).await?.map(|found| found.table))
     }
 
-    /// Refuses a write after which samples that are read from further down would not be seen any
-    /// more.
-    pub(crate) async fn refuse_hiding(&self, feature: &Feature) -> Result<(), StoreError> {
-        let Some(Found { table, behind: Some(location) }) = self.find_table(feature.key()).await?
-        else {
+    /// Refuses what would be the first rows of a feature here, after which samples that are read
+    /// from further down would not be seen any more: current ones, or, of a feature that the graph
+    /// does not know, any.
+    pub async fn refuse_hiding(
+        &self,
+        graph: &FeatureGraph,
+        feature: &FeatureKey,
+    ) -> Result<(), StoreError> {
+        let Some(Found { table, behind: Some(location) }) = self.find_table(feature).await? else {
             return Ok(());
         };
-        let current = Visibility::current(feature.feature_version());
-        let samples = self.select_visible(feature, &table, &current).await?.rows(table.as_ref());
+        let samples = match graph.feature(feature) {
+            Ok(feature) => {
+                let current = Visibility::current(feature.feature_version());
+                self.select_visible(feature, &table, &current).await?.rows(table.as_ref())
+            }
+            Err(_) => table.chunks().iter().map(|chunk| chunk.rows).sum(),
+        };
         if samples == 0 {
             return Ok(());
         }
-        let problem = RequestProblem::WouldHide { location, samples };
-        Err(StoreError::request(feature.key(), problem))
+        Err(StoreError::request(feature, RequestProblem::WouldHide { location, samples }))
     }
 }

@@ -24,8 +24,8 @@ use metalith_graph::FeatureGraph;
 
 use self::digests::{Digester, Digests};
 use crate::{
-    CommitNote, PlaceProblem, ReadOptions, Rows, Store, StoreError, Table, chunk_scan::Selection,
-    evolution::merge_schemas, expected::scan,
+    CommitNote, OverFallback, PlaceProblem, ReadOptions, Rows, Store, StoreError, Table,
+    chunk_scan::Selection, evolution::merge_schemas, expected::scan,
 };
 
 /// What to copy of a feature. The default copies current rows.
@@ -37,12 +37,14 @@ pub struct CopyOptions {
     pub feature_history: bool,
     /// Every row of a sample, deleted ones included, so that the copy has the same history.
     pub sample_history: bool,
+    /// What about samples that the target reads from a store further down its fallback chain.
+    pub over_fallback: OverFallback,
 }
 
 impl CopyOptions {
     /// Every row that there is.
     pub fn everything() -> Self {
-        Self { filters: Vec::new(), feature_history: true, sample_history: true }
+        Self { feature_history: true, sample_history: true, ..Self::default() }
     }
 
     /// Whether every row is asked for. Then nothing need be known of the feature.
@@ -81,6 +83,9 @@ impl Store {
         if source.hash() != self.hash() {
             let problem = PlaceProblem::OtherHash { stored: source.hash(), asked: self.hash() };
             return Err(StoreError::Place { location: source.location(), problem });
+        }
+        if options.over_fallback == OverFallback::Refuse {
+            self.refuse_hiding(graph, feature).await?;
         }
         let source = source.alone();
         let wanted = match options.is_everything() {

@@ -202,8 +202,6 @@ impl Diagnostic for StoreError {
                 | RequestProblem::SharedColumn { .. }
                 | RequestProblem::UnknownColumn { .. }
                 | RequestProblem::IdsRequired { .. }
-                | RequestProblem::FixedColumn { .. }
-                | RequestProblem::UntypedColumn { .. }
                 | RequestProblem::RootRebase => Kind::Invalid,
             },
             Self::Place { problem, .. } => match problem {

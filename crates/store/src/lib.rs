@@ -13,8 +13,6 @@
 )]
 
 mod backend;
-mod backfill;
-mod carry;
 mod chain;
 mod chunk_scan;
 mod compare;
@@ -31,7 +29,6 @@ mod increment;
 mod keys;
 mod lower;
 mod maintain;
-mod marked;
 mod memory;
 mod read;
 mod rebase;
@@ -52,8 +49,6 @@ pub use crate::{
         Backend, Change, Chunk, ChunkRequest, Commit, CommitNote, MarkerState, Precondition,
         Replacement, StoreMarker, Table, Vacuum, Vacuumed,
     },
-    backfill::BackfillRequest,
-    carry::{CarryReceipt, CarryRequest, Execution},
     copy::{CopyOptions, CopyReceipt},
     deletion::{DeletionMode, DeletionPlan, DeletionReceipt, DeletionRequest},
     detach::{DetachReceipt, DetachRequest},
@@ -62,7 +57,6 @@ pub use crate::{
     increment::{Frame, Increment, ResolveOptions},
     keys::Keys,
     maintain::{MaintainOptions, MaintenanceReport},
-    marked::{Mark, Marked, Since},
     memory::MemoryBackend,
     read::ReadOptions,
     restore::{RestoreReceipt, RestoreRequest},

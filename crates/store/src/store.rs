@@ -34,8 +34,6 @@ pub struct Store {
     clock: Arc<dyn Clock>,
     actor: Option<String>,
     pub(crate) fallback: Option<Arc<Self>>,
-    /// Tables with nothing but rows of this beginning of a mark do not count as there.
-    pub(crate) disregarded: Option<Arc<str>>,
     session: SessionContext,
     selections: Arc<Selections>,
 }
@@ -90,40 +88,52 @@ impl Store {
     ///
     /// For reading, it must exist. For writing, an empty place becomes a store, whose hash is
     /// recorded for ever; a place that holds something else is refused. With a store to fall back
-    /// to, an empty place can be read too, and hashes as that one does; one that hashes otherwise
-    /// is refused.
+    /// to, an empty place can be read too, and hashes as that one does unless told otherwise; one
+    /// that hashes otherwise is refused.
     pub async fn open(backend: Arc<dyn Backend>, options: OpenOptions) -> Result<Self, StoreError> {
         let refuse = |problem| StoreError::Place { location: backend.location(), problem };
-        let behind = options.fallback.as_ref().map(Self::hash);
-        let marker = match (backend.marker().await?, options.mode, options.hash.or(behind)) {
-            (MarkerState::Empty, Mode::Read, hash) if behind.is_some() => {
-                StoreMarker { format: StoreMarker::FORMAT, hash: hash.unwrap_or_default() }
-            }
-            (MarkerState::Store(marker), _, _) => marker,
-            (MarkerState::Empty, Mode::Read, _) => return Err(refuse(PlaceProblem::Missing)),
-            (MarkerState::Occupied(found), _, _) => {
+        let behind = options.fallback.as_ref();
+        let agreed = |hash: HashSettings| match behind.filter(|it| it.hash != hash) {
+            None => Ok(hash),
+            Some(other) => Err(refuse(PlaceProblem::FallbackHash {
+                stored: hash,
+                fallback: other.location(),
+                hash: other.hash,
+            })),
+        };
+        let asked = options.hash;
+        let format = StoreMarker::FORMAT;
+        let marker = match (backend.marker().await?, options.mode) {
+            (MarkerState::Store(marker), _) => marker,
+            (MarkerState::Occupied(found), _) => {
                 return Err(refuse(PlaceProblem::NotAStore { found }));
             }
-            (MarkerState::Foreign, _, None) => return Err(refuse(PlaceProblem::HashUnknown)),
-            (MarkerState::Foreign, Mode::Read, Some(hash)) => {
-                StoreMarker { format: StoreMarker::FORMAT, hash }
+            (MarkerState::Empty, Mode::Read) => match behind {
+                Some(behind) => StoreMarker { format, hash: asked.unwrap_or(behind.hash) },
+                None => return Err(refuse(PlaceProblem::Missing)),
+            },
+            (MarkerState::Empty, Mode::Write) => {
+                let hash = asked.or(behind.map(Self::hash)).unwrap_or_default();
+                backend.create(StoreMarker { format, hash: agreed(hash)? }).await?
             }
-            (MarkerState::Empty | MarkerState::Foreign, Mode::Write, hash) => {
-                let hash = hash.unwrap_or_default();
-                backend.create(StoreMarker { format: StoreMarker::FORMAT, hash }).await?
+            (MarkerState::Foreign, mode) => {
+                // What is there was hashed somehow; what is behind does not tell how.
+                let Some(hash) = asked else { return Err(refuse(PlaceProblem::HashUnknown)) };
+                match mode {
+                    Mode::Read => StoreMarker { format, hash },
+                    Mode::Write => {
+                        backend.create(StoreMarker { format, hash: agreed(hash)? }).await?
+                    }
+                }
             }
         };
         if marker.format > StoreMarker::FORMAT {
             return Err(refuse(PlaceProblem::NewerFormat { format: marker.format }));
         }
-        if let Some(asked) = options.hash.filter(|asked| *asked != marker.hash) {
+        if let Some(asked) = asked.filter(|asked| *asked != marker.hash) {
             return Err(refuse(PlaceProblem::OtherHash { stored: marker.hash, asked }));
         }
-        if let Some(fallback) = options.fallback.as_ref().filter(|it| it.hash != marker.hash) {
-            let (location, hash) = (fallback.location(), fallback.hash);
-            let stored = marker.hash;
-            return Err(refuse(PlaceProblem::FallbackHash { stored, fallback: location, hash }));
-        }
+        agreed(marker.hash)?;
         Ok(Self {
             backend,
             hash: marker.hash,
@@ -131,7 +141,6 @@ impl Store {
             clock: options.clock,
             actor: options.actor,
             fallback: options.fallback.map(Arc::new),
-            disregarded: None,
             selections: Arc::default(),
             session: session(match options.parallelism {
                 0 => std::thread::available_parallelism().map_or(1, usize::from),

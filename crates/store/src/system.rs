@@ -1,10 +1,11 @@
 //! System tables: records of the store about itself, beside the features.
 
+use datafusion::arrow::array::BooleanBufferBuilder;
 use metalith_base::FeatureKey;
 
 use crate::{
-    ChunkRequest, Commit, CommitNote, Rows, Store, StoreError, chunk_scan::Selection,
-    expected::scan, marked::Removal,
+    Change, ChunkRequest, Commit, CommitNote, Replacement, Rows, Store, StoreError,
+    chunk_scan::Selection, current::equals, expected::scan,
 };
 
 /// The first part of the keys of system tables. No feature of a graph may begin with it.
@@ -80,10 +81,31 @@ impl Store {
         text: &str,
     ) -> Result<(), StoreError> {
         self.require_write()?;
-        match self.remove_rows(table, Removal { column, text }, CommitNote::new("remove")).await {
-            // Somebody else removes them at this moment.
-            Ok(_) | Err(StoreError::Conflict { .. }) => {}
-            Err(error) => return Err(error),
+        let Some(found) = self.backend().open_table(table).await? else { return Ok(()) };
+        let place = found.schema().index_of(column).map_err(StoreError::arrow)?;
+        let (mut chunks, mut kept) = (Vec::new(), Vec::new());
+        for (chunk, its) in found.chunks().iter().enumerate() {
+            let request = ChunkRequest { columns: vec![place], ..ChunkRequest::default() };
+            let mut stays = BooleanBufferBuilder::new(its.rows);
+            for batch in found.read_chunk(chunk, request).await?.collect().await? {
+                stays.append_buffer(&!&equals(batch.column(0), text)?);
+            }
+            let stays = stays.finish();
+            if stays.count_set_bits() < stays.len() {
+                chunks.push(chunk);
+                let columns = (0..found.schema().fields().len()).collect();
+                let request = ChunkRequest { columns, rows: Some(stays), range: None };
+                kept.extend(found.read_chunk(chunk, request).await?.collect().await?);
+            }
+        }
+        if !chunks.is_empty() {
+            let rows = Rows::from_batches(found.schema(), kept);
+            let replacement = Replacement { table: found, chunks, rows, change: Change::Content };
+            match self.backend().replace(table, replacement, CommitNote::new("remove")).await {
+                // Somebody else removes them at this moment.
+                Ok(_) | Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         self.purge_files(table).await.map(drop)
     }

@@ -31,7 +31,8 @@ pub struct WriteOptions {
 }
 
 /// What to do about samples of a feature that this store does not have yet, and that are read from
-/// one further down the fallback chain: after the first write they would not be seen any more.
+/// one further down the fallback chain: after the first write or copy they would not be seen any
+/// more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OverFallback {
     /// Refuse, if there are any under the current definition.
@@ -59,12 +60,22 @@ impl Store {
         rows: Rows,
         options: &WriteOptions,
     ) -> Result<Commit, StoreError> {
+        self.require_write()?;
+        self.require_same_length(graph)?;
         let feature = graph.feature(feature)?;
-        self.require_writable(graph, feature)?;
-        if options.over_fallback == OverFallback::Refuse {
-            self.refuse_hiding(feature).await?;
+        if feature.is_external() {
+            return Err(StoreError::request(feature.key(), RequestProblem::External));
         }
-        let stamp = Stamp::new(self, graph, feature, options.materialization_id.clone());
+        if options.over_fallback == OverFallback::Refuse {
+            self.refuse_hiding(graph, feature.key()).await?;
+        }
+        let stamp = Stamp {
+            feature: feature.clone(),
+            hash: self.hash(),
+            now: self.now(),
+            project_version: graph.snapshot_version().to_owned(),
+            materialization_id: options.materialization_id.clone(),
+        };
         let rows = stamp.apply_to(rows)?;
         let mut note = CommitNote::new("write");
         if let Some(actor) = self.actor() {
@@ -77,23 +88,8 @@ impl Store {
     }
 }
 
-impl Store {
-    pub(crate) fn require_writable(
-        &self,
-        graph: &FeatureGraph,
-        feature: &Feature,
-    ) -> Result<(), StoreError> {
-        self.require_write()?;
-        self.require_same_length(graph)?;
-        match feature.is_external() {
-            true => Err(StoreError::request(feature.key(), RequestProblem::External)),
-            false => Ok(()),
-        }
-    }
-}
-
 /// Turns a user's rows into stored rows.
-pub(crate) struct Stamp {
+struct Stamp {
     feature: Feature,
     hash: HashSettings,
     now: Timestamp,
@@ -102,22 +98,7 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    pub(crate) fn new(
-        store: &Store,
-        graph: &FeatureGraph,
-        feature: &Feature,
-        materialization_id: Option<String>,
-    ) -> Self {
-        Self {
-            feature: feature.clone(),
-            hash: store.hash(),
-            now: store.now(),
-            project_version: graph.snapshot_version().to_owned(),
-            materialization_id,
-        }
-    }
-
-    pub(crate) fn apply_to(self, rows: Rows) -> Result<Rows, StoreError> {
+    fn apply_to(self, rows: Rows) -> Result<Rows, StoreError> {
         let given = rows.schema();
         self.check_columns(&given)?;
         // Stamping no rows tells the schema of all stamped rows.

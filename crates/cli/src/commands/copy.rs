@@ -6,7 +6,7 @@ use metalith_store::{CopyOptions, Mode};
 use serde_json::{Value, json};
 
 use crate::{
-    context::{Context, features, filters},
+    context::{Context, OverFallbackArg, features, filters},
     failure::{Failure, Outcome, fail},
     printer::{number, table},
     progress,
@@ -35,6 +35,8 @@ pub(crate) struct Args {
     /// graphs that were recorded
     #[arg(long, conflicts_with_all = ["features", "filters"])]
     everything: bool,
+    #[command(flatten)]
+    over: OverFallbackArg,
 }
 
 pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
@@ -42,14 +44,16 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
     let source = project.open_store(Some(&args.from), Mode::Read).await.map_err(fail)?;
     let target = project.open_store(Some(&args.to), Mode::Write).await.map_err(fail)?;
     context.finish(&project, &target).await?;
+    let over_fallback = args.over.over_fallback;
     let request = match (args.everything, args.features.is_empty()) {
-        (true, _) => CopyRequest::everything(),
+        (true, _) => CopyRequest::everything(over_fallback),
         (false, is_all) => CopyRequest {
             features: (!is_all).then(|| features(&project, &args.features)).transpose()?,
             options: CopyOptions {
                 filters: filters(&args.filters)?,
                 feature_history: args.feature_history,
                 sample_history: args.sample_history,
+                over_fallback,
             },
             snapshots: false,
         },

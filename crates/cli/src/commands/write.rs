@@ -5,11 +5,11 @@ use std::{io, path::PathBuf, str::FromStr};
 use metalith_base::FeatureKey;
 use metalith_ingest::{FileFormat, VersionColumn, assemble_versions, read_file, read_stream};
 use metalith_lifecycle::quota::Meter;
-use metalith_store::{Mode, OverFallback, WriteOptions};
+use metalith_store::{Mode, WriteOptions};
 use serde_json::json;
 
 use crate::{
-    context::{Context, meter},
+    context::{Context, OverFallbackArg, meter},
     failure::{Failure, Outcome, fail},
     printer::number,
     progress,
@@ -31,18 +31,8 @@ pub(crate) struct Args {
     /// The run that made the rows
     #[arg(long, value_name = "ID")]
     materialization_id: Option<String>,
-    /// When the feature's samples are read from a fallback store so far: refuse to hide them, or
-    /// hide them
-    #[arg(long, value_parser = parse_over_fallback, default_value = "refuse", value_name = "refuse|hide")]
-    over_fallback: OverFallback,
-}
-
-fn parse_over_fallback(name: &str) -> Result<OverFallback, String> {
-    match name {
-        "refuse" => Ok(OverFallback::Refuse),
-        "hide" => Ok(OverFallback::Hide),
-        _ => Err("choose refuse or hide".to_owned()),
-    }
+    #[command(flatten)]
+    over: OverFallbackArg,
 }
 
 pub(crate) fn parse_format(name: &str) -> Result<FileFormat, String> {
@@ -59,7 +49,7 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
     let (project, store) = context.open(Mode::Write).await?;
     let options = WriteOptions {
         materialization_id: args.materialization_id.clone(),
-        over_fallback: args.over_fallback,
+        over_fallback: args.over.over_fallback,
     };
     let meter = meter(&project, &store).await?;
     let feature = project.graph().feature(&args.feature).map_err(fail)?;

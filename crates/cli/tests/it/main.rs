@@ -9,9 +9,9 @@ use std::{
 use expect_test::{Expect, expect};
 
 mod bad_input;
+mod branches;
 mod deletions;
 mod interrupts;
-mod migrations;
 mod tour;
 
 fn metalith(folder: &Path, args: &[&str]) -> Output {

@@ -6,10 +6,14 @@ use metalith_base::Diagnostic as _;
 use metalith_delta::{Layout, open_backend};
 use metalith_expr::parse;
 use metalith_graph::{FeatureGraph, HashLength};
+use metalith_lifecycle::{
+    copying::{CopyRequest, copy},
+    holds,
+};
 use metalith_store::{
-    Backend, CommitNote, DeletionMode, DeletionRequest, HashAlgorithm, HashSettings, MemoryBackend,
-    Mode, OpenOptions, OverFallback, ResolveOptions, RestoreRequest, Rows, Store, StoreError,
-    WriteOptions,
+    Backend, CommitNote, DeletionMode, DeletionRequest, HashAlgorithm, HashSettings, MarkerState,
+    MemoryBackend, Mode, OpenOptions, OverFallback, PlaceProblem, ResolveOptions, RestoreRequest,
+    Rows, Store, StoreError, WriteOptions,
 };
 use metalith_testkit::fixtures::{graph, key, read, rows, write};
 use serde_json::{Value, json};
@@ -126,6 +130,49 @@ async fn a_first_write_does_not_hide_what_is_read_from_behind() {
 }
 
 #[tokio::test]
+async fn a_first_copy_does_not_hide_what_is_read_from_behind() {
+    for mix in MIXES {
+        let (prod, branch) = prod_and_branch(mix).await;
+        let graph = code("1");
+        let other = Store::open(place(Kind::Memory), OpenOptions::write()).await.unwrap();
+        write(&other, &graph, "raw", &made(&["z"])).await.unwrap();
+        let request = |over_fallback| CopyRequest::everything(over_fallback);
+        // Whether the graph knows the feature or not.
+        for known in [&graph, &metalith_testkit::fixtures::graph("")] {
+            let refused =
+                copy(&other, &branch, known, &request(OverFallback::Refuse), |_| {}).await;
+            let Err(StoreError::Request { problem, .. }) = refused else { panic!("{refused:?}") };
+            assert!(problem.to_string().starts_with("its 3 samples are read from "), "{problem}");
+        }
+        assert!(branch.features().await.unwrap().is_empty(), "{mix:?}");
+        copy(&other, &branch, &graph, &request(OverFallback::Hide), |_| {}).await.unwrap();
+        assert_eq!(read(&branch, &graph, "raw", &["id"]).await, ["z"], "{mix:?}");
+        // What is the branch's own may grow.
+        copy(&prod, &branch, &graph, &request(OverFallback::Hide), |_| {}).await.unwrap();
+        copy(&prod, &branch, &graph, &request(OverFallback::Refuse), |_| {}).await.unwrap();
+        assert_eq!(read(&branch, &graph, "raw", &["id"]).await, ["a", "b", "c", "z"], "{mix:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_behind_is_held_there_and_not_here() {
+    for mix in MIXES {
+        let (prod, branch) = prod_and_branch(mix).await;
+        let graph = code("1");
+        let filters = [parse("id = 'a'").unwrap()];
+        let refused = holds::add(&branch, &graph, &key("raw"), &filters, None).await;
+        let text = refused.expect_err("nobody there would see it").to_string();
+        assert!(text.ends_with("which is only read from here"), "{text}");
+        assert_eq!(holds::list(&branch).await.unwrap(), [], "{mix:?}");
+        let (_, held) = holds::add(&prod, &graph, &key("raw"), &filters, None).await.unwrap();
+        assert_eq!(held, 1, "{mix:?}");
+        branch.write(&graph, &key("raw"), rows(&made(&["a"])), &hide()).await.unwrap();
+        let (_, held) = holds::add(&branch, &graph, &key("raw"), &filters, None).await.unwrap();
+        assert_eq!(held, 1, "{mix:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_empty_table_hides_nothing_and_an_emptied_one_does() {
     for mix in MIXES {
         let (_, branch) = prod_and_branch(mix).await;
@@ -191,6 +238,23 @@ async fn chains_have_one_hash() {
         let options = OpenOptions { mode, fallback, ..OpenOptions::write() };
         assert_eq!(Store::open(place(Kind::Memory), options).await.unwrap().hash(), md5);
     }
+    // What another system made hashes somehow; what is behind does not tell how.
+    for mode in [Mode::Read, Mode::Write] {
+        let foreign = place(Kind::Memory);
+        let some = rows(&made(&["a"]));
+        foreign.append(&key("raw"), some, CommitNote::new("theirs")).await.unwrap();
+        let fallback = Some(prod.clone());
+        let options = OpenOptions { mode, fallback, ..OpenOptions::write() };
+        let refused = Store::open(foreign, options).await.expect_err("nobody said how");
+        let StoreError::Place { problem, .. } = refused else { panic!("{refused:?}") };
+        assert!(matches!(problem, PlaceProblem::HashUnknown), "{problem:?}");
+    }
+    // A store that is refused is not made before.
+    let new = place(Kind::Memory);
+    let hash = Some(HashSettings::default());
+    let options = OpenOptions { hash, fallback: Some(prod.clone()), ..OpenOptions::write() };
+    Store::open(Arc::clone(&new), options).await.expect_err("another hash");
+    assert!(matches!(new.marker().await.unwrap(), MarkerState::Empty));
     let other = place(Kind::Memory);
     Store::open(Arc::clone(&other), OpenOptions::write()).await.unwrap();
     let options = OpenOptions { fallback: Some(prod), ..OpenOptions::read() };

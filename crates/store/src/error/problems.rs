@@ -134,16 +134,6 @@ pub enum RequestProblem {
         /// The id columns.
         ids: Vec<String>,
     },
-    /// A column that says which sample it is, or what it was computed from.
-    FixedColumn {
-        /// Its name.
-        column: String,
-    },
-    /// A new column that would hold nothing but NULL.
-    UntypedColumn {
-        /// Its name.
-        column: String,
-    },
     /// A root feature cannot be rebased: nothing is upstream of it.
     RootRebase,
     /// There is nothing to restore.
@@ -195,14 +185,6 @@ impl fmt::Display for RequestProblem {
             Self::IdsRequired { ids } => {
                 write!(f, "`columns` must include the id columns {}", known(ids))
             }
-            Self::FixedColumn { column } => write!(
-                f,
-                "column `{column}` says which sample it is or what it was computed from, and cannot \
-                 be filled"
-            ),
-            Self::UntypedColumn { column } => {
-                write!(f, "column `{column}` would be new and hold nothing but NULL")
-            }
             Self::RootRebase => write!(f, "a root feature has no upstream to rebase on"),
             Self::NothingToRestore { deletion: Some(deletion) } => {
                 write!(f, "no sample is deleted by deletion `{deletion}`")
@@ -218,7 +200,7 @@ impl fmt::Display for RequestProblem {
             }
             Self::WouldHide { location, samples } => write!(
                 f,
-                "its {samples} samples are read from {location}, and a first write here would \
+                "its {samples} samples are read from {location}, and the first rows here would \
                  hide them"
             ),
             Self::PlanOutdated { planned, found } => {
@@ -343,12 +325,6 @@ pub(super) fn request_hint(problem: &RequestProblem) -> Option<Cow<'_, str>> {
             Some(did_you_mean(column, known).into())
         }
         RequestProblem::IdsRequired { ids } => Some(format!("add {}", known(ids)).into()),
-        RequestProblem::FixedColumn { .. } => {
-            Some("fill a column that only describes the sample".into())
-        }
-        RequestProblem::UntypedColumn { .. } => {
-            Some("give it a type, e.g. `CAST(NULL AS BIGINT)`".into())
-        }
         RequestProblem::RootRebase => Some("write its samples again".into()),
         RequestProblem::NothingToRestore { .. } => Some(
             "list deleted samples with `metalith metadata read FEATURE --include-deleted`".into(),
@@ -357,12 +333,13 @@ pub(super) fn request_hint(problem: &RequestProblem) -> Option<Cow<'_, str>> {
             Some("narrow the restore with `--filter` to samples that were not written again".into())
         }
         RequestProblem::InFallback { .. } => Some(
-            "work in that store, or copy the feature from it first with `metalith metadata copy`"
+            "work in that store, or copy the feature from it first with `metalith metadata copy \
+             --over-fallback hide`"
                 .into(),
         ),
         RequestProblem::WouldHide { .. } => Some(
-            "copy the feature first with `metalith metadata copy`, or write over the fallback with \
-             `--over-fallback hide`"
+            "with `--over-fallback hide` the feature is what this store has from then on; `metalith \
+             metadata copy` takes it so and brings what is there along"
                 .into(),
         ),
         RequestProblem::PlanOutdated { .. } => Some("make the plan again".into()),

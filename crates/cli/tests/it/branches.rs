@@ -1,5 +1,5 @@
-//! Code changes, graphs are compared, and samples are carried over or computed anew: the examples
-//! run as their readers would run them.
+//! Code changes, graphs are compared, and samples are computed anew, in a store or in a branch of
+//! one: the example runs as its readers would run it.
 
 use std::{fs, path::Path, process::Command};
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::{check_refused, metalith, told};
 
-/// A copy of an example.
-fn example(name: &str) -> tempfile::TempDir {
+/// A copy of the example.
+fn example() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name);
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/recompute");
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         if entry.file_type().unwrap().is_file() {
@@ -21,12 +21,11 @@ fn example(name: &str) -> tempfile::TempDir {
     folder
 }
 
-/// What the commands print that the first block of an example's page has, and those of the others,
-/// with an id in place of `ID`.
-fn run_block(folder: &Path, number: usize, id: &str) -> Vec<String> {
+/// What the commands print that a block of the example's page has.
+fn run_block(folder: &Path, number: usize) -> Vec<String> {
     let page = fs::read_to_string(folder.join("README.md")).unwrap();
     let block = page.split("```sh\n").nth(number).unwrap().split("```").next().unwrap();
-    block.lines().map(|line| run_line(folder, &line.replace(" ID", &format!(" {id}")))).collect()
+    block.lines().map(|line| run_line(folder, line)).collect()
 }
 
 /// Runs a line of a page: variables, the command, arguments, some of them in quotes.
@@ -61,15 +60,10 @@ fn without_bytes(table: &str) -> String {
     table.lines().map(line).collect::<Vec<_>>().join("\n") + "\n"
 }
 
-/// A table begins with a space, which expectations lose when all of their lines have it.
-fn unindented(table: &str) -> String {
-    table.lines().map(|line| format!("{}\n", line.trim_start())).collect()
-}
-
 #[test]
 fn recompute() {
-    let here = example("recompute");
-    let told = run_block(here.path(), 1, "");
+    let here = example();
+    let told = run_block(here.path(), 1);
     expect![[r#"
         ~ video/crop  7a8f9a7ca476 -> 6db13d31975c
             ~ field frames  code version 1 -> 2
@@ -85,7 +79,7 @@ fn recompute() {
         video/transcript 3 0 0 0 3 0
     "#]]
     .assert_eq(&without_bytes(&told[9]));
-    let told = run_block(here.path(), 2, "");
+    let told = run_block(here.path(), 2);
     expect![[r#"
         FEATURE SAMPLES NEW STALE ORPHANED WAITING DELETED
         video/raw 3 - - - - 0
@@ -94,51 +88,6 @@ fn recompute() {
         video/transcript 3 0 0 0 0 0
     "#]]
     .assert_eq(&without_bytes(&told[2]));
-}
-
-#[test]
-fn migration() {
-    let here = example("migration");
-    let before = run_block(here.path(), 1, "");
-    expect![[r#"
-        FEATURE SAMPLES NEW STALE ORPHANED WAITING DELETED
-        video/raw 3 - - - - 0
-        video/crop 0 3 0 0 0 0
-        video/face 0 0 0 0 0 0
-    "#]]
-    .assert_eq(&without_bytes(&before[6]));
-    let id = before[8].lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
-    let after = run_block(here.path(), 2, &id);
-    expect![[r#"
-         FEATURE     OPERATION  SAMPLES  WERE THERE  TO COMPUTE  STATE
-         video/crop  reconcile  3        0           0           planned
-         video/face  reconcile  3        0           0           planned
-        nothing was done; samples are at most so many
-    "#]]
-    .assert_eq(&after[0]);
-    expect![[r#"
-         FEATURE     OPERATION  SAMPLES  WERE THERE  TO COMPUTE  STATE
-         video/crop  reconcile  3        0           0           done
-         video/face  reconcile  3        0           0           done
-    "#]]
-    .assert_eq(&unindented(&after[1]));
-    expect![[r#"
-        FEATURE SAMPLES NEW STALE ORPHANED WAITING DELETED
-        video/raw 3 - - - - 0
-        video/crop 3 0 0 0 0 0
-        video/face 3 0 0 0 0 0
-    "#]]
-    .assert_eq(&without_bytes(&after[3]));
-    let status =
-        run_line(here.path(), &format!("VERSION=2 metalith migrations status {id} --json"));
-    let status: Value = serde_json::from_str(&status).unwrap();
-    assert_eq!(status["migrations"][0]["state"], "applied");
-    assert_eq!(status["migrations"][0]["steps"][1]["samples"], 3);
-    let back = run_line(here.path(), &format!("VERSION=2 metalith migrations rollback {id} --yes"));
-    assert_eq!(
-        back,
-        format!("rolled back {id}\n FEATURE     ROWS\n video/face  3\n video/crop  3\n")
-    );
 }
 
 /// A project with a store and a branch of it, and the whole of the branch's configuration.
@@ -155,10 +104,9 @@ fallback_stores = ["prod"]
 "#;
 
 fn branch() -> tempfile::TempDir {
-    let here = example("migration");
+    let here = example();
     fs::write(here.path().join("metalith.toml"), BRANCH).unwrap();
-    run_block(here.path(), 1, "");
-    fs::remove_dir_all(here.path().join("migrations")).unwrap();
+    run_block(here.path(), 1);
     here
 }
 
@@ -176,9 +124,10 @@ fn a_branch_of_a_store() {
         video/raw is read from DIR/prod
         video/crop is read from DIR/prod
         video/face is read from DIR/prod
+        video/transcript is read from DIR/prod
     "#]]
     .assert_eq(
-        &status.lines().skip(4).map(|it| it.replace(&place, "DIR") + "\n").collect::<String>(),
+        &status.lines().skip(5).map(|it| it.replace(&place, "DIR") + "\n").collect::<String>(),
     );
     check_refused(
         here,
@@ -209,19 +158,12 @@ fn a_branch_of_a_store() {
             hint: copy the feature first with `metalith metadata copy`, or write over the fallback with `--over-fallback hide`
         "#]],
     );
-    told(
-        here,
-        &[
-            "metadata",
-            "write",
-            "video/raw",
-            "videos.csv",
-            "--store",
-            "branch",
-            "--over-fallback",
-            "hide",
-        ],
-    );
+    let copy = ["metadata", "copy", "video/face", "--from", "prod", "--to", "branch"];
+    check_refused(here, &copy, expect![[""]]);
+    let hide = ["--over-fallback", "hide"];
+    told(here, &[&copy[..], &hide].concat());
+    let write = ["metadata", "write", "video/raw", "videos.csv", "--store", "branch"];
+    told(here, &[&write[..], &hide].concat());
     run_line(
         here,
         "VERSION=2 metalith metadata resolve video/crop --output-dir todo --store branch",
@@ -240,14 +182,13 @@ fn a_store_is_copied_with_all_it_has() {
     let copy = ["metadata", "copy", "--from", "prod", "--to", "copy", "--everything", "--json"];
     let first: Value = serde_json::from_str(&told(here, &copy)).unwrap();
     let again: Value = serde_json::from_str(&told(here, &copy)).unwrap();
-    for (index, table) in
-        ["video/crop", "video/face", "video/raw", "metaxy-system/feature_versions"]
-            .iter()
-            .enumerate()
-    {
+    let recorded = "metaxy-system/feature_versions";
+    let tables = ["video/crop", "video/face", "video/raw", "video/transcript", recorded];
+    for (index, table) in tables.into_iter().enumerate() {
+        let rows = if table == recorded { 4 } else { 3 };
         let (first, again) = (&first["copied"][index], &again["copied"][index]);
-        assert_eq!((&first["feature"], &first["rows"]), (&(*table).into(), &3.into()));
-        assert_eq!((&again["rows"], &again["already"]), (&0.into(), &3.into()), "{table}");
+        assert_eq!((&first["feature"], &first["rows"]), (&table.into(), &rows.into()));
+        assert_eq!((&again["rows"], &again["already"]), (&0.into(), &rows.into()), "{table}");
         assert_eq!(first["digest"], again["digest"]);
     }
     let history = told(here, &["graph", "history", "--store", "copy"]);
@@ -262,37 +203,19 @@ fn check_told(folder: &Path, args: &[&str], expected: Expect) {
 
 #[test]
 fn what_is_not_there_is_told() {
-    let here = example("migration");
+    let here = example();
     let here = here.path();
     told(here, &["metadata", "write", "video/raw", "videos.csv"]);
     check_told(
         here,
-        &["migrations", "generate"],
-        expect![[r#"
-        error[snapshot.nothing-pushed]: no graph of project `migration-example` has been recorded in this store
-
-        hint: record one with `metalith graph push` before the code changes: check out the version that wrote the store, and push from there
-    "#]],
-    );
-    check_told(
-        here,
         &["graph", "diff", "latest"],
         expect![[r#"
-        error[snapshot.nothing-pushed]: no graph of project `migration-example` has been recorded in this store
+        error[snapshot.nothing-pushed]: no graph of project `recompute-example` has been recorded in this store
 
         hint: record one with `metalith graph push` before the code changes: check out the version that wrote the store, and push from there
     "#]],
     );
     told(here, &["graph", "push"]);
-    check_told(
-        here,
-        &["migrations", "generate"],
-        expect![[r#"
-        error[migration.nothing-changed]: no feature has another version than in the graph that was recorded as 6cb630533b092968187730bc0abca75232c11bf4c537106971bbb4df665eb902
-
-        hint: if the graph was pushed since the code changed, compare with an earlier one: `--from VERSION`, see `metalith graph history`
-    "#]],
-    );
     check_told(
         here,
         &["graph", "diff", "release=7"],
@@ -302,37 +225,4 @@ fn what_is_not_there_is_told() {
         hint: see `metalith graph history`; name one by `latest`, the beginning of its version, or TAG=VALUE, and today's graph by `current`
     "#]],
     );
-    check_told(
-        here,
-        &["migrations", "apply", "nothing"],
-        expect![[r#"
-        error[migration.unknown]: there is no migration `nothing`
-
-        hint: make one with `metalith migrations generate`
-    "#]],
-    );
-    check_told(
-        here,
-        &["migrations", "apply", "../nothing"],
-        expect![[r#"
-        error[migration.file]: cannot read `../nothing`: No such file or directory (os error 2)
-
-        hint: check the path and its permissions
-    "#]],
-    );
-    check_told(
-        here,
-        &["migrations", "rollback", "nothing", "--yes"],
-        expect![[r#"
-        error[migration.not-applied]: migration `nothing` was not applied to this store
-
-        hint: see `metalith migrations status`
-    "#]],
-    );
-    let scaffolded =
-        told(here, &["migrations", "scaffold", "by-hand", "--from", "latest", "--json"]);
-    let scaffolded: Value = serde_json::from_str(&scaffolded).unwrap();
-    let id = scaffolded["migration"].as_str().unwrap();
-    let applied = told(here, &["migrations", "apply", id]);
-    assert_eq!(applied.lines().count(), 1, "a scaffold does nothing: {applied}");
 }
