@@ -145,7 +145,7 @@ fn a_branch_of_a_store() {
             exit 4
             error[store.request]: `video/crop`: these samples are read from DIR/prod, which is only read from here
 
-            hint: work in that store, or copy the feature from it first with `metalith metadata copy`
+            hint: work in that store, or copy the feature from it first with `metalith metadata copy --over-fallback hide`
         "#]],
     );
     check_refused(
@@ -153,13 +153,22 @@ fn a_branch_of_a_store() {
         &["metadata", "write", "video/raw", "videos.csv", "--store", "branch"],
         expect![[r#"
             exit 4
-            error[store.request]: `video/raw`: its 3 samples are read from DIR/prod, and a first write here would hide them
+            error[store.request]: `video/raw`: its 3 samples are read from DIR/prod, and the first rows here would hide them
 
-            hint: copy the feature first with `metalith metadata copy`, or write over the fallback with `--over-fallback hide`
+            hint: with `--over-fallback hide` the feature is what this store has from then on; `metalith metadata copy` takes it so and brings what is there along
         "#]],
     );
     let copy = ["metadata", "copy", "video/face", "--from", "prod", "--to", "branch"];
-    check_refused(here, &copy, expect![[""]]);
+    check_refused(
+        here,
+        &copy,
+        expect![[r#"
+        exit 4
+        error[store.request]: `video/face`: its 3 samples are read from DIR/prod, and the first rows here would hide them
+
+        hint: with `--over-fallback hide` the feature is what this store has from then on; `metalith metadata copy` takes it so and brings what is there along
+    "#]],
+    );
     let hide = ["--over-fallback", "hide"];
     told(here, &[&copy[..], &hide].concat());
     let write = ["metadata", "write", "video/raw", "videos.csv", "--store", "branch"];
