@@ -9,8 +9,8 @@ use metalith_base::{FeatureKey, Kind};
 use metalith_expr::{Expr, parse};
 use metalith_objects::ObjectPlaces;
 use metalith_store::{
-    self as engine, Absent, CopyOptions, HashAlgorithm, HashSettings, OpenOptions, ReadOptions,
-    ResolveOptions, Rows, WriteOptions,
+    self as engine, Absent, CopyOptions, HashAlgorithm, HashSettings, OpenOptions, OverFallback,
+    ReadOptions, ResolveOptions, Rows, WriteOptions,
 };
 use pyo3::{prelude::*, types::PyDict};
 
@@ -63,8 +63,9 @@ impl Store {
     #[staticmethod]
     #[pyo3(signature = (
         place, *, mode, hash_algorithm = None, hash_length = None, actor = None,
-        object_options = BTreeMap::new(),
+        object_options = BTreeMap::new(), fallback = None,
     ))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords, and Python names them")]
     fn open(
         py: Python<'_>,
         place: &Place,
@@ -73,6 +74,7 @@ impl Store {
         hash_length: Option<usize>,
         actor: Option<String>,
         object_options: BTreeMap<String, BTreeMap<String, String>>,
+        fallback: Option<&Self>,
     ) -> PyResult<Self> {
         let length = self::hash_length(hash_length)?;
         let algorithm: Option<HashAlgorithm> =
@@ -91,6 +93,7 @@ impl Store {
             hash_if_new: HashSettings { length, ..HashSettings::default() },
             absent: Absent::Empty,
             actor,
+            fallback: fallback.map(|it| it.store.clone()),
             ..base
         };
         let backend = Arc::clone(&place.0);
@@ -120,6 +123,13 @@ impl Store {
         let features = wait(py, "listing features", async move { store.features().await })?;
         let features = features.map_err(|error| raise(&error))?;
         Ok(features.iter().map(ToString::to_string).collect())
+    }
+
+    /// Where a feature is read from, if that is not this store.
+    fn read_from(&self, py: Python<'_>, feature: &str) -> PyResult<Option<String>> {
+        let (store, feature) = (self.store.clone(), key(feature)?);
+        wait(py, "looking for a table", async move { store.read_from(&feature).await })?
+            .map_err(|error| raise(&error))
     }
 
     /// The columns that a feature is stored with, as a frame without rows; `None` without a table.
@@ -179,7 +189,7 @@ impl Store {
     }
 
     /// Adds samples in one commit; returns how many.
-    #[pyo3(signature = (graph, feature, rows, materialization_id = None))]
+    #[pyo3(signature = (graph, feature, rows, materialization_id = None, over_fallback = false))]
     fn write(
         &self,
         py: Python<'_>,
@@ -187,13 +197,16 @@ impl Store {
         feature: &str,
         rows: &Bound<'_, PyAny>,
         materialization_id: Option<String>,
+        over_fallback: bool,
     ) -> PyResult<u64> {
         let what = format!("writing `{feature}`");
         let (store, graph, feature) = (self.store.clone(), Arc::clone(&graph.0), key(feature)?);
         let stop = Arc::new(AtomicBool::new(false));
         let rows = Rows::from_reader(Stoppable::new(reader(rows)?, &stop));
         let commit = wait_or_stop(py, &what, &stop, async move {
-            let options = WriteOptions { materialization_id };
+            let over_fallback =
+                if over_fallback { OverFallback::Hide } else { OverFallback::Refuse };
+            let options = WriteOptions { materialization_id, over_fallback };
             store.write(&graph, &feature, rows, &options).await
         })?;
         commit.map(|commit| commit.rows).map_err(|error| raise(&error))
