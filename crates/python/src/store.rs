@@ -51,6 +51,10 @@ pub(crate) fn check_filter(text: &str) -> PyResult<()> {
     parse(text).map(drop).map_err(|error| raise(&error))
 }
 
+fn over_fallback_of(hides: bool) -> OverFallback {
+    if hides { OverFallback::Hide } else { OverFallback::Refuse }
+}
+
 fn filters_by_feature(
     given: BTreeMap<String, Vec<String>>,
 ) -> PyResult<BTreeMap<FeatureKey, Vec<Expr>>> {
@@ -204,8 +208,7 @@ impl Store {
         let stop = Arc::new(AtomicBool::new(false));
         let rows = Rows::from_reader(Stoppable::new(reader(rows)?, &stop));
         let commit = wait_or_stop(py, &what, &stop, async move {
-            let over_fallback =
-                if over_fallback { OverFallback::Hide } else { OverFallback::Refuse };
+            let over_fallback = over_fallback_of(over_fallback);
             let options = WriteOptions { materialization_id, over_fallback };
             store.write(&graph, &feature, rows, &options).await
         })?;
@@ -344,7 +347,7 @@ impl Store {
     /// Adds the rows of a feature in another store; returns how many.
     #[pyo3(signature = (
         source, graph, feature, *, filters = Vec::new(), feature_history = false,
-        sample_history = false,
+        sample_history = false, over_fallback = false,
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords, and Python names them")]
     fn copy_from(
@@ -356,9 +359,14 @@ impl Store {
         filters: Vec<String>,
         feature_history: bool,
         sample_history: bool,
+        over_fallback: bool,
     ) -> PyResult<u64> {
-        let options =
-            CopyOptions { filters: self::filters(&filters)?, feature_history, sample_history };
+        let options = CopyOptions {
+            filters: self::filters(&filters)?,
+            feature_history,
+            sample_history,
+            over_fallback: over_fallback_of(over_fallback),
+        };
         let what = format!("copying `{feature}`");
         let (store, source) = (self.store.clone(), source.store.clone());
         let (graph, feature) = (Arc::clone(&graph.0), key(feature)?);

@@ -171,6 +171,7 @@ class Store:
         filters: Sequence[str] = ...,
         feature_history: bool = False,
         sample_history: bool = False,
+        over_fallback: bool = False,
     ) -> int: ...
     def drop_feature(self, graph: Graph, feature: str) -> bool: ...
     def plan_deletion(

@@ -363,10 +363,12 @@ class MetadataStore(Deletions):
         global_filters: Filters = None,
         with_feature_history: bool = True,
         with_sample_history: bool = False,
+        over_fallback: bool = False,
     ) -> dict[str, int]:
         """Adds features of another store to this one: `features_copied` and `rows_copied`.
 
-        Without `features`, all of the active graph that the other store has.
+        Without `features`, all of the active graph that the other store has. Rows that are here
+        already are not copied again. `over_fallback` as for `write`.
         """
         writer = self._writer
         graph = FeatureGraph.get_active()
@@ -387,6 +389,7 @@ class MetadataStore(Deletions):
                 filters=[*conditions.get(key, []), *texts(global_filters)],
                 feature_history=with_feature_history,
                 sample_history=with_sample_history,
+                over_fallback=over_fallback,
             )
             copied["features_copied"] += 1
         return copied
