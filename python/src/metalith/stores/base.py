@@ -101,7 +101,9 @@ class MetadataStore(Deletions):
             include_deleted=include_soft_deleted,
         )
         rows = to_lazy(frame)
-        return (rows, self) if with_store_info else rows
+        if not with_store_info:
+            return rows
+        return rows, self.find_store_for_feature(key) or self
 
     def read_metadata(
         self,
