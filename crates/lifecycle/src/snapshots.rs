@@ -2,8 +2,9 @@
 //!
 //! They are rows of the system table `metaxy-system/feature_versions`, one a feature, in the form
 //! in which the reference system keeps them, so that either can read what the other recorded. What
-//! one recording wrote has one time. The reference system writes only the features that changed;
-//! the others are then as they were recorded last.
+//! one recording wrote has one time. In the reference system each row has its own, and features that
+//! are only declared otherwise are added to those of the same version; so what it wrote of a project
+//! is one recording until another version comes.
 
 mod error;
 
@@ -12,8 +13,10 @@ use std::{
     sync::Arc,
 };
 
-use datafusion::arrow::array::{
-    ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array,
+use datafusion::arrow::{
+    array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array},
+    compute::cast,
+    datatypes::DataType,
 };
 use metalith_base::{FeatureKey, Timestamp};
 use metalith_graph::{Feature, FeatureGraph, spec_to_wire};
@@ -88,7 +91,7 @@ pub async fn push(
         return Ok(Pushed { version, features: Vec::new() });
     }
     let features: Vec<FeatureKey> = own.iter().map(|feature| feature.key().clone()).collect();
-    let rows = rows(&own, project, graph, tags, store.now())?;
+    let rows = as_stored(store, rows(&own, project, graph, tags, store.now())?).await?;
     // Of two that push the same at the same time, one does.
     let after = last.map_or(0, |last| last.recorded_at.as_micros());
     let note = CommitNote::new("push").once(format!("push/{project}/{after}/{version}"));
@@ -98,12 +101,7 @@ pub async fn push(
 
 /// Every recorded state, the oldest first. A graph that came back is there again.
 pub async fn list(store: &Store) -> Result<Vec<Snapshot>, SnapshotError> {
-    let mut pushes = pushes(store).await?;
-    for index in 0..pushes.len() {
-        let (before, rest) = pushes.split_at_mut(index);
-        rest[0].complete(before);
-    }
-    Ok(pushes.iter().map(Push::snapshot).collect())
+    Ok(pushes(store).await?.iter().map(Push::snapshot).collect())
 }
 
 /// The recorded state of a project that a name means: `latest`, the beginning of a version, or
@@ -150,9 +148,7 @@ async fn find_in(store: &Store, project: &str, name: &str) -> Result<Recorded, S
         known: pushes.iter().map(|it| it.version.clone()).collect(),
     };
     let place = found.ok_or_else(unknown)?;
-    let (before, rest) = pushes.split_at_mut(place);
-    rest[0].complete(before);
-    rest[0].recorded(store)
+    pushes[place].recorded(store)
 }
 
 /// The recorded state that a name means, or today's graph for `current`.
@@ -179,7 +175,6 @@ struct Push {
 }
 
 /// A feature as it is recorded.
-#[derive(Clone)]
 struct Stored {
     version: String,
     definition_version: String,
@@ -190,49 +185,57 @@ struct Stored {
 async fn pushes(store: &Store) -> Result<Vec<Push>, StoreError> {
     let Some(rows) = store.read_system(&table(TABLE)).await? else { return Ok(Vec::new()) };
     let batches = rows.collect().await?;
-    let mut found: BTreeMap<(Timestamp, String, String), Push> = BTreeMap::new();
-    for row in system_rows::rows(&batches) {
-        let Some((place, key, feature)) = read_row(row) else {
-            let detail = "a row lacks the project, the feature or a version".to_owned();
-            let (feature, location) = (table(TABLE), store.location());
-            return Err(StoreError::Corrupt { feature, location, detail });
-        };
-        let (recorded_at, project, version) = place.clone();
-        let push = found.entry(place).or_insert_with(|| {
-            let tags = row.text("tags").and_then(|tags| serde_json::from_str(tags).ok());
-            let (tags, features) = (tags.unwrap_or_default(), BTreeMap::new());
-            Push { project, version, recorded_at, tags, features }
-        });
-        push.features.insert(key, feature);
+    let mut rows = system_rows::rows(&batches)
+        .map(|row| {
+            Push::of_row(row).ok_or_else(|| {
+                let detail = "a row lacks the project, the feature or a version".to_owned();
+                let (feature, location) = (table(TABLE), store.location());
+                StoreError::Corrupt { feature, location, detail }
+            })
+        })
+        .collect::<Result<Vec<Push>, _>>()?;
+    rows.sort_by_key(|row| row.recorded_at);
+    let mut found: Vec<Push> = Vec::new();
+    for row in rows {
+        match found.iter_mut().rfind(|push| push.project == row.project) {
+            Some(push) if push.goes_on_with(&row) => {
+                push.tags.extend(row.tags);
+                push.features.extend(row.features);
+            }
+            _ => found.push(row),
+        }
     }
-    Ok(found.into_values().collect())
-}
-
-type Place = (Timestamp, String, String);
-
-fn read_row(row: Row<'_>) -> Option<(Place, String, Stored)> {
-    let text = |name: &str| row.text(name).map(str::to_owned);
-    let stored = Stored {
-        version: text("metaxy_feature_version")?,
-        definition_version: text("metaxy_definition_version").unwrap_or_default(),
-        spec: text("feature_spec")?,
-    };
-    let place = (row.time("recorded_at")?, text("project")?, text("metaxy_project_version")?);
-    Some((place, text("feature_key")?, stored))
+    Ok(found)
 }
 
 impl Push {
-    /// Adds the features that were recorded before and did not change, where only those that did
-    /// were recorded.
-    fn complete(&mut self, before: &[Self]) {
-        if !self.tags.contains_key(THEIRS) {
-            return;
-        }
-        for earlier in before.iter().rev().filter(|it| it.project == self.project) {
-            for (key, feature) in &earlier.features {
-                self.features.entry(key.clone()).or_insert_with(|| feature.clone());
-            }
-        }
+    /// What one row tells.
+    fn of_row(row: Row<'_>) -> Option<Self> {
+        let text = |name: &str| row.text(name).map(str::to_owned);
+        let feature = Stored {
+            version: text("metaxy_feature_version")?,
+            definition_version: text("metaxy_definition_version").unwrap_or_default(),
+            spec: text("feature_spec")?,
+        };
+        let tags = row.text("tags").and_then(|tags| serde_json::from_str(tags).ok());
+        Some(Self {
+            project: text("project")?,
+            version: text("metaxy_project_version")?,
+            recorded_at: row.time("recorded_at")?,
+            tags: tags.unwrap_or_default(),
+            features: BTreeMap::from([(text("feature_key")?, feature)]),
+        })
+    }
+
+    fn is_theirs(&self) -> bool {
+        self.tags.contains_key(THEIRS)
+    }
+
+    /// Whether a later row of the same project belongs to this push. Each row of the reference
+    /// system has a time of its own.
+    fn goes_on_with(&self, row: &Self) -> bool {
+        let at_once = self.recorded_at == row.recorded_at || (self.is_theirs() && row.is_theirs());
+        self.version == row.version && at_once
     }
 
     fn definitions(&self) -> BTreeMap<String, String> {
@@ -240,9 +243,9 @@ impl Push {
         features.map(|(key, it)| (key.clone(), it.definition_version.clone())).collect()
     }
 
-    /// The tags that are text; what systems keep in theirs is not.
+    /// What a user noted.
     fn tags(&self) -> BTreeMap<String, String> {
-        let tags = self.tags.iter();
+        let tags = self.tags.iter().filter(|(name, _)| ![OURS, THEIRS].contains(&name.as_str()));
         tags.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
     }
 
@@ -274,15 +277,31 @@ impl Push {
         }
         let external = self.tags.get(OURS).and_then(|ours| ours["external"].as_array());
         features.extend(external.into_iter().flatten().cloned());
-        let is_ours = !self.tags.contains_key(THEIRS);
         let graph = json!({
             "hash_length": store.hash().length,
-            "snapshot_version": is_ours.then_some(&self.version),
+            "snapshot_version": (!self.is_theirs()).then_some(&self.version),
             "features": features,
         });
         let graph = FeatureGraph::from_snapshot(&graph).map_err(unreadable)?;
         Ok(Recorded { snapshot: self.snapshot(), graph })
     }
+}
+
+/// The rows with times as the table has them: the reference system keeps UTC without saying so.
+async fn as_stored(store: &Store, rows: RecordBatch) -> Result<RecordBatch, StoreError> {
+    let Some(stored) = store.read_system(&table(TABLE)).await? else { return Ok(rows) };
+    let (schema, mut columns) = (stored.schema(), Vec::new());
+    for (field, column) in rows.schema_ref().fields().iter().zip(rows.columns()) {
+        let wanted = schema.field_with_name(field.name()).map(|it| it.data_type());
+        let column = match wanted {
+            Ok(wanted @ DataType::Timestamp(..)) => {
+                cast(column, wanted).map_err(StoreError::arrow)?
+            }
+            _ => Arc::clone(column),
+        };
+        columns.push((field.name().as_str(), column));
+    }
+    system_rows::batch(columns)
 }
 
 fn rows(

@@ -10,7 +10,7 @@ use metalith_lifecycle::{
     objects::audit::{compare, delete_orphans},
 };
 use metalith_objects::{ObjectPlaces, ObjectUri, OpenedLocation};
-use metalith_store::{CopyOptions, DeletionMode, MemoryBackend, OpenOptions, Store};
+use metalith_store::{CopyOptions, DeletionMode, MemoryBackend, OpenOptions, OverFallback, Store};
 use metalith_testkit::fixtures::{graph, key, write};
 use object_store::{ObjectStore, ObjectStoreExt as _, memory::InMemory, path::Path as ObjectPath};
 use serde_json::{Value, json};
@@ -354,7 +354,7 @@ async fn what_a_store_further_down_names_stays() {
     let prod = world().await;
     let options = OpenOptions { fallback: Some(prod.store.clone()), ..OpenOptions::write() };
     let store = Store::open(Arc::new(MemoryBackend::new()), options).await.unwrap();
-    let everything = CopyOptions::everything();
+    let everything = CopyOptions { over_fallback: OverFallback::Hide, ..CopyOptions::everything() };
     store.copy_from(&prod.store, &prod.graph, &key("video/raw"), &everything).await.unwrap();
     let branch = World {
         store,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use datafusion::arrow::array::{ArrayRef, AsArray as _, RecordBatch, StringArray};
+use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray};
 use metalith_base::Diagnostic as _;
 use metalith_graph::FeatureGraph;
 use metalith_lifecycle::snapshots::{find, list, push};
@@ -125,24 +125,52 @@ async fn add(store: &Store, rows: RecordBatch) {
     store.append_system(&key(TABLE), rows, CommitNote::new("push")).await.unwrap();
 }
 
+/// Rows as the reference system writes them: each at a time of its own, which is UTC though the
+/// column does not say so.
+async fn their_rows(graph: &FeatureGraph, version: &str, at: i64) -> RecordBatch {
+    let tags = r#"{"release": "7", "metaxy": "{\"version\": \"0.1.10\"}"}"#;
+    let rows = recorded_rows(graph, &[("metaxy_project_version", version), ("tags", tags)]).await;
+    let count = rows.num_rows();
+    let schema = rows.schema();
+    let columns = schema.fields().iter().zip(rows.columns()).map(|(field, column)| {
+        let times = match field.name().as_str() {
+            "recorded_at" => TimestampMicrosecondArray::from_iter_values(at..at + count as i64),
+            "deleted_at" => TimestampMicrosecondArray::new_null(count),
+            _ => return (field.name().clone(), Arc::clone(column)),
+        };
+        (field.name().clone(), Arc::new(times) as ArrayRef)
+    });
+    RecordBatch::try_from_iter_with_nullable(columns.map(|(name, it)| (name, it, true))).unwrap()
+}
+
 #[tokio::test]
-async fn what_the_reference_system_recorded_is_read_though_it_keeps_only_changes() {
+async fn what_the_reference_system_recorded_is_read_and_added_to() {
     let store = memory_store().await;
-    let theirs = |version: &'static str| {
-        [("metaxy_project_version", version), ("tags", r#"{"metaxy": {"version": "0.1.10"}}"#)]
-    };
-    add(&store, recorded_rows(&versions("1"), &theirs("first")).await).await;
-    // Of the second graph only those that changed: a and b.
-    let second = recorded_rows(&versions("2"), &theirs("second")).await;
-    let keys = second.column_by_name("feature_key").unwrap().as_string::<i32>();
-    let unchanged = keys.iter().position(|key| key == Some("c")).unwrap();
-    let rest: Vec<usize> = (0..3).filter(|row| *row != unchanged).collect();
-    for row in rest {
-        add(&store, second.slice(row, 1)).await;
-    }
-    let found = find(&store, "media", "second").await.unwrap();
-    assert_eq!(found.graph.snapshot_version(), versions("2").snapshot_version());
-    assert_eq!(list(&store).await.unwrap()[1].features, 3);
+    let only =
+        |told: &str| graph(&format!("[[features]]\nkey = \"a\"\nid_columns = [\"id\"]\n{told}"));
+    let (plain, told) = (only(""), only("description = \"x\""));
+    add(&store, their_rows(&versions("1"), "first", 100).await).await;
+    // The second version has two features less. One of its rows comes again, declared otherwise.
+    add(&store, their_rows(&plain, "second", 200).await).await;
+    add(&store, their_rows(&told, "second", 300).await).await;
+    add(&store, their_rows(&versions("1"), "first", 400).await).await;
+    let listed = list(&store).await.unwrap();
+    let found: Vec<(&str, usize, i64)> = listed
+        .iter()
+        .map(|it| (it.version.as_str(), it.features, it.recorded_at.as_micros()))
+        .collect();
+    assert_eq!(found, [("first", 3, 100), ("second", 1, 200), ("first", 3, 400)]);
+    assert_eq!(listed[0].tags, tagged("release", "7"), "what a system keeps for itself is no tag");
+    let second = find(&store, "media", "second").await.unwrap().graph;
+    assert_eq!(second.snapshot_version(), told.snapshot_version());
+    let description = |graph: &FeatureGraph| graph.feature(&key("a")).unwrap().spec().clone();
+    assert_eq!(description(&second), description(&told));
+    // What is recorded here joins theirs, with times as they are there.
+    assert_eq!(pushed(&store, &versions("2")).await, 3);
+    assert_eq!(pushed(&store, &versions("2")).await, 0);
+    let latest = find(&store, "media", "latest").await.unwrap();
+    assert_eq!(latest.graph.snapshot_version(), versions("2").snapshot_version());
+    assert_eq!(list(&store).await.unwrap().len(), 4);
 }
 
 #[tokio::test]
