@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 
 SCRIPT = """
-import sys
+import signal, sys
 import metalith as ml, pyarrow as pa
+
+# What runs in the background of a shell ignores it, and hands that down.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 class Slow(ml.BaseFeature, spec=ml.FeatureSpec(key="slow", id_columns=["id"])):
     id: int
