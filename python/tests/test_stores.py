@@ -158,6 +158,30 @@ def test_a_feature_is_copied_between_stores(tmp_path: Path) -> None:
             assert len(target.resolve_update(Crop).new) == 0
 
 
+def test_what_is_missing_is_read_from_the_next_store(tmp_path: Path) -> None:
+    """A branch works on the samples of production, and writes nothing there."""
+    Video, Crop = declare()
+    prod = ml.DeltaMetadataStore(tmp_path / "prod", name="prod")
+    branch = ml.DeltaMetadataStore(tmp_path / "branch", fallback_stores=[prod])
+    with prod.open("write"):
+        prod.write(Video, videos("a", "b"))
+    with branch.open("write"):
+        assert ids(branch.read(Video)) == ["a", "b"]
+        assert branch.find_store_for_feature(Video) is prod
+        assert branch.has_feature(Video, check_fallback=True) and not branch.has_feature(Video)
+        branch.write(Crop, branch.resolve_update(Crop).new)
+        with pytest.raises(ml.errors.MetalithError, match="hide"):
+            branch.write(Video, videos("c"))
+        branch.write(Video, videos("c"), over_fallback=True)
+        assert ids(branch.read(Video)) == ["c"]
+    with prod:
+        assert ids(prod.read(Video)) == ["a", "b"]
+        assert prod.list_features() == [ml.FeatureKey("video")]
+    other = ml.InMemoryMetadataStore(hash_algorithm="md5", fallback_stores=[prod])
+    with pytest.raises(InvalidError, match="md5"), other:
+        pass
+
+
 def test_many_conditions_are_one_filter(store: ml.MetadataStore) -> None:
     Video, _ = declare()
     with store.open("write"):

@@ -41,13 +41,17 @@ pub(crate) fn test() -> Result<Counts> {
 }
 
 /// Builds the engine as the tests of Rust build it, and puts it into the package.
-pub(crate) fn engine() -> Result<()> {
-    let library = build()?;
+fn engine() -> Result<()> {
+    put_engine(&build()?)
+}
+
+/// Makes the package use an engine.
+pub(crate) fn put_engine(library: &Path) -> Result<()> {
     let place = folder().join("src/metalith/_metalith.abi3.so");
     if place.symlink_metadata().is_ok() {
         fs::remove_file(&place)?;
     }
-    std::os::unix::fs::symlink(&library, &place)
+    std::os::unix::fs::symlink(library, &place)
         .with_context(|| format!("{} cannot be made", place.display()))
 }
 

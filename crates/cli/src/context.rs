@@ -8,7 +8,7 @@ use metalith_graph::FeatureDefinition;
 use metalith_lifecycle::{deletion::finish_interrupted, quota::Meter};
 use metalith_objects::ObjectPlaces;
 use metalith_project::{Project, ProjectOptions};
-use metalith_store::{Mode, Store};
+use metalith_store::{Mode, OverFallback, Store};
 
 use crate::{
     failure::{CliError, Failure, fail},
@@ -91,6 +91,23 @@ pub(crate) async fn meter(project: &Project, store: &Store) -> Result<Option<Met
     }
     let places = project.places();
     Meter::read(work(project, store, &places), quota).await.map(Some).map_err(fail)
+}
+
+/// What about samples that are read from a fallback store, for commands that write.
+#[derive(clap::Args)]
+pub(crate) struct OverFallbackArg {
+    /// When the feature's samples are read from a fallback store so far: refuse to hide them, or
+    /// hide them
+    #[arg(long, value_parser = parse_over_fallback, default_value = "refuse", value_name = "refuse|hide")]
+    pub(crate) over_fallback: OverFallback,
+}
+
+fn parse_over_fallback(name: &str) -> Result<OverFallback, String> {
+    match name {
+        "refuse" => Ok(OverFallback::Refuse),
+        "hide" => Ok(OverFallback::Hide),
+        _ => Err("choose refuse or hide".to_owned()),
+    }
 }
 
 /// Conditions as the user wrote them.

@@ -48,6 +48,8 @@ pub struct StoreSettings {
     pub flat: bool,
     /// Options of the object storage.
     pub options: BTreeMap<String, String>,
+    /// The stores that features are read from which are missing in this one, by name, in order.
+    pub fallback_stores: Vec<String>,
 }
 
 /// A kind of store. A new one is a line here, its name, and its opener in `project.rs`.
@@ -129,6 +131,7 @@ fn local(path: PathBuf) -> StoreSettings {
         address: path.display().to_string(),
         flat: false,
         options: BTreeMap::new(),
+        fallback_stores: Vec::new(),
     }
 }
 
@@ -200,8 +203,9 @@ fn read_store(file: &str, root: &Path, node: &Node) -> Result<StoreSettings, Pro
         Some(given) => read_options(file, &given)?,
         None => BTreeMap::new(),
     };
+    let fallback_stores = table.texts("fallback_stores")?.unwrap_or_default();
     table.finish()?;
-    Ok(StoreSettings { kind, address, flat, options })
+    Ok(StoreSettings { kind, address, flat, options, fallback_stores })
 }
 
 fn read_quota(mut table: Table<'_>) -> Result<Quota, ProjectError> {
@@ -297,6 +301,10 @@ fn override_by(
         match key {
             "PATH" => store.address = root.join(value).display().to_string(),
             "ADDRESS" => store.address.clone_from(value),
+            "FALLBACK_STORES" => {
+                let names = value.split(',').map(str::trim).filter(|name| !name.is_empty());
+                store.fallback_stores = names.map(str::to_owned).collect();
+            }
             other => match other.strip_prefix("OPTIONS__") {
                 Some(option) => {
                     store.options.insert(option.to_lowercase(), value.clone());
@@ -305,7 +313,8 @@ fn override_by(
                     return Err(ProjectError::Variable {
                         name: variable.clone(),
                         value: value.clone(),
-                        expected: "one of PATH, ADDRESS and OPTIONS__<KEY>".to_owned(),
+                        expected: "one of PATH, ADDRESS, FALLBACK_STORES and OPTIONS__<KEY>"
+                            .to_owned(),
                     });
                 }
             },

@@ -9,8 +9,8 @@ use metalith_base::{FeatureKey, Kind};
 use metalith_expr::{Expr, parse};
 use metalith_objects::ObjectPlaces;
 use metalith_store::{
-    self as engine, Absent, CopyOptions, HashAlgorithm, HashSettings, OpenOptions, ReadOptions,
-    ResolveOptions, Rows, WriteOptions,
+    self as engine, Absent, CopyOptions, HashAlgorithm, HashSettings, OpenOptions, OverFallback,
+    ReadOptions, ResolveOptions, Rows, WriteOptions,
 };
 use pyo3::{prelude::*, types::PyDict};
 
@@ -51,6 +51,10 @@ pub(crate) fn check_filter(text: &str) -> PyResult<()> {
     parse(text).map(drop).map_err(|error| raise(&error))
 }
 
+fn over_fallback_of(hides: bool) -> OverFallback {
+    if hides { OverFallback::Hide } else { OverFallback::Refuse }
+}
+
 fn filters_by_feature(
     given: BTreeMap<String, Vec<String>>,
 ) -> PyResult<BTreeMap<FeatureKey, Vec<Expr>>> {
@@ -63,8 +67,9 @@ impl Store {
     #[staticmethod]
     #[pyo3(signature = (
         place, *, mode, hash_algorithm = None, hash_length = None, actor = None,
-        object_options = BTreeMap::new(),
+        object_options = BTreeMap::new(), fallback = None,
     ))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords, and Python names them")]
     fn open(
         py: Python<'_>,
         place: &Place,
@@ -73,6 +78,7 @@ impl Store {
         hash_length: Option<usize>,
         actor: Option<String>,
         object_options: BTreeMap<String, BTreeMap<String, String>>,
+        fallback: Option<&Self>,
     ) -> PyResult<Self> {
         let length = self::hash_length(hash_length)?;
         let algorithm: Option<HashAlgorithm> =
@@ -91,6 +97,7 @@ impl Store {
             hash_if_new: HashSettings { length, ..HashSettings::default() },
             absent: Absent::Empty,
             actor,
+            fallback: fallback.map(|it| it.store.clone()),
             ..base
         };
         let backend = Arc::clone(&place.0);
@@ -120,6 +127,13 @@ impl Store {
         let features = wait(py, "listing features", async move { store.features().await })?;
         let features = features.map_err(|error| raise(&error))?;
         Ok(features.iter().map(ToString::to_string).collect())
+    }
+
+    /// Where a feature is read from, if that is not this store.
+    fn read_from(&self, py: Python<'_>, feature: &str) -> PyResult<Option<String>> {
+        let (store, feature) = (self.store.clone(), key(feature)?);
+        wait(py, "looking for a table", async move { store.read_from(&feature).await })?
+            .map_err(|error| raise(&error))
     }
 
     /// The columns that a feature is stored with, as a frame without rows; `None` without a table.
@@ -179,7 +193,7 @@ impl Store {
     }
 
     /// Adds samples in one commit; returns how many.
-    #[pyo3(signature = (graph, feature, rows, materialization_id = None))]
+    #[pyo3(signature = (graph, feature, rows, materialization_id = None, over_fallback = false))]
     fn write(
         &self,
         py: Python<'_>,
@@ -187,13 +201,15 @@ impl Store {
         feature: &str,
         rows: &Bound<'_, PyAny>,
         materialization_id: Option<String>,
+        over_fallback: bool,
     ) -> PyResult<u64> {
         let what = format!("writing `{feature}`");
         let (store, graph, feature) = (self.store.clone(), Arc::clone(&graph.0), key(feature)?);
         let stop = Arc::new(AtomicBool::new(false));
         let rows = Rows::from_reader(Stoppable::new(reader(rows)?, &stop));
         let commit = wait_or_stop(py, &what, &stop, async move {
-            let options = WriteOptions { materialization_id };
+            let over_fallback = over_fallback_of(over_fallback);
+            let options = WriteOptions { materialization_id, over_fallback };
             store.write(&graph, &feature, rows, &options).await
         })?;
         commit.map(|commit| commit.rows).map_err(|error| raise(&error))
@@ -331,7 +347,7 @@ impl Store {
     /// Adds the rows of a feature in another store; returns how many.
     #[pyo3(signature = (
         source, graph, feature, *, filters = Vec::new(), feature_history = false,
-        sample_history = false,
+        sample_history = false, over_fallback = false,
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords, and Python names them")]
     fn copy_from(
@@ -343,9 +359,14 @@ impl Store {
         filters: Vec<String>,
         feature_history: bool,
         sample_history: bool,
+        over_fallback: bool,
     ) -> PyResult<u64> {
-        let options =
-            CopyOptions { filters: self::filters(&filters)?, feature_history, sample_history };
+        let options = CopyOptions {
+            filters: self::filters(&filters)?,
+            feature_history,
+            sample_history,
+            over_fallback: over_fallback_of(over_fallback),
+        };
         let what = format!("copying `{feature}`");
         let (store, source) = (self.store.clone(), source.store.clone());
         let (graph, feature) = (Arc::clone(&graph.0), key(feature)?);

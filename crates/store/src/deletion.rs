@@ -228,7 +228,8 @@ impl Store {
         if request.within.as_ref().is_some_and(Keys::is_empty) {
             return Ok(plan);
         }
-        let Some(table) = self.backend().open_table(feature.key()).await? else { return Ok(plan) };
+        let Some(found) = self.find_table(feature.key()).await? else { return Ok(plan) };
+        let table = Arc::clone(&found.table);
         if let Some(id) = &request.id
             && table.has_commit(id).await?
         {
@@ -246,6 +247,9 @@ impl Store {
                     plan.work = Work::Rewrite { table, doomed };
                 }
             }
+        }
+        if plan.rows > 0 {
+            found.require_here(feature.key())?;
         }
         Ok(plan)
     }

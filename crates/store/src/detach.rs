@@ -64,9 +64,9 @@ impl Store {
         let tag = format!("{}/detach/{}", request.deletion, columns.join(","));
         let nothing = DetachReceipt { samples: 0, table_version: None };
         self.repeatedly(|| async {
-            let Some(table) = self.backend().open_table(feature.key()).await? else {
-                return Ok(nothing);
-            };
+            let Some(found) = self.find_table(feature.key()).await? else { return Ok(nothing) };
+            found.require_here(feature.key())?;
+            let table = found.table;
             if table.has_commit(&tag).await? {
                 return Ok(nothing);
             }

@@ -194,6 +194,9 @@ impl Diagnostic for StoreError {
                 RequestProblem::NothingToRestore { .. } => Kind::NotFound,
                 RequestProblem::Superseded { .. } => Kind::Blocked,
                 RequestProblem::PlanOutdated { .. } => Kind::Conflict,
+                RequestProblem::InFallback { .. } | RequestProblem::WouldHide { .. } => {
+                    Kind::Blocked
+                }
                 RequestProblem::SamplesRequired
                 | RequestProblem::External
                 | RequestProblem::SharedColumn { .. }
@@ -207,6 +210,7 @@ impl Diagnostic for StoreError {
                 PlaceProblem::NewerFormat { .. } => Kind::Unsupported,
                 PlaceProblem::NotAStore { .. }
                 | PlaceProblem::OtherHash { .. }
+                | PlaceProblem::FallbackHash { .. }
                 | PlaceProblem::OtherLength { .. }
                 | PlaceProblem::HashUnknown
                 | PlaceProblem::ReadOnly => Kind::Invalid,

@@ -13,6 +13,7 @@
 )]
 
 mod backend;
+mod chain;
 mod chunk_scan;
 mod compare;
 mod copy;
@@ -65,5 +66,5 @@ pub use crate::{
     status::{FeatureStatus, IncrementCounts},
     store::{Absent, Mode, OpenOptions, Store},
     system::SystemTail,
-    write::WriteOptions,
+    write::{OverFallback, WriteOptions},
 };

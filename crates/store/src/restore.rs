@@ -82,7 +82,8 @@ impl Store {
             let problem = RequestProblem::NothingToRestore { deletion: request.deletion.clone() };
             StoreError::request(key, problem)
         };
-        let table = self.require_table(key).await?;
+        let found = self.find_table(key).await?.ok_or_else(|| self.no_table(key))?;
+        let table = Arc::clone(&found.table);
         let by_us = table.schema().index_of(columns::DELETION_ID).is_ok();
         if request.deletion.is_some() && !by_us {
             return Err(nothing());
@@ -102,6 +103,7 @@ impl Store {
         if batches.is_empty() {
             return Err(nothing());
         }
+        found.require_here(key)?;
         let is_whole = request.filters.is_empty() && request.within.is_none();
         if let (Some(deletion), true) = (&request.deletion, is_whole) {
             self.refuse_superseded(feature, &table, deletion, &batches).await?;

@@ -95,6 +95,7 @@ class Store:
         hash_length: int | None = None,
         actor: str | None = None,
         object_options: Mapping[str, Mapping[str, str]] = ...,
+        fallback: Store | None = None,
     ) -> Store:
         """`mode` is `read` or `write`. A place with nothing in it reads as an empty store. Without
         an algorithm the store is taken as it is; a new one gets ours, cut to `hash_length`."""
@@ -124,8 +125,16 @@ class Store:
         include_deleted: bool = False,
         limit: int | None = None,
     ) -> Frame: ...
+    def read_from(self, feature: str) -> str | None:
+        """Where a feature is read from, if that is not this store."""
+
     def write(
-        self, graph: Graph, feature: str, rows: object, materialization_id: str | None = None
+        self,
+        graph: Graph,
+        feature: str,
+        rows: object,
+        materialization_id: str | None = None,
+        over_fallback: bool = False,
     ) -> int:
         """Takes anything with `__arrow_c_stream__`; returns how many rows were written."""
 
@@ -162,6 +171,7 @@ class Store:
         filters: Sequence[str] = ...,
         feature_history: bool = False,
         sample_history: bool = False,
+        over_fallback: bool = False,
     ) -> int: ...
     def drop_feature(self, graph: Graph, feature: str) -> bool: ...
     def plan_deletion(

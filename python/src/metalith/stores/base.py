@@ -1,19 +1,19 @@
 """Stores: where the metadata of features lives."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, overload
+from typing import Any, Literal, cast, overload
 
 import narwhals as nw
 
 from metalith import _metalith
 from metalith.config import active_config
 from metalith.errors import FeatureNotFoundError
+from metalith.filters import to_expressions as texts
 from metalith.frames import IntoRows, to_arrow, to_lazy, to_narwhals
 from metalith.graph import FeatureGraph
 from metalith.increment import Increment, LazyIncrement
 from metalith.keys import CoercibleToFeatureKey, FeatureKey, coerce_to_feature_key
 from metalith.stores.deletions import Deletions
-from metalith.stores.session import texts
 
 Filters = Any
 """A Narwhals expression, an expression in text, or a list of these that must all hold."""
@@ -83,7 +83,12 @@ class MetadataStore(Deletions):
         The three flags each lift one of these. Filters apply to the rows that are then visible.
         """
         key, _, graph = self._resolve(feature)
-        del allow_fallback  # a store without fallbacks has nothing to allow
+        if not allow_fallback and self._engine.read_from(str(key)) is not None:
+            raise FeatureNotFoundError(
+                f"feature `{key}` has no table in {self.display()}",
+                code="store.no-table",
+                hint="it is read from a store that this one falls back to, if that is allowed",
+            )
         frame = self._engine.read(
             graph,
             str(key),
@@ -96,7 +101,9 @@ class MetadataStore(Deletions):
             include_deleted=include_soft_deleted,
         )
         rows = to_lazy(frame)
-        return (rows, self) if with_store_info else rows
+        if not with_store_info:
+            return rows
+        return rows, self.find_store_for_feature(key) or self
 
     def read_metadata(
         self,
@@ -130,16 +137,19 @@ class MetadataStore(Deletions):
         feature: CoercibleToFeatureKey,
         df: IntoRows,
         materialization_id: str | None = None,
+        *,
+        over_fallback: bool = False,
     ) -> int:
         """Adds samples in one commit, all or none; returns how many.
 
         Rows need the id columns and `metaxy_provenance_by_field`. A sample that is there already
-        is superseded, one that was deleted comes back.
+        is superseded, one that was deleted comes back. A first write that would hide the samples
+        of a store that this one falls back to is refused, unless `over_fallback`.
         """
         key, _, graph = self._resolve(feature)
         writer = self._writer
         run = materialization_id or self._materialization_id
-        return writer.write(graph, str(key), to_arrow(df), run)
+        return writer.write(graph, str(key), to_arrow(df), run, over_fallback)
 
     def write_metadata(
         self,
@@ -245,7 +255,7 @@ class MetadataStore(Deletions):
         key: FeatureKey,
         graph: FeatureGraph,
         compiled: _metalith.Graph,
-        filters: dict[str, Sequence[str]],
+        filters: Mapping[str, Sequence[str]],
     ) -> object | None:
         """What a feature's own `load_input` makes of its upstreams, hashed; `None` without one."""
         definition = graph.get_feature_definition(key)
@@ -298,15 +308,22 @@ class MetadataStore(Deletions):
         return [FeatureKey(text) for text in self._engine.features()]
 
     def has_feature(self, feature: CoercibleToFeatureKey, *, check_fallback: bool = False) -> bool:
-        """Whether a feature has a table here."""
-        del check_fallback
-        return coerce_to_feature_key(feature) in self.list_features()
+        """Whether a feature has a table here, or in a store that this one falls back to."""
+        key = coerce_to_feature_key(feature)
+        behind = check_fallback and self._engine.read_from(str(key)) is not None
+        return behind or key in self.list_features()
 
     def find_store_for_feature(
         self, feature_key: CoercibleToFeatureKey, *, check_fallback: bool = True
     ) -> "MetadataStore | None":
         """The store that a feature is read from, or `None`."""
-        return self if self.has_feature(feature_key, check_fallback=check_fallback) else None
+        behind = self._engine.read_from(str(coerce_to_feature_key(feature_key)))
+        if behind is None:
+            return self if self.has_feature(feature_key) else None
+        for store in self._chain() if check_fallback else ():
+            if store._place().location() == behind:
+                return cast("MetadataStore", store)
+        return None
 
     def status(self, feature: CoercibleToFeatureKey) -> dict[str, Any]:
         """How a feature stands: samples, deleted, rows, bytes, new, stale, orphaned, waiting."""
@@ -348,10 +365,12 @@ class MetadataStore(Deletions):
         global_filters: Filters = None,
         with_feature_history: bool = True,
         with_sample_history: bool = False,
+        over_fallback: bool = False,
     ) -> dict[str, int]:
         """Adds features of another store to this one: `features_copied` and `rows_copied`.
 
-        Without `features`, all of the active graph that the other store has.
+        Without `features`, all of the active graph that the other store has. Rows that are here
+        already are not copied again. `over_fallback` as for `write`.
         """
         writer = self._writer
         graph = FeatureGraph.get_active()
@@ -372,6 +391,7 @@ class MetadataStore(Deletions):
                 filters=[*conditions.get(key, []), *texts(global_filters)],
                 feature_history=with_feature_history,
                 sample_history=with_sample_history,
+                over_fallback=over_fallback,
             )
             copied["features_copied"] += 1
         return copied

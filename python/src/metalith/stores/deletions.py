@@ -6,9 +6,10 @@ from typing import Any, Literal, TypeAlias
 
 from metalith import _metalith
 from metalith.errors import InvalidError
+from metalith.filters import to_expressions as texts
 from metalith.graph import Direction, FeatureGraph
 from metalith.keys import CoercibleToFeatureKey, FeatureKey
-from metalith.stores.session import Session, texts
+from metalith.stores.session import Session
 
 CascadeMode: TypeAlias = Literal["none", "downstream", "upstream", "both"]
 """Which features a deletion takes along."""

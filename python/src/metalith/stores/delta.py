@@ -1,6 +1,6 @@
 """Stores on Delta Lake, in a folder or in object storage."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Literal
@@ -28,12 +28,14 @@ class DeltaMetadataStore(MetadataStore):
         hash_algorithm: str | None = None,
         materialization_id: str | None = None,
         actor: str | None = None,
+        fallback_stores: Sequence[MetadataStore] = (),
     ) -> None:
         super().__init__(
             name=name,
             hash_algorithm=hash_algorithm,
             materialization_id=materialization_id,
             actor=actor,
+            fallback_stores=fallback_stores,
         )
         text = str(root_path)
         self._root = text if "://" in text else str(Path(text).expanduser().absolute())

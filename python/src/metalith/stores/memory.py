@@ -1,5 +1,6 @@
 """Stores in memory."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from metalith import _metalith
@@ -22,12 +23,14 @@ class InMemoryMetadataStore(MetadataStore):
         hash_algorithm: str | None = None,
         materialization_id: str | None = None,
         actor: str | None = None,
+        fallback_stores: Sequence[MetadataStore] = (),
     ) -> None:
         super().__init__(
             name=name,
             hash_algorithm=hash_algorithm,
             materialization_id=materialization_id,
             actor=actor,
+            fallback_stores=fallback_stores,
         )
         self._tables = _metalith.Place.memory()
 

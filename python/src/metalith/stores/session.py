@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from getpass import getuser
 from threading import RLock
 from types import TracebackType
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 
 from typing_extensions import Self
 
@@ -37,8 +37,10 @@ class Session(ABC):
         hash_algorithm: str | None = None,
         materialization_id: str | None = None,
         actor: str | None = None,
+        fallback_stores: "Sequence[Session]" = (),
     ) -> None:
         self._name = name
+        self._fallback_stores = tuple(fallback_stores)
         self._algorithm = None if hash_algorithm is None else str(hash_algorithm).lower()
         self._materialization_id = materialization_id
         self._actor = actor
@@ -57,6 +59,11 @@ class Session(ABC):
     def name(self) -> str | None:
         """What the configuration calls it."""
         return self._name
+
+    @property
+    def fallback_stores(self) -> "tuple[Session, ...]":
+        """The stores that a feature is read from that is missing here, in order."""
+        return self._fallback_stores
 
     @property
     def materialization_id(self) -> str | None:
@@ -118,17 +125,40 @@ class Session(ABC):
                     # What may write may also read; the mode is checked on this side.
                     self._opened.append((wanted, engine))
                     return
-            engine = _metalith.Store.open(
-                self._place(),
-                mode=wanted,
-                hash_algorithm=self._algorithm,
-                hash_length=FeatureGraph.get_active().hash_length,
-                actor=self.actor,
-                object_options=self._object_options(),
-            )
+            engine = self._open_chain(wanted)
             self._opened.append((wanted, engine))
         if wanted == "write":
             self._finish_interrupted(engine)
+
+    def _open_chain(self, mode: str) -> _metalith.Store:
+        """The store with those it falls back to, which are opened for reading."""
+        options: dict[str, dict[str, str]] = {}
+        for store in reversed(self._chain()):
+            options.update(store._object_options())
+        engine: _metalith.Store | None = None
+        for store in reversed(self._chain()):
+            engine = _metalith.Store.open(
+                store._place(),
+                mode=mode if store is self else "read",
+                hash_algorithm=store._algorithm,
+                hash_length=FeatureGraph.get_active().hash_length,
+                actor=self.actor,
+                object_options=options,
+                fallback=engine,
+            )
+        assert engine is not None  # a chain begins with the store itself
+        return engine
+
+    def _chain(self) -> "list[Session]":
+        """The store itself, then those that it names, each followed by those that it names."""
+        chain: list[Session] = []
+        todo: list[Session] = [self]
+        while todo:
+            store = todo.pop(0)
+            if store not in chain:
+                chain.append(store)
+                todo = [*store.fallback_stores, *todo]
+        return chain
 
     def _object_options(self) -> dict[str, dict[str, str]]:
         """Options of the places that objects are in, by address."""
@@ -198,13 +228,3 @@ class Session(ABC):
 
     def __repr__(self) -> str:
         return self.display() if self._name is None else f"[{self._name}] {self.display()}"
-
-
-def texts(filters: Any) -> Sequence[str]:
-    """Filters as the engine takes them: one, several that must all hold, or none."""
-    from metalith.filters import to_expression
-
-    if filters is None:
-        return []
-    listed = cast("list[Any]", filters) if isinstance(filters, (list, tuple)) else [filters]
-    return [to_expression(one) for one in listed]

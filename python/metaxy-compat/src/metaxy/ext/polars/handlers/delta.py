@@ -45,7 +45,7 @@ class DeltaMetadataStore(WithFallbacks, stores.DeltaMetadataStore):
             actor=actor,
         )
         self._versioning_engine = versioning_engine
-        self._fallback_stores = tuple(fallback_stores or ())
+        self._named_fallbacks = tuple(fallback_stores or ())
 
     @property
     def _is_open(self) -> bool:
