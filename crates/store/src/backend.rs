@@ -180,6 +180,15 @@ impl CommitNote {
         self
     }
 
+    /// Adds who is working, if that is known.
+    #[must_use]
+    pub fn by(self, actor: Option<&str>) -> Self {
+        match actor {
+            Some(actor) => self.with("actor", actor),
+            None => self,
+        }
+    }
+
     /// Makes the commit depend on the version of the table that its rows were computed from.
     #[must_use]
     pub fn only_at(mut self, version: u64) -> Self {

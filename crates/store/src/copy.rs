@@ -25,7 +25,7 @@ use metalith_graph::FeatureGraph;
 use self::digests::{Digester, Digests};
 use crate::{
     CommitNote, OverFallback, PlaceProblem, ReadOptions, Rows, Store, StoreError, Table,
-    chunk_scan::Selection, evolution::merge_schemas, expected::scan,
+    chunk_scan::Selection, evolution::merge_schemas, expected::scan, retry::until_undisturbed,
 };
 
 /// What to copy of a feature. The default copies current rows.
@@ -63,9 +63,6 @@ pub struct CopyReceipt {
     /// A hash over all rows that were asked for, in whatever order: the same for the same rows.
     pub digest: String,
 }
-
-/// How often a copy is tried anew because somebody wrote in between.
-const ATTEMPTS: usize = 20;
 
 impl Store {
     /// Adds the rows of a feature in another store to this one, as they are, in one commit, but for
@@ -123,17 +120,8 @@ impl Store {
         feature: &FeatureKey,
         wanted: LogicalPlan,
     ) -> Result<CopyReceipt, StoreError> {
-        let mut attempt = 1;
-        loop {
-            let copy = Copy { target: self, source, feature, wanted: &wanted };
-            match copy.run().await {
-                Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
-                Err(StoreError::Conflict { feature, with, .. }) => {
-                    return Err(StoreError::Conflict { feature, with, attempts: attempt });
-                }
-                other => return other,
-            }
-        }
+        let copy = Copy { target: self, source, feature, wanted: &wanted };
+        until_undisturbed(|| copy.run()).await
     }
 }
 
@@ -169,10 +157,8 @@ impl Copy<'_> {
         if missing.rows() == 0 && before.is_some() {
             return Ok(receipt);
         }
-        let mut note = CommitNote::new("copy").with("from", self.source.location());
-        if let Some(actor) = self.target.actor() {
-            note = note.with("actor", actor);
-        }
+        let note = CommitNote::new("copy").with("from", self.source.location());
+        let note = note.by(self.target.actor());
         let note = match &before {
             Some(table) => note.only_at(table.version()),
             None => note.only_new(),

@@ -27,6 +27,7 @@ use crate::{
     chunk_scan::Selection,
     doomed::{Doomed, find_doomed},
     lower::column,
+    retry::until_undisturbed,
     unique::IdSet,
     write::{constant, times, with_column},
 };
@@ -183,9 +184,6 @@ impl fmt::Debug for DeletionPlan {
     }
 }
 
-/// How often a deletion is planned anew because somebody wrote in between.
-const ATTEMPTS: usize = 20;
-
 impl Store {
     /// Plans and executes a deletion; plans anew when somebody wrote in between.
     pub async fn delete(
@@ -194,17 +192,11 @@ impl Store {
         feature: &FeatureKey,
         request: &DeletionRequest,
     ) -> Result<DeletionReceipt, StoreError> {
-        let mut attempt = 1;
-        loop {
+        until_undisturbed(|| async {
             let plan = self.plan_deletion(graph, feature, request).await?;
-            match self.apply_deletion(plan).await {
-                Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
-                Err(StoreError::Conflict { feature, with, .. }) => {
-                    return Err(StoreError::Conflict { feature, with, attempts: attempt });
-                }
-                other => return other,
-            }
-        }
+            self.apply_deletion(plan).await
+        })
+        .await
     }
 
     /// Finds what a deletion would do, and does nothing.
@@ -343,11 +335,10 @@ impl Store {
 
     fn deletion_note(&self, plan: &DeletionPlan) -> CommitNote {
         // One deletion changes a table in one commit, so it can be repeated after a crash.
-        let mut note =
-            CommitNote::new("delete").with("deletionId", &plan.id).once(plan.id.as_str());
-        if let Some(actor) = self.actor() {
-            note = note.with("actor", actor);
-        }
+        let mut note = CommitNote::new("delete")
+            .with("deletionId", &plan.id)
+            .once(plan.id.as_str())
+            .by(self.actor());
         if let Some(reason) = &plan.reason {
             note = note.with("reason", reason);
         }

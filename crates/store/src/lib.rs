@@ -34,6 +34,7 @@ mod memory;
 mod read;
 mod rebase;
 mod restore;
+mod retry;
 mod rows;
 mod samples;
 mod selections;

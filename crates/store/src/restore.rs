@@ -15,6 +15,7 @@ use crate::{
     CommitNote, Keys, ReadOptions, RequestProblem, Rows, Store, StoreError,
     deletion::later_than,
     lower::column,
+    retry::until_undisturbed,
     unique::{IdSet, show_id},
     write::{constant, text_column, timestamp_type, with_column},
 };
@@ -43,9 +44,6 @@ pub struct RestoreReceipt {
     pub table_version: Option<u64>,
 }
 
-/// How often a restore is tried anew because somebody wrote in between.
-const ATTEMPTS: usize = 20;
-
 impl Store {
     /// Brings deleted samples back, as they were, in one commit.
     ///
@@ -59,16 +57,7 @@ impl Store {
     ) -> Result<RestoreReceipt, StoreError> {
         self.require_write()?;
         let feature = graph.feature(feature)?;
-        let mut attempt = 1;
-        loop {
-            match self.restore_once(graph, feature, request).await {
-                Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
-                Err(StoreError::Conflict { feature, with, .. }) => {
-                    return Err(StoreError::Conflict { feature, with, attempts: attempt });
-                }
-                other => return other,
-            }
-        }
+        until_undisturbed(|| self.restore_once(graph, feature, request)).await
     }
 
     async fn restore_once(
@@ -123,10 +112,7 @@ impl Store {
         let restored = restored
             .into_stream()
             .map(move |batch| alive(&batch?, active.as_deref(), now, &project_version));
-        let mut note = CommitNote::new("restore").only_at(table.version());
-        if let Some(actor) = self.actor() {
-            note = note.with("actor", actor);
-        }
+        let note = CommitNote::new("restore").only_at(table.version()).by(self.actor());
         let commit = self.backend().append(key, Rows::new(form, restored), note).await?;
         receipt.table_version = Some(commit.version);
         Ok(receipt)

@@ -77,10 +77,7 @@ impl Store {
             materialization_id: options.materialization_id.clone(),
         };
         let rows = stamp.apply_to(rows)?;
-        let mut note = CommitNote::new("write");
-        if let Some(actor) = self.actor() {
-            note = note.with("actor", actor);
-        }
+        let mut note = CommitNote::new("write").by(self.actor());
         if let Some(run) = &options.materialization_id {
             note = note.with("materializationId", run);
         }
