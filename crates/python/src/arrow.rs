@@ -63,11 +63,6 @@ impl Frame {
         PyCapsule::new_with_value(py, schema, SCHEMA)
     }
 
-    #[getter]
-    fn columns(&self) -> Vec<String> {
-        self.schema.fields().iter().map(|field| field.name().clone()).collect()
-    }
-
     fn __len__(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }

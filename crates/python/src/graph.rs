@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use metalith_base::{Diagnostic, FeatureKey, FieldKey, Kind, parse_age};
+use metalith_base::{FeatureKey, FieldKey, KeyError, Kind, parse_age};
 use metalith_graph::{
     Direction, Expiry, External, Feature, FeatureDefinition, FeatureGraph, GraphError, HashLength,
-    Retention, Start, spec_from_wire, spec_to_wire,
+    Retention, Start, spec_from_wire,
 };
 use pyo3::prelude::*;
 use serde::Deserialize;
@@ -94,9 +94,7 @@ fn refuse(message: &str) -> PyErr {
 
 /// Names are checked on their way in: what is no key is no feature.
 pub(crate) fn key(text: &str) -> PyResult<FeatureKey> {
-    text.parse().map_err(|error: metalith_base::KeyError| {
-        raise_as(Kind::Invalid, error.code(), &error.to_string(), error.hint().as_deref())
-    })
+    text.parse().map_err(|error: KeyError| raise(&error))
 }
 
 pub(crate) fn hash_length(length: Option<usize>) -> PyResult<HashLength> {
@@ -128,14 +126,6 @@ impl Graph {
         graph.map(|graph| Self(Arc::new(graph))).map_err(|error| raise(&error))
     }
 
-    #[staticmethod]
-    fn from_snapshot(snapshot: &str) -> PyResult<Self> {
-        let json = serde_json::from_str(snapshot)
-            .map_err(|error| refuse(&format!("this is not the snapshot of a graph: {error}")))?;
-        let graph = FeatureGraph::from_snapshot(&json);
-        graph.map(|graph| Self(Arc::new(graph))).map_err(|error| raise(&error))
-    }
-
     fn to_snapshot(&self) -> String {
         self.0.to_snapshot().to_string()
     }
@@ -145,17 +135,8 @@ impl Graph {
         self.0.snapshot_version()
     }
 
-    #[getter]
-    fn hash_length(&self) -> Option<usize> {
-        self.0.hash_length().get()
-    }
-
     fn keys(&self) -> Vec<String> {
         self.0.features().map(|feature| feature.key().to_string()).collect()
-    }
-
-    fn spec(&self, feature: &str) -> PyResult<String> {
-        Ok(spec_to_wire(self.feature(feature)?.spec()).to_string())
     }
 
     fn feature_version(&self, feature: &str) -> PyResult<&str> {
@@ -164,14 +145,6 @@ impl Graph {
 
     fn feature_code_version(&self, feature: &str) -> PyResult<&str> {
         Ok(self.feature(feature)?.feature_code_version())
-    }
-
-    fn definition_version(&self, feature: &str) -> PyResult<String> {
-        Ok(self.feature(feature)?.definition_version())
-    }
-
-    fn table_name(&self, feature: &str) -> PyResult<String> {
-        Ok(self.feature(feature)?.table_name())
     }
 
     fn field_versions(&self, feature: &str) -> PyResult<BTreeMap<String, String>> {

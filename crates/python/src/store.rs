@@ -116,11 +116,6 @@ impl Store {
         self.store.hash().length.get()
     }
 
-    #[getter]
-    fn location(&self) -> String {
-        self.store.location()
-    }
-
     /// The features that have a table, by key, without system tables.
     fn features(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         let store = self.store.clone();
