@@ -182,6 +182,18 @@ def test_what_is_missing_is_read_from_the_next_store(tmp_path: Path) -> None:
         pass
 
 
+def test_stores_that_fall_back_to_each_other_are_one_chain(tmp_path: Path) -> None:
+    """Other objects for the same places, as a configuration makes them each time it is asked."""
+    Video, _ = declare()
+    here, there = tmp_path / "here", tmp_path / "there"
+    with ml.DeltaMetadataStore(there).open("write") as store:
+        store.write(Video, videos("a"))
+    again = ml.DeltaMetadataStore(here)
+    beyond = ml.DeltaMetadataStore(there, fallback_stores=[again])
+    with ml.DeltaMetadataStore(here, fallback_stores=[beyond]) as store:
+        assert ids(store.read(Video)) == ["a"]
+
+
 def test_many_conditions_are_one_filter(store: ml.MetadataStore) -> None:
     Video, _ = declare()
     with store.open("write"):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import narwhals as nw
@@ -196,6 +197,16 @@ def test_stores_fall_back_to_others(
     with store:
         found = store.resolve_update(activity, lazy=True).collect()
     assert [sorted(frame["id"].to_list()) for frame in found] == [["c3"], [], ["c1"]]
+
+
+def test_stores_may_name_each_other(tmp_path: Path, activity: type[mx.BaseFeature]) -> None:
+    def place(name: str, behind: str) -> dict[str, Any]:
+        settings = {"root_path": str(tmp_path / name), "fallback_stores": [behind]}
+        return {"type": "metaxy.metadata_store.delta.DeltaMetadataStore", "config": settings}
+
+    stores = {"dev": place("dev", "prod"), "prod": place("prod", "dev")}
+    with mx.MetaxyConfig(stores=stores).use() as config, config.get_store("dev") as store:
+        assert not store.has_feature(activity, check_fallback=True)
 
 
 def test_stores_that_hash_otherwise_are_refused(project: mx.MetaxyConfig, tmp_path: Path) -> None:

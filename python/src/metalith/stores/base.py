@@ -380,15 +380,16 @@ class MetadataStore(Deletions):
         else:
             wanted = [coerce_to_feature_key(feature) for feature in features]
         conditions = {coerce_to_feature_key(key): texts(it) for key, it in (filters or {}).items()}
+        of_all, compiled = texts(global_filters), graph.compiled()
         copied = {"features_copied": 0, "rows_copied": 0}
         for key in wanted:
             if key not in there:
                 continue
             copied["rows_copied"] += writer.copy_from(
                 from_store._engine,
-                graph.compiled(),
+                compiled,
                 str(key),
-                filters=[*conditions.get(key, []), *texts(global_filters)],
+                filters=[*conditions.get(key, []), *of_all],
                 feature_history=with_feature_history,
                 sample_history=with_sample_history,
                 over_fallback=over_fallback,

@@ -50,6 +50,9 @@ class DeltaMetadataStore(MetadataStore):
     def _place(self) -> _metalith.Place:
         return _metalith.Place.delta(self._root, self._options, self._layout)
 
+    def _identity(self) -> object:
+        return (self._root, self._layout)
+
     def _object_options(self) -> dict[str, dict[str, str]]:
         scheme, separator, rest = self._root.partition("://")
         if not separator:

@@ -132,11 +132,12 @@ class Session(ABC):
 
     def _open_chain(self, mode: str) -> _metalith.Store:
         """The store with those it falls back to, which are opened for reading."""
+        last_first = self._chain()[::-1]
         options: dict[str, dict[str, str]] = {}
-        for store in reversed(self._chain()):
+        for store in last_first:
             options.update(store._object_options())
         engine: _metalith.Store | None = None
-        for store in reversed(self._chain()):
+        for store in last_first:
             engine = _metalith.Store.open(
                 store._place(),
                 mode=mode if store is self else "read",
@@ -150,15 +151,22 @@ class Session(ABC):
         return engine
 
     def _chain(self) -> "list[Session]":
-        """The store itself, then those that it names, each followed by those that it names."""
-        chain: list[Session] = []
+        """The store itself, then those that it names, each followed by those that it names.
+
+        A place comes once, also when another object stands for it.
+        """
+        chain: dict[object, Session] = {}
         todo: list[Session] = [self]
         while todo:
             store = todo.pop(0)
-            if store not in chain:
-                chain.append(store)
+            if store._identity() not in chain:
+                chain[store._identity()] = store
                 todo = [*store.fallback_stores, *todo]
-        return chain
+        return list(chain.values())
+
+    def _identity(self) -> object:
+        """The same for two objects that stand for one place."""
+        return id(self)
 
     def _object_options(self) -> dict[str, dict[str, str]]:
         """Options of the places that objects are in, by address."""
