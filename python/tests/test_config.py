@@ -45,7 +45,7 @@ config = { root_path = "/somewhere" }
 @pytest.fixture(autouse=True)
 def nothing_is_active(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("metalith.config._Active.config", None)
+    monkeypatch.setattr("metalith.config._active.everywhere", None)
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "broken.py").write_text("raise RuntimeError('no luck')")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("metalith.config._Active.config", None)
+    monkeypatch.setattr("metalith.config._active.everywhere", None)
     for name in ("epa", "epb", "epc", "broken"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     return tmp_path

@@ -9,7 +9,6 @@ import os
 import re
 import warnings
 from collections.abc import Generator, Mapping, Sequence
-from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, cast, overload
 
@@ -24,6 +23,7 @@ from pydantic import (
 )
 from typing_extensions import Self
 
+from metalith._active import Active
 from metalith._settings import (
     ConfigNotFoundError,
     InvalidConfigError,
@@ -46,7 +46,7 @@ StoreT = TypeVar("StoreT", bound="MetadataStore")
 
 SHORTEST_HASH = 8
 
-_current: "ContextVar[BaseConfig | None]" = ContextVar("metalith_config", default=None)
+_active: "Active[BaseConfig | None]" = Active("config", None)
 
 
 def _listed(given: Any) -> Any:
@@ -205,25 +205,22 @@ class BaseConfig(BaseModel):
     @classmethod
     def get(cls, *, load: bool = False) -> Self:
         """The active configuration. Without one it is read if `load`, else as by default."""
-        active = _current.get() or _Active.config
+        active = _active.get()
         if isinstance(active, cls):
             return active
         # Whoever asks for any kind gets the one that holds without a configuration.
-        kind = cls if cls is not BaseConfig else cast("type[Self]", _Active.by_default)
+        kind = cls if cls is not BaseConfig else cast("type[Self]", _Default.kind)
         return kind.load() if load else kind()
 
     @classmethod
     def set(cls, config: "BaseConfig | None") -> None:
         """Makes a configuration the active one: within `use()` until its end, else everywhere."""
-        if _current.get() is None:
-            _Active.config = config
-        else:
-            _current.set(config)
+        _active.set(config)
 
     @classmethod
     def is_set(cls) -> bool:
         """Whether a configuration is active."""
-        return isinstance(_current.get() or _Active.config, cls)
+        return isinstance(_active.get(), cls)
 
     @classmethod
     def reset(cls) -> None:
@@ -233,11 +230,8 @@ class BaseConfig(BaseModel):
     @contextlib.contextmanager
     def use(self) -> Generator[Self]:
         """Makes this configuration the active one in a block, for this thread or task alone."""
-        token = _current.set(self)
-        try:
+        with _active.use(self):
             yield self
-        finally:
-            _current.reset(token)
 
     # What it says
 
@@ -384,21 +378,20 @@ class MetalithConfig(BaseConfig):
         return {**given, "storage_options": store.options, **store.config}
 
 
-class _Active:
-    """The configuration of code that uses no other, in all threads."""
+class _Default:
+    """What holds while no configuration is active."""
 
-    config: BaseConfig | None = None
-    by_default: type[BaseConfig] = MetalithConfig
+    kind: type[BaseConfig] = MetalithConfig
 
 
 def active_config() -> BaseConfig:
     """The active configuration, of whatever kind; one as by default when none is."""
-    return _current.get() or _Active.config or _Active.by_default()
+    return _active.get() or _Default.kind()
 
 
 def use_defaults_of(kind: type[BaseConfig]) -> None:
     """Decides what holds while no configuration is active."""
-    _Active.by_default = kind
+    _Default.kind = kind
 
 
 def hash_length() -> int | None:

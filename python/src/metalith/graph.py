@@ -8,11 +8,11 @@
 import contextlib
 import threading
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from typing_extensions import Self
 
+from metalith._active import Active
 from metalith._compiling import compile_definitions
 from metalith.config import active_config, hash_length
 from metalith.definition import FeatureDefinition
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 OnConflict: TypeAlias = Literal["raise", "ignore"]
 Direction: TypeAlias = Literal["downstream", "upstream", "both"]
-
-_current: "ContextVar[FeatureGraph | None]" = ContextVar("metalith_graph", default=None)
 
 
 class MissingFeatureError(UnknownFeatureError, KeyError):
@@ -361,8 +359,7 @@ class FeatureGraph:
     @classmethod
     def get_active(cls) -> "FeatureGraph":
         """The graph that new classes register in."""
-        found = _current.get()
-        return _Default.graph if found is None else found
+        return _active.get()
 
     @classmethod
     def get(cls) -> "FeatureGraph":
@@ -372,25 +369,16 @@ class FeatureGraph:
     @classmethod
     def set_active(cls, reg: "FeatureGraph") -> None:
         """Makes a graph the active one: within `use()` until its end, else everywhere."""
-        if _current.get() is None:
-            _Default.graph = reg
-        else:
-            _current.set(reg)
+        _active.set(reg)
 
     @contextlib.contextmanager
     def use(self) -> Generator[Self]:
         """Makes this graph the active one in a block, for this thread or task alone."""
-        token = _current.set(self)
-        try:
+        with _active.use(self):
             yield self
-        finally:
-            _current.reset(token)
 
 
-class _Default:
-    """The graph of code that uses no other, in all threads."""
-
-    graph = FeatureGraph()
+_active = Active("graph", FeatureGraph())
 
 
 def current_graph() -> FeatureGraph:

@@ -17,11 +17,12 @@ from metalith.ext.dagster.constants import (
     ROW_COUNT_METADATA_KEY,
     STORE_RESOURCE_KEY,
 )
-from metalith.ext.dagster.partitions import own_part, partition_column, partition_key
+from metalith.ext.dagster.partitions import partition_key
 from metalith.ext.dagster.resources import store_of
 from metalith.ext.dagster.results import (
     build_feature_event_tags,
     build_runtime_feature_metadata,
+    described,
     in_order,
 )
 from metalith.ext.dagster.tables import asset_key_of, definition_of
@@ -256,14 +257,7 @@ def _observation(
     assert key is not None
     version = EMPTY_DATA_VERSION
     try:
-        with store:
-            metadata, stats = build_runtime_feature_metadata(
-                key,
-                store,
-                context,
-                partition_col=partition_column(spec.metadata),
-                metaxy_partition=own_part(spec.metadata),
-            )
+        metadata, stats = described(context, store, key, spec)
         version = stats.data_version.value
     except FeatureNotFoundError as error:
         context.log.warning(f"`{key}` is not in the store: {error}")

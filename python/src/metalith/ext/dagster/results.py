@@ -156,18 +156,25 @@ def _described(
     for spec in in_order(_specs_of(context) if specs is None else specs):
         key = _feature(spec)
         try:
-            with store:
-                metadata, stats = build_runtime_feature_metadata(
-                    key,
-                    store,
-                    context,
-                    partition_col=partition_column(spec.metadata),
-                    metaxy_partition=own_part(spec.metadata),
-                )
+            metadata, stats = described(context, store, key, spec)
         except FeatureNotFoundError as error:
             context.log.warning(f"nothing to report about `{key}`: {error}")
             continue
         yield spec, metadata, stats
+
+
+def described(
+    context: Any, store: MetadataStore, key: FeatureKey, spec: dg.AssetSpec
+) -> tuple[dict[str, Any], FeatureStats]:
+    """What is in the store of an asset's feature, within the asset's part. Opens the store."""
+    with store:
+        return build_runtime_feature_metadata(
+            key,
+            store,
+            context,
+            partition_col=partition_column(spec.metadata),
+            metaxy_partition=own_part(spec.metadata),
+        )
 
 
 def _specs_of(context: AnyContext) -> Iterable[dg.AssetSpec]:
