@@ -280,7 +280,7 @@ impl fmt::Debug for ChunkScanExec {
 
 /// The schema with every column nullable, and without metadata: what rows of several commits have
 /// in common, whatever their writers declared.
-fn nullable(schema: &SchemaRef) -> SchemaRef {
+pub(crate) fn nullable(schema: &SchemaRef) -> SchemaRef {
     let fields: Vec<_> = schema
         .fields()
         .iter()

@@ -5,27 +5,44 @@
 //! orphaned = C without E         or a staleness predicate holds on C
 //! ```
 //!
-//! One full outer join on the join keys finds all three; of the stored side it carries only keys
-//! and provenance. Whole stored rows are fetched afterwards, for orphans alone.
+//! One pass over each side finds all three: keys and provenance of the stored rows are put into an
+//! index, and the expected rows stream past it, on all cores. Whole stored rows are fetched
+//! afterwards, for orphans alone.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use datafusion::{
     arrow::{
-        array::{AsArray as _, RecordBatch, UInt8Array},
-        compute::{concat_batches, filter_record_batch, kernels::cmp::eq},
-        datatypes::{SchemaRef, UInt8Type},
+        array::{
+            Array as _, ArrayRef, AsArray as _, BooleanArray, BooleanBufferBuilder, RecordBatch,
+            UInt32Array,
+        },
+        buffer::{BooleanBuffer, NullBuffer},
+        compute::{cast, concat_batches, filter_record_batch, take_record_batch},
+        datatypes::{DataType, SchemaRef},
     },
-    common::{Column, JoinType, Result as PlanResult},
+    common::{Column, JoinType, Result as PlanResult, plan_err},
     datasource::{MemTable, provider_as_source},
     functions::core::expr_fn::coalesce,
     functions_aggregate::{bool_and_or::bool_or_udaf, first_last::last_value},
-    logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, expr::AggregateFunction, lit, when},
+    logical_expr::{
+        Expr, LogicalPlan, LogicalPlanBuilder, expr::AggregateFunction, lit,
+        type_coercion::binary::comparison_coercion,
+    },
 };
 use futures::TryStreamExt as _;
 use metalith_graph::columns;
+use tokio::task::JoinSet;
 
-use crate::{Frame, Rows, StoreError, lower::column};
+use crate::{
+    Frame, Rows, Store, StoreError,
+    chunk_scan::nullable,
+    key_index::{Blobs, KeyIndex},
+    lower::column,
+};
 
 /// The stored side of a comparison.
 #[derive(Debug)]
@@ -47,14 +64,6 @@ pub(crate) struct Compared {
     pub(crate) orphans: Frame,
 }
 
-const NEW: u8 = 0;
-const STALE: u8 = 1;
-const ORPHANED: u8 = 2;
-const FRESH: u8 = 3;
-
-const STATUS: &str = "__status";
-const STORED: &str = "__stored";
-const EXPECTED: &str = "__expected";
 const STORED_PROVENANCE: &str = "__stored_provenance";
 const STORED_STALE: &str = "__stored_stale";
 
@@ -62,38 +71,237 @@ fn stored_key(name: &str) -> String {
     format!("__stored_key_{name}")
 }
 
-/// The plan that pairs expected with stored rows and says what each pair is.
-pub(crate) fn comparison(
+/// Pairs expected with stored rows and sorts them by what they are.
+pub(crate) async fn compare(
+    store: &Store,
+    subject: &str,
     expected: LogicalPlan,
     stored: Stored,
     keys: &[String],
-) -> PlanResult<LogicalPlan> {
-    let columns = names(&expected);
-    let stored = stored_side(stored, keys)?;
-    let marked = LogicalPlanBuilder::from(expected)
-        .project(columns.iter().map(|name| column(name)).chain([lit(true).alias(EXPECTED)]))?;
-    let on = (
-        keys.iter().map(|name| Column::from_name(stored_key(name))).collect::<Vec<_>>(),
-        keys.iter().map(Column::from_name).collect::<Vec<_>>(),
-    );
-    let differs = column(STORED_PROVENANCE)
-        .is_null()
-        .or(column(columns::PROVENANCE).not_eq(column(STORED_PROVENANCE)))
-        .or(column(STORED_STALE));
-    let status = when(column(STORED).is_null(), lit(NEW))
-        .when(column(EXPECTED).is_null(), lit(ORPHANED))
-        .when(differs, lit(STALE))
-        .otherwise(lit(FRESH))?;
-    let stored_keys = keys.iter().map(|name| column(&stored_key(name)));
-    LogicalPlanBuilder::from(stored)
-        .join(marked.build()?, JoinType::Full, on, None)?
-        .project(
-            std::iter::once(status.alias(STATUS))
-                .chain(columns.iter().map(|name| column(name)))
-                .chain(stored_keys),
-        )?
-        .filter(column(STATUS).not_eq(lit(FRESH)))?
-        .build()
+) -> Result<Compared, StoreError> {
+    let failed = |error| StoreError::engine(subject, error);
+    let stored = stored_side(stored, keys).map_err(failed)?;
+    let types = common_types(&expected, &stored, keys).map_err(failed)?;
+    let schema = nullable(&expected.schema().as_arrow().clone().into());
+    let places = keys.iter().map(|name| schema.index_of(name));
+    let places = places.collect::<Result<Vec<_>, _>>().map_err(StoreError::arrow)?;
+    let provenance = schema.index_of(columns::PROVENANCE).map_err(StoreError::arrow)?;
+
+    let side = Side::collect(store.run(stored, subject).await?, types).await?;
+    let pass = Arc::new(Pass { side, places, provenance, schema: SchemaRef::clone(&schema) });
+    let mut tasks = JoinSet::new();
+    for (part, rows) in store.run_parts(expected, subject).await?.into_iter().enumerate() {
+        let pass = Arc::clone(&pass);
+        tasks.spawn(async move { pass.past(rows).await.map(|found| (part, found)) });
+    }
+    let mut parts = Vec::new();
+    while let Some(done) = tasks.join_next().await {
+        parts.push(done.map_err(StoreError::stopped)??);
+    }
+    parts.sort_by_key(|(part, _)| *part);
+    let mut new = Frame::empty(SchemaRef::clone(&schema));
+    let mut stale = Frame::empty(schema);
+    for (_, found) in parts {
+        new.batches.extend(found.new);
+        stale.batches.extend(found.stale);
+    }
+    Ok(Compared { new, stale, orphans: pass.side.orphans(keys)? })
+}
+
+/// The types in which keys of both sides are compared.
+fn common_types(
+    expected: &LogicalPlan,
+    stored: &LogicalPlan,
+    keys: &[String],
+) -> PlanResult<Vec<DataType>> {
+    let common = |name: &String| {
+        let expected = expected.schema().field_with_unqualified_name(name)?.data_type();
+        let stored = stored.schema().field_with_unqualified_name(&stored_key(name))?.data_type();
+        match comparison_coercion(expected, stored) {
+            Some(common) => Ok(common),
+            None => plan_err!("`{name}` is {stored} where it is stored, and {expected} upstream"),
+        }
+    };
+    keys.iter().map(common).collect()
+}
+
+/// The stored rows of a comparison, found by their keys.
+struct Side {
+    types: Vec<DataType>,
+    index: KeyIndex,
+    /// Provenance by row, empty where there is none.
+    provenance: Blobs,
+    /// Rows that are not in order whatever is expected.
+    stale: BooleanBuffer,
+    /// The rows of each key, where some have several.
+    chains: Option<Chains>,
+    /// Keys as they are stored.
+    keys: Frame,
+    /// A bit for each row that something is expected for.
+    seen: Vec<AtomicU64>,
+}
+
+/// Rows that share their key, as a list through all of them.
+struct Chains {
+    first: Vec<Option<u32>>,
+    next: Vec<Option<u32>>,
+}
+
+impl Side {
+    /// Rows with the keys in front, then provenance and staleness.
+    async fn collect(rows: Rows, types: Vec<DataType>) -> Result<Self, StoreError> {
+        let width = types.len();
+        let names: Vec<usize> = (0..width).collect();
+        let schema = rows.schema().project(&names).map_err(StoreError::arrow)?;
+        let mut index = KeyIndex::new(&types)?;
+        let mut keys = Frame::empty(Arc::new(schema));
+        let (mut numbers, mut provenance) = (Vec::new(), Blobs::default());
+        let mut stale = BooleanBufferBuilder::new(0);
+        let mut batches = rows.into_stream();
+        while let Some(batch) = batches.try_next().await? {
+            let key = batch.project(&names).map_err(StoreError::arrow)?;
+            numbers.extend(index.number(&in_types(key.columns(), &types)?)?);
+            keys.batches.push(key);
+            let text = cast(batch.column(width), &DataType::Utf8).map_err(StoreError::arrow)?;
+            let text = text.as_string::<i32>();
+            let marked = batch.column(width + 1).as_boolean();
+            for row in 0..batch.num_rows() {
+                let there = text.is_valid(row);
+                provenance.push(if there { text.value(row).as_bytes() } else { &[] });
+                stale.append(!there || (marked.is_valid(row) && marked.value(row)));
+            }
+        }
+        let rows = numbers.len();
+        let chains = (index.len() < rows).then(|| Chains::of(&numbers, index.len()));
+        let seen = (0..rows.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
+        Ok(Self { types, index, provenance, stale: stale.finish(), chains, keys, seen })
+    }
+
+    fn see(&self, row: u32) {
+        self.seen[row as usize / 64].fetch_or(1 << (row % 64), Ordering::Relaxed);
+    }
+
+    fn was_seen(&self, row: usize) -> bool {
+        self.seen[row / 64].load(Ordering::Relaxed) >> (row % 64) & 1 == 1
+    }
+
+    fn first(&self, number: u32) -> Option<u32> {
+        match &self.chains {
+            Some(chains) => chains.first[number as usize],
+            None => Some(number),
+        }
+    }
+
+    fn next(&self, row: u32) -> Option<u32> {
+        self.chains.as_ref().and_then(|chains| chains.next[row as usize])
+    }
+
+    /// The keys of rows that nothing is expected for.
+    fn orphans(&self, keys: &[String]) -> Result<Frame, StoreError> {
+        let mut orphans = Frame::empty(renamed(&self.keys.schema, keys));
+        let mut start = 0;
+        for batch in &self.keys.batches {
+            let rows = start..start + batch.num_rows();
+            start = rows.end;
+            let unseen: BooleanArray = rows.map(|row| Some(!self.was_seen(row))).collect();
+            if unseen.has_true() {
+                let found = filter_record_batch(batch, &unseen).map_err(StoreError::arrow)?;
+                let found = found.with_schema(SchemaRef::clone(&orphans.schema));
+                orphans.batches.push(found.map_err(StoreError::arrow)?);
+            }
+        }
+        Ok(orphans)
+    }
+}
+
+impl Chains {
+    fn of(numbers: &[u32], keys: usize) -> Self {
+        let mut chains = Self { first: vec![None; keys], next: vec![None; numbers.len()] };
+        for (row, number) in numbers.iter().enumerate().rev() {
+            chains.next[row] = chains.first[*number as usize].replace(row as u32);
+        }
+        chains
+    }
+}
+
+/// Expected rows on their way past the stored ones.
+struct Pass {
+    side: Side,
+    /// Where the keys are in expected rows, and the provenance.
+    places: Vec<usize>,
+    provenance: usize,
+    schema: SchemaRef,
+}
+
+#[derive(Default)]
+struct Found {
+    new: Vec<RecordBatch>,
+    stale: Vec<RecordBatch>,
+}
+
+impl Pass {
+    async fn past(&self, rows: Rows) -> Result<Found, StoreError> {
+        let mut found = Found::default();
+        let mut batches = rows.into_stream();
+        while let Some(batch) = batches.try_next().await? {
+            let batch = batch.with_schema(SchemaRef::clone(&self.schema));
+            let batch = batch.map_err(StoreError::arrow)?;
+            let (new, stale) = self.sort_out(&batch)?;
+            found.new.extend(chosen(&batch, new)?);
+            found.stale.extend(chosen(&batch, stale)?);
+        }
+        Ok(found)
+    }
+
+    /// The rows of a batch that are new, and those that are stale: as often as they are stored.
+    fn sort_out(&self, batch: &RecordBatch) -> Result<(Vec<u32>, Vec<u32>), StoreError> {
+        let side = &self.side;
+        let keys: Vec<ArrayRef> =
+            self.places.iter().map(|it| ArrayRef::clone(batch.column(*it))).collect();
+        let keys = in_types(&keys, &side.types)?;
+        let numbers = side.index.find(&keys)?;
+        // As in SQL, NULL is not equal to NULL.
+        let nulls: Vec<NullBuffer> = keys.iter().filter_map(|it| it.logical_nulls()).collect();
+        let has_null = |row: usize| nulls.iter().any(|it| it.is_null(row));
+        let provenance = batch.column(self.provenance).as_string::<i32>();
+        let (mut new, mut stale) = (Vec::new(), Vec::new());
+        for (row, number) in numbers.into_iter().enumerate() {
+            let mut stored = number.filter(|_| !has_null(row)).and_then(|it| side.first(it));
+            if stored.is_none() {
+                new.push(row as u32);
+            }
+            while let Some(there) = stored {
+                side.see(there);
+                let differs = || {
+                    let expected = provenance.value(row).as_bytes();
+                    provenance.is_valid(row) && expected != side.provenance.get(there)
+                };
+                if side.stale.value(there as usize) || differs() {
+                    stale.push(row as u32);
+                }
+                stored = side.next(there);
+            }
+        }
+        Ok((new, stale))
+    }
+}
+
+fn in_types(keys: &[ArrayRef], types: &[DataType]) -> Result<Vec<ArrayRef>, StoreError> {
+    let cast = keys.iter().zip(types).map(|(key, target)| cast(key, target));
+    cast.collect::<Result<_, _>>().map_err(StoreError::arrow)
+}
+
+/// Rows of a batch, in their order.
+fn chosen(batch: &RecordBatch, rows: Vec<u32>) -> Result<Option<RecordBatch>, StoreError> {
+    let is_whole = rows.len() == batch.num_rows() && rows.windows(2).all(|it| it[0] < it[1]);
+    match rows.len() {
+        0 => Ok(None),
+        _ if is_whole => Ok(Some(batch.clone())),
+        _ => {
+            let chosen = take_record_batch(batch, &UInt32Array::from(rows));
+            chosen.map(Some).map_err(StoreError::arrow)
+        }
+    }
 }
 
 /// Keys and provenance of stored rows; of several that answer to one key, the newest.
@@ -127,55 +335,12 @@ fn stored_side(stored: Stored, keys: &[String]) -> PlanResult<LogicalPlan> {
     } else {
         rows
     };
-    rows.project(keys.iter().map(|name| column(&stored_key(name))).chain([
-        column(STORED_PROVENANCE),
-        column(STORED_STALE),
-        lit(true).alias(STORED),
-    ]))?
+    rows.project(
+        keys.iter()
+            .map(|name| column(&stored_key(name)))
+            .chain([column(STORED_PROVENANCE), column(STORED_STALE)]),
+    )?
     .build()
-}
-
-/// Sorts the rows of a comparison by what they are.
-pub(crate) async fn sort_out(rows: Rows, keys: &[String]) -> Result<Compared, StoreError> {
-    let schema = rows.schema();
-    let width = schema.fields().len();
-    let expected: Vec<usize> = (1..width - keys.len()).collect();
-    let orphans: Vec<usize> = (width - keys.len()..width).collect();
-    let project =
-        |columns: &[usize]| schema.project(columns).map(Arc::new).map_err(StoreError::arrow);
-    let mut found = Compared {
-        new: Frame::empty(project(&expected)?),
-        stale: Frame::empty(project(&expected)?),
-        orphans: Frame::empty(renamed(&project(&orphans)?, keys)),
-    };
-    let mut batches = rows.into_stream();
-    while let Some(batch) = batches.try_next().await? {
-        for (status, columns, frame) in [
-            (NEW, &expected, &mut found.new),
-            (STALE, &expected, &mut found.stale),
-            (ORPHANED, &orphans, &mut found.orphans),
-        ] {
-            if let Some(chosen) = choose(&batch, status)? {
-                let chosen = chosen.project(columns).map_err(StoreError::arrow)?;
-                let chosen = RecordBatch::try_new(
-                    SchemaRef::clone(&frame.schema),
-                    chosen.columns().to_vec(),
-                );
-                frame.batches.push(chosen.map_err(StoreError::arrow)?);
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn choose(batch: &RecordBatch, status: u8) -> Result<Option<RecordBatch>, StoreError> {
-    let statuses = batch.column(0).as_primitive::<UInt8Type>();
-    let mask = eq(statuses, &UInt8Array::new_scalar(status)).map_err(StoreError::arrow)?;
-    match mask.true_count() {
-        0 => Ok(None),
-        all if all == batch.num_rows() => Ok(Some(batch.clone())),
-        _ => filter_record_batch(batch, &mask).map(Some).map_err(StoreError::arrow),
-    }
 }
 
 fn renamed(schema: &SchemaRef, names: &[String]) -> SchemaRef {

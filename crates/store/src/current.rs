@@ -7,20 +7,19 @@
 use std::sync::Arc;
 
 use datafusion::arrow::{
-    array::{Array, ArrayRef, AsArray as _, BooleanBufferBuilder, RecordBatch},
+    array::{Array, ArrayRef, AsArray as _, BooleanArray, BooleanBufferBuilder, RecordBatch},
     buffer::BooleanBuffer,
-    compute::cast,
+    compute::{cast, filter},
     datatypes::{DataType, TimeUnit, TimestampMicrosecondType},
-    row::{RowConverter, Rows as KeyRows, SortField},
+    row::{RowConverter, SortField},
 };
 use futures::TryStreamExt as _;
-use hashbrown::{DefaultHashBuilder, HashTable};
 use metalith_graph::{Feature, columns};
-use std::hash::BuildHasher as _;
 
 use crate::{
     ChunkRequest, RowProblem, StoreError, Table,
     chunk_scan::{ChunkSelection, Selection},
+    key_index::KeyIndex,
 };
 
 /// Which rows count as current.
@@ -196,45 +195,35 @@ pub(crate) fn equals(column: &ArrayRef, wanted: &str) -> Result<BooleanBuffer, S
     }))
 }
 
-/// The best row of each id so far.
+/// The best row of each id so far, by the number of the id.
 struct Winners {
-    converter: RowConverter,
-    hasher: DefaultHashBuilder,
-    table: HashTable<Winner>,
-    /// Keys of the batches that hold a winner's key.
-    keys: Vec<KeyRows>,
+    ids: KeyIndex,
+    changed_at: Vec<i64>,
+    /// Chunk, and row of the chunk.
+    places: Vec<(u32, u32)>,
+    deleted: BooleanBufferBuilder,
     selected: Vec<BooleanBufferBuilder>,
-}
-
-struct Winner {
-    key: (u32, u32),
-    changed_at: i64,
-    chunk: u32,
-    row: u32,
-    deleted: bool,
 }
 
 impl Winners {
     fn new(table: &dyn Table, id_types: &[DataType]) -> Result<Self, StoreError> {
-        let fields = id_types.iter().cloned().map(SortField::new).collect();
-        let selected = table
-            .chunks()
-            .iter()
-            .map(|chunk| {
-                let mut rows = BooleanBufferBuilder::new(chunk.rows);
-                rows.append_n(chunk.rows, false);
-                rows
-            })
-            .collect();
+        let unselected = |rows: usize| {
+            let mut marks = BooleanBufferBuilder::new(rows);
+            marks.append_n(rows, false);
+            marks
+        };
+        let mut ids = KeyIndex::new(id_types)?;
+        ids.reserve(table.chunks().iter().map(|chunk| chunk.rows).max().unwrap_or_default());
         Ok(Self {
-            converter: RowConverter::new(fields).map_err(StoreError::arrow)?,
-            hasher: DefaultHashBuilder::default(),
-            table: HashTable::new(),
-            keys: Vec::new(),
-            selected,
+            ids,
+            changed_at: Vec::new(),
+            places: Vec::new(),
+            deleted: BooleanBufferBuilder::new(0),
+            selected: table.chunks().iter().map(|chunk| unselected(chunk.rows)).collect(),
         })
     }
 
+    /// Takes the visible ones of some rows of a chunk into account.
     fn offer(
         &mut self,
         chunk: usize,
@@ -242,52 +231,53 @@ impl Winners {
         facts: Facts,
         visibility: &Visibility,
     ) -> Result<(), StoreError> {
-        let is_visible = |row: usize| facts.visible.as_ref().is_none_or(|it| it.value(row));
         let is_deleted = |row: usize| facts.deleted.as_ref().is_some_and(|it| it.value(row));
+        let visible = facts.visible.filter(|it| it.count_set_bits() < facts.rows);
+        let rows: Box<dyn Iterator<Item = usize>> = match &visible {
+            Some(visible) => Box::new(visible.set_indices()),
+            None => Box::new(0..facts.rows),
+        };
         if visibility.sample_history {
-            for row in (0..facts.rows).filter(|row| is_visible(*row)) {
-                if visibility.include_deleted || !is_deleted(row) {
-                    self.selected[chunk].set_bit(first_row + row, true);
-                }
+            for row in rows.filter(|row| visibility.include_deleted || !is_deleted(*row)) {
+                self.selected[chunk].set_bit(first_row + row, true);
             }
             return Ok(());
         }
-        let keys = self.converter.convert_columns(&facts.ids).map_err(StoreError::arrow)?;
-        let batch = self.keys.len() as u32;
-        self.keys.push(keys);
-        for row in (0..facts.rows).filter(|row| is_visible(*row)) {
-            self.offer_row(Winner {
-                key: (batch, row as u32),
-                changed_at: facts.changed_at[row],
-                chunk: chunk as u32,
-                row: (first_row + row) as u32,
-                deleted: is_deleted(row),
-            });
+        let ids = match &visible {
+            Some(visible) => {
+                let visible = BooleanArray::new(visible.clone(), None);
+                let chosen = facts.ids.iter().map(|ids| filter(ids, &visible));
+                chosen.collect::<Result<_, _>>().map_err(StoreError::arrow)?
+            }
+            None => facts.ids,
+        };
+        let numbers = self.ids.number(&ids)?;
+        for (row, number) in rows.zip(numbers) {
+            let place = (chunk as u32, (first_row + row) as u32);
+            let (changed_at, deleted) = (facts.changed_at[row], is_deleted(row));
+            let number = number as usize;
+            match self.changed_at.get_mut(number) {
+                // Chunks and rows come in commit order, so an equal time belongs to the later row.
+                Some(best) if changed_at >= *best => {
+                    *best = changed_at;
+                    self.places[number] = place;
+                    self.deleted.set_bit(number, deleted);
+                }
+                Some(_) => {}
+                None => {
+                    self.changed_at.push(changed_at);
+                    self.places.push(place);
+                    self.deleted.append(deleted);
+                }
+            }
         }
         Ok(())
     }
 
-    fn offer_row(&mut self, candidate: Winner) {
-        let Self { hasher, table, keys, .. } = self;
-        let key_of = |(batch, row): (u32, u32)| keys[batch as usize].row(row as usize);
-        let key = key_of(candidate.key);
-        let hash = hasher.hash_one(key.as_ref());
-        match table.find_mut(hash, |it| key_of(it.key) == key) {
-            // Chunks and rows come in commit order, so an equal time belongs to the later row.
-            Some(winner) if candidate.changed_at >= winner.changed_at => {
-                *winner = Winner { key: winner.key, ..candidate };
-            }
-            Some(_) => {}
-            None => {
-                table.insert_unique(hash, candidate, |it| hasher.hash_one(key_of(it.key).as_ref()));
-            }
-        }
-    }
-
     fn finish(mut self, visibility: &Visibility) -> Selection {
-        for winner in &self.table {
-            if visibility.include_deleted || !winner.deleted {
-                self.selected[winner.chunk as usize].set_bit(winner.row as usize, true);
+        for (number, (chunk, row)) in self.places.iter().enumerate() {
+            if visibility.include_deleted || !self.deleted.get_bit(number) {
+                self.selected[*chunk as usize].set_bit(*row as usize, true);
             }
         }
         let chunks = self.selected.into_iter().map(|mut rows| {
@@ -303,10 +293,7 @@ impl Winners {
 }
 
 /// Of rows in memory, marks per key the one updated last, the later row of equals.
-pub(crate) fn newest_rows(
-    rows: &RecordBatch,
-    keys: &[String],
-) -> Result<datafusion::arrow::array::BooleanArray, StoreError> {
+pub(crate) fn newest_rows(rows: &RecordBatch, keys: &[String]) -> Result<BooleanArray, StoreError> {
     let key_columns: Vec<ArrayRef> =
         keys.iter().filter_map(|name| rows.column_by_name(name).cloned()).collect();
     let fields = key_columns.iter().map(|it| SortField::new(it.data_type().clone())).collect();

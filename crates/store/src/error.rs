@@ -150,6 +150,11 @@ impl StoreError {
         Self::engine("rows", DataFusionError::ArrowError(Box::new(source), None))
     }
 
+    /// A task that did not come to its end.
+    pub(crate) fn stopped(source: tokio::task::JoinError) -> Self {
+        Self::engine("a part of a comparison", DataFusionError::ExecutionJoin(Box::new(source)))
+    }
+
     /// A failure of the query engine; one that carries an error of ours yields that one.
     pub fn engine(subject: impl Into<String>, source: DataFusionError) -> Self {
         match source {

@@ -3,7 +3,7 @@
 //! The text that is hashed, and how the result is written, is the versioning contract: one string
 //! joined with `|`, NULL in gives NULL out, the result cut to the store's length.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::sync::Arc;
 
 use datafusion::{
     arrow::{
@@ -25,26 +25,41 @@ use sha2::Sha256;
 
 use crate::{HashAlgorithm, HashSettings};
 
-/// The hash of a text as these settings write it.
-pub(crate) fn hash_text(settings: HashSettings, text: &str) -> String {
-    let mut hash = String::new();
-    write_hash(settings.algorithm, text.as_bytes(), &mut hash);
-    settings.length.cut_text(hash)
+/// Hashes texts, one after another. What it works with is used again and again.
+pub(crate) struct TextHasher {
+    settings: HashSettings,
+    number: itoa::Buffer,
+    hex: [u8; 64],
 }
 
-fn write_hash(algorithm: HashAlgorithm, bytes: &[u8], out: &mut String) {
-    let written = match algorithm {
-        HashAlgorithm::XxHash64 => write!(out, "{}", xxhash_rust::xxh64::xxh64(bytes, 0)),
-        HashAlgorithm::XxHash32 => write!(out, "{}", xxhash_rust::xxh32::xxh32(bytes, 0)),
-        HashAlgorithm::WyHash => write!(out, "{}", wyhash::wyhash(bytes, 0)),
-        HashAlgorithm::Md5 => write_hex(&Md5::digest(bytes), out),
-        HashAlgorithm::Sha256 => write_hex(&Sha256::digest(bytes), out),
-    };
-    debug_assert!(written.is_ok(), "writing to a string cannot fail");
+impl TextHasher {
+    pub(crate) fn new(settings: HashSettings) -> Self {
+        Self { settings, number: itoa::Buffer::new(), hex: [0; 64] }
+    }
+
+    /// The hash of a text as the settings write it.
+    pub(crate) fn hash(&mut self, text: &str) -> &str {
+        let bytes = text.as_bytes();
+        let hash = match self.settings.algorithm {
+            HashAlgorithm::XxHash64 => self.number.format(xxhash_rust::xxh64::xxh64(bytes, 0)),
+            HashAlgorithm::XxHash32 => self.number.format(xxhash_rust::xxh32::xxh32(bytes, 0)),
+            HashAlgorithm::WyHash => self.number.format(wyhash::wyhash(bytes, 0)),
+            HashAlgorithm::Md5 => write_hex(&Md5::digest(bytes), &mut self.hex),
+            HashAlgorithm::Sha256 => write_hex(&Sha256::digest(bytes), &mut self.hex),
+        };
+        self.settings.length.cut(hash)
+    }
 }
 
-fn write_hex(digest: &[u8], out: &mut String) -> std::fmt::Result {
-    digest.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+/// A digest in lower hex.
+fn write_hex<'a>(digest: &[u8], hex: &'a mut [u8; 64]) -> &'a str {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let length = (digest.len() * 2).min(hex.len());
+    for (pair, byte) in hex.chunks_exact_mut(2).zip(digest) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+    std::str::from_utf8(&hex[..length]).unwrap_or_default()
 }
 
 /// An expression: the hash of texts joined with `|`.
@@ -71,7 +86,8 @@ impl HashJoined {
         Self { settings, signature: Signature::variadic_any(Volatility::Immutable) }
     }
 
-    fn hash_row(&self, parts: &[Part], row: usize, text: &mut String, hash: &mut String) -> bool {
+    /// The text of a row, or `false` when a part of it is NULL.
+    fn join(parts: &[Part], row: usize, text: &mut String) -> bool {
         text.clear();
         for (index, part) in parts.iter().enumerate() {
             if index > 0 {
@@ -83,8 +99,6 @@ impl HashJoined {
                 Part::Column(column) => text.push_str(column.value(row)),
             }
         }
-        hash.clear();
-        write_hash(self.settings.algorithm, text.as_bytes(), hash);
         true
     }
 }
@@ -121,11 +135,11 @@ impl ScalarUDFImpl for HashJoined {
                 }
             }
         }
-        let mut hashes = StringBuilder::with_capacity(rows, rows * 20);
-        let (mut text, mut hash) = (String::new(), String::new());
+        let mut hashes = StringBuilder::with_capacity(rows, rows * 32);
+        let (mut text, mut hasher) = (String::new(), TextHasher::new(self.settings));
         for row in 0..rows {
-            if self.hash_row(&parts, row, &mut text, &mut hash) {
-                hashes.append_value(self.settings.length.cut(&hash));
+            if Self::join(&parts, row, &mut text) {
+                hashes.append_value(hasher.hash(&text));
             } else {
                 hashes.append_null();
             }

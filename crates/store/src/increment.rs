@@ -13,7 +13,7 @@ use metalith_graph::{Feature, FeatureGraph, Lineage, columns};
 
 use crate::{
     RequestProblem, Store, StoreError,
-    compare::{self, Stored, comparison, in_memory, newest_per_key, rows_with_keys, sort_out},
+    compare::{self, Stored, compare, in_memory, newest_per_key, rows_with_keys},
     current::Visibility,
     expected::{Filters, UpstreamVersions, expected_rows, scan},
     lower::{column, lower_filters},
@@ -140,8 +140,7 @@ impl Resolve<'_> {
         };
         let Some(stored) = stored else { return self.all_new(expected).await };
         let rows = stored.rows.clone();
-        let plan = comparison(expected, stored, keys).map_err(|error| self.failed(error))?;
-        let found = sort_out(self.store.run(plan, self.subject()).await?, keys).await?;
+        let found = compare(self.store, self.subject(), expected, stored, keys).await?;
         let orphaned = self.orphaned(&rows, &found.orphans, keys).await?;
         let waiting = self.waiting(&orphaned, keys).await?;
         Ok(Increment { new: found.new, stale: found.stale, orphaned, waiting })

@@ -27,6 +27,7 @@ mod evolution;
 mod expected;
 mod hash;
 mod increment;
+mod key_index;
 mod keys;
 mod lower;
 mod maintain;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use datafusion::{
-    execution::session_state::SessionStateBuilder,
+    execution::{SendableRecordBatchStream, session_state::SessionStateBuilder},
     logical_expr::LogicalPlan,
     prelude::{SessionConfig, SessionContext},
 };
@@ -263,15 +263,29 @@ impl Store {
         let subject = subject.into();
         let failed = |error| StoreError::engine(subject.as_str(), error);
         let frame = self.session.execute_logical_plan(plan).await.map_err(failed)?;
-        let stream = frame.execute_stream().await.map_err(failed)?;
-        let schema = stream.schema();
-        let batches = stream.map_err(move |error| StoreError::engine(subject.as_str(), error));
-        Ok(Rows::new(schema, batches))
+        Ok(rows_of(frame.execute_stream().await.map_err(failed)?, subject))
+    }
+
+    /// Runs a plan in parts that may be worked off at once.
+    pub(crate) async fn run_parts(
+        &self,
+        plan: LogicalPlan,
+        subject: &str,
+    ) -> Result<Vec<Rows>, StoreError> {
+        let failed = |error| StoreError::engine(subject, error);
+        let frame = self.session.execute_logical_plan(plan).await.map_err(failed)?;
+        let parts = frame.execute_stream_partitioned().await.map_err(failed)?;
+        Ok(parts.into_iter().map(|it| rows_of(it, subject.to_owned())).collect())
     }
 
     pub(crate) fn session(&self) -> &SessionContext {
         &self.session
     }
+}
+
+fn rows_of(stream: SendableRecordBatchStream, subject: String) -> Rows {
+    let schema = stream.schema();
+    Rows::new(schema, stream.map_err(move |error| StoreError::engine(subject.as_str(), error)))
 }
 
 /// What runs plans. Plans name their functions themselves, so none need to be registered.

@@ -1,17 +1,13 @@
 //! Ids of one write: there, and each only once.
 
-use std::hash::BuildHasher as _;
-
 use datafusion::arrow::{
     array::{Array as _, ArrayRef, RecordBatch},
     datatypes::Schema,
-    row::{OwnedRow, RowConverter, Rows as KeyRows, SortField},
     util::display::{ArrayFormatter, FormatOptions},
 };
-use hashbrown::{DefaultHashBuilder, HashTable};
 use metalith_base::FeatureKey;
 
-use crate::{RowProblem, StoreError};
+use crate::{RowProblem, StoreError, key_index::KeyIndex};
 
 /// How many examples an error shows.
 const EXAMPLES: usize = 3;
@@ -20,10 +16,7 @@ const EXAMPLES: usize = 3;
 pub(crate) struct UniqueIds {
     columns: Vec<usize>,
     names: Vec<String>,
-    converter: RowConverter,
-    hasher: DefaultHashBuilder,
-    seen: HashTable<(u32, u32)>,
-    keys: Vec<KeyRows>,
+    seen: KeyIndex,
 }
 
 impl UniqueIds {
@@ -34,15 +27,9 @@ impl UniqueIds {
             .map(|name| schema.index_of(name))
             .collect::<Result<Vec<_>, _>>()
             .map_err(StoreError::arrow)?;
-        let fields = columns.iter().map(|it| SortField::new(schema.field(*it).data_type().clone()));
-        Ok(Self {
-            converter: RowConverter::new(fields.collect()).map_err(StoreError::arrow)?,
-            columns,
-            names: id_columns.to_vec(),
-            hasher: DefaultHashBuilder::default(),
-            seen: HashTable::new(),
-            keys: Vec::new(),
-        })
+        let types: Vec<_> =
+            columns.iter().map(|it| schema.field(*it).data_type().clone()).collect();
+        Ok(Self { columns, names: id_columns.to_vec(), seen: KeyIndex::new(&types)? })
     }
 
     /// Refuses a batch with a NULL id, or one that was there before.
@@ -55,7 +42,9 @@ impl UniqueIds {
         let ids: Vec<ArrayRef> =
             self.columns.iter().map(|it| ArrayRef::clone(batch.column(*it))).collect();
         for (column, name) in ids.iter().zip(&self.names) {
-            if let Some(row) = (0..column.len()).find(|row| column.is_null(*row)) {
+            let null =
+                column.logical_nulls().and_then(|it| (0..it.len()).find(|row| it.is_null(*row)));
+            if let Some(row) = null {
                 let problem = RowProblem::NullId { column: name.clone(), row: first_row + row };
                 return Err(StoreError::rows(feature, problem));
             }
@@ -76,20 +65,14 @@ impl UniqueIds {
     }
 
     fn repeated(&mut self, ids: &[ArrayRef]) -> Result<Vec<usize>, StoreError> {
-        let rows = self.converter.convert_columns(ids).map_err(StoreError::arrow)?;
-        let batch = self.keys.len() as u32;
-        self.keys.push(rows);
-        let Self { seen, keys, hasher, .. } = self;
-        let key_of = |(batch, row): (u32, u32)| keys[batch as usize].row(row as usize);
+        let mut next = self.seen.len() as u32;
+        let numbers = self.seen.number(ids)?;
         let mut repeated = Vec::new();
-        for row in 0..ids.first().map_or(0, |it| it.len()) {
-            let place = (batch, row as u32);
-            let key = key_of(place);
-            let hash = hasher.hash_one(key.as_ref());
-            if seen.find(hash, |it| key_of(*it) == key).is_some() {
-                repeated.push(row);
+        for (row, number) in numbers.into_iter().enumerate() {
+            if number == next {
+                next += 1;
             } else {
-                seen.insert_unique(hash, place, |it| hasher.hash_one(key_of(*it).as_ref()));
+                repeated.push(row);
             }
         }
         Ok(repeated)
@@ -110,37 +93,37 @@ pub(crate) fn show_id(
     Ok(shown.collect::<Result<Vec<_>, StoreError>>()?.join(", "))
 }
 
-/// Rows of ids that can be looked up: which of other rows have one of them.
+/// Ids that can be looked up: which of other rows have one of them.
 pub(crate) struct IdSet {
-    converter: RowConverter,
-    ids: hashbrown::HashSet<OwnedRow>,
+    ids: KeyIndex,
 }
 
 impl IdSet {
     /// The ids of some rows, in columns of one type each.
     pub(crate) fn new(batches: &[Vec<ArrayRef>]) -> Result<Option<Self>, StoreError> {
         let Some(first) = batches.first() else { return Ok(None) };
-        let fields = first.iter().map(|it| SortField::new(it.data_type().clone())).collect();
-        let converter = RowConverter::new(fields).map_err(StoreError::arrow)?;
-        let mut ids = hashbrown::HashSet::new();
+        let types: Vec<_> = first.iter().map(|it| it.data_type().clone()).collect();
+        let mut ids = KeyIndex::new(&types)?;
         for batch in batches {
-            let rows = converter.convert_columns(batch).map_err(StoreError::arrow)?;
-            ids.extend(rows.iter().map(|row| row.owned()));
+            ids.number(batch)?;
         }
-        Ok(Some(Self { converter, ids }))
+        Ok(Some(Self { ids }))
     }
 
     /// No ids yet, of the types that these columns have.
     pub(crate) fn of_types(schema: &Schema) -> Result<Self, StoreError> {
-        let fields = schema.fields().iter().map(|it| SortField::new(it.data_type().clone()));
-        let converter = RowConverter::new(fields.collect()).map_err(StoreError::arrow)?;
-        Ok(Self { converter, ids: hashbrown::HashSet::new() })
+        Ok(Self { ids: KeyIndex::of_types(schema)? })
     }
 
     /// Adds ids and says which of them were not there before.
     pub(crate) fn insert(&mut self, batch: &[ArrayRef]) -> Result<Vec<bool>, StoreError> {
-        let rows = self.converter.convert_columns(batch).map_err(StoreError::arrow)?;
-        Ok(rows.iter().map(|row| self.ids.insert(row.owned())).collect())
+        let mut next = self.ids.len() as u32;
+        let is_new = |number: u32| {
+            let is_new = number == next;
+            next += u32::from(is_new);
+            is_new
+        };
+        Ok(self.ids.number(batch)?.into_iter().map(is_new).collect())
     }
 
     /// How many different ids there are.
@@ -150,7 +133,6 @@ impl IdSet {
 
     /// Which of these rows have an id of the set.
     pub(crate) fn contains(&self, batch: &[ArrayRef]) -> Result<Vec<bool>, StoreError> {
-        let rows = self.converter.convert_columns(batch).map_err(StoreError::arrow)?;
-        Ok(rows.iter().map(|row| self.ids.contains(&row.owned())).collect())
+        Ok(self.ids.find(batch)?.into_iter().map(|it| it.is_some()).collect())
     }
 }

@@ -12,7 +12,10 @@ use datafusion::arrow::{
 };
 use metalith_graph::{Feature, columns};
 
-use crate::{HashSettings, RowProblem, StoreError, hash::hash_text, hash::member};
+use crate::{
+    HashSettings, RowProblem, StoreError,
+    hash::{TextHasher, member},
+};
 
 /// The four version columns of a batch.
 #[derive(Debug)]
@@ -169,8 +172,8 @@ pub(crate) fn hash_by_field(
         .map(|(field, column)| (field.name().as_str(), column.as_string::<i32>()))
         .collect();
     members.sort_by_key(|(name, _)| *name);
-    let mut hashes = StringBuilder::with_capacity(structs.len(), structs.len() * 20);
-    let mut joined = String::new();
+    let mut hashes = StringBuilder::with_capacity(structs.len(), structs.len() * 32);
+    let (mut joined, mut hasher) = (String::new(), TextHasher::new(hash));
     for row in 0..structs.len() {
         if structs.is_null(row) || members.iter().any(|(_, column)| column.is_null(row)) {
             hashes.append_null();
@@ -183,7 +186,7 @@ pub(crate) fn hash_by_field(
             }
             joined.push_str(column.value(row));
         }
-        hashes.append_value(hash_text(hash, &joined));
+        hashes.append_value(hasher.hash(&joined));
     }
     Ok(Arc::new(hashes.finish()))
 }

@@ -1,11 +1,11 @@
 use metalith_graph::HashLength;
 
-use super::hash_text;
+use super::TextHasher;
 use crate::{HashAlgorithm, HashSettings};
 
 fn check(algorithm: HashAlgorithm, text: &str, expected: &str) {
     let settings = HashSettings { algorithm, length: HashLength::UNCUT };
-    assert_eq!(hash_text(settings, text), expected);
+    assert_eq!(TextHasher::new(settings).hash(text), expected);
 }
 
 #[test]
