@@ -92,7 +92,8 @@ impl DeltaBackend {
             Some(latest) => merge_schemas(&latest.file_schema(), &stored).map_err(refuse)?,
             None => stored,
         };
-        let written = write::write(source, SchemaRef::clone(&columns), rows).await?;
+        let distinct = &intent.note().distinct;
+        let written = write::write(source, SchemaRef::clone(&columns), rows, distinct).await?;
         let table = latest.map(|latest| latest.id.clone());
         let CommitNote { precondition, once, .. } = intent.note().clone();
         let source = source.clone();

@@ -19,6 +19,7 @@ use parquet::{
     basic::Compression,
     errors::ParquetError,
     file::{
+        metadata::KeyValue,
         properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr},
         writer::SerializedFileWriter,
     },
@@ -129,15 +130,19 @@ impl FileBytes {
         Ok(std::mem::take(self.writer.inner_mut()))
     }
 
-    /// Ends the file; the last bytes come back.
-    pub(crate) fn finish(mut self) -> Result<Vec<u8>, ParquetError> {
+    /// Ends the file, with an entry in its footer; the last bytes come back.
+    pub(crate) fn finish(mut self, entry: Option<KeyValue>) -> Result<Vec<u8>, ParquetError> {
+        if let Some(entry) = entry {
+            self.writer.append_key_value_metadata(entry);
+        }
         self.writer.finish()?;
         Ok(std::mem::take(self.writer.inner_mut()))
     }
 }
 
 /// How rows with these columns, of which `sample` is typical, are written to Parquet: compressed
-/// lightly, and without dictionaries where nearly every value is another one, such as hashes.
+/// lightly, but where that hardly helps, and without dictionaries where nearly every value is
+/// another one, such as hashes.
 pub fn parquet_properties(schema: &SchemaRef, sample: &[RecordBatch]) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
@@ -145,16 +150,27 @@ pub fn parquet_properties(schema: &SchemaRef, sample: &[RecordBatch]) -> WriterP
         .set_write_page_header_statistics(false)
         .set_offset_index_disabled(true)
         .set_created_by(concat!("metalith version ", env!("CARGO_PKG_VERSION")).to_owned());
-    for column in diverse_columns(schema, sample) {
-        properties = properties.set_column_dictionary_enabled(ColumnPath::new(column), false);
+    for Diverse { path, shrinks } in diverse_columns(schema, sample) {
+        let path = ColumnPath::new(path);
+        if !shrinks {
+            let none = Compression::UNCOMPRESSED;
+            properties = properties.set_column_compression(path.clone(), none);
+        }
+        properties = properties.set_column_dictionary_enabled(path, false);
     }
     properties.build()
 }
 
-/// Text columns, members of structs included, whose values hardly repeat, such as ids and hashes.
+/// A text column whose values hardly repeat, such as ids and hashes, perhaps a member of a struct.
 ///
 /// A dictionary of these would be built, found too large, and thrown away.
-fn diverse_columns(schema: &SchemaRef, sample: &[RecordBatch]) -> Vec<Vec<String>> {
+struct Diverse {
+    path: Vec<String>,
+    /// Whether compressing them saves enough to be worth the time, here and for all who read them.
+    shrinks: bool,
+}
+
+fn diverse_columns(schema: &SchemaRef, sample: &[RecordBatch]) -> Vec<Diverse> {
     let mut diverse = Vec::new();
     for field in schema.fields() {
         let columns: Vec<&ArrayRef> =
@@ -164,7 +180,7 @@ fn diverse_columns(schema: &SchemaRef, sample: &[RecordBatch]) -> Vec<Vec<String
     diverse
 }
 
-fn look_at(path: Vec<String>, columns: &[&ArrayRef], diverse: &mut Vec<Vec<String>>) {
+fn look_at(path: Vec<String>, columns: &[&ArrayRef], diverse: &mut Vec<Diverse>) {
     let Some(first) = columns.first() else { return };
     if let DataType::Struct(members) = first.data_type() {
         for (index, member) in members.iter().enumerate() {
@@ -176,7 +192,7 @@ fn look_at(path: Vec<String>, columns: &[&ArrayRef], diverse: &mut Vec<Vec<Strin
         }
         return;
     }
-    let (mut seen, mut distinct) = (0, HashSet::new());
+    let (mut seen, mut distinct, mut bytes) = (0, HashSet::new(), Vec::new());
     for column in columns {
         let Some(values) = column.as_string_opt::<i32>() else { return };
         let step = (values.len() / SAMPLE).max(1);
@@ -184,9 +200,12 @@ fn look_at(path: Vec<String>, columns: &[&ArrayRef], diverse: &mut Vec<Vec<Strin
         for row in taken {
             seen += 1;
             distinct.insert(values.value(row));
+            bytes.extend_from_slice(values.value(row).as_bytes());
         }
     }
     if seen > 100 && distinct.len() * 2 > seen {
-        diverse.push(path);
+        let compressed = snap::raw::Encoder::new().compress_vec(&bytes);
+        let shrinks = compressed.is_ok_and(|it| it.len() < bytes.len() / 10 * 9);
+        diverse.push(Diverse { path, shrinks });
     }
 }

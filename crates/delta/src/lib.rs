@@ -23,6 +23,7 @@ mod data_file;
 mod drop_table;
 mod encode;
 mod error;
+mod facts;
 mod features;
 mod layout;
 mod log_entry;

@@ -68,7 +68,10 @@ pub(crate) async fn count_rows(source: &Source, file: &DataFile) -> Result<usize
 }
 
 /// The footer of a file, read at most once.
-async fn footer(source: &Source, file: &DataFile) -> Result<ArrowReaderMetadata, StoreError> {
+pub(crate) async fn footer(
+    source: &Source,
+    file: &DataFile,
+) -> Result<ArrowReaderMetadata, StoreError> {
     let relative = format!("{}/{}", source.folder, file.path);
     if let Some(known) = source.footers.get(&relative) {
         return Ok(known);

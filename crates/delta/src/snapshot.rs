@@ -11,12 +11,12 @@ use deltalake_core::{
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use metalith_base::FeatureKey;
 use metalith_objects::classify;
-use metalith_store::{Chunk, ChunkRequest, Rows, StoreError, Table};
+use metalith_store::{Chunk, ChunkFacts, ChunkRequest, Rows, StoreError, Table};
 
 use crate::{
     cache::Footers,
     data_file::{DataFile, is_elsewhere},
-    error, features,
+    error, facts, features,
     log_entry::{self, Obstacle},
     place::{Fingerprint, Place},
     read, schema,
@@ -338,6 +338,10 @@ impl Table for Snapshot {
         let state = self.delta.snapshot().map_err(failed)?;
         let found = state.transaction_version(log_store.as_ref(), tag).await;
         Ok(found.map_err(failed)?.is_some())
+    }
+
+    async fn chunk_facts(&self, chunk: usize, columns: &[usize]) -> Result<ChunkFacts, StoreError> {
+        facts::chunk_facts(self, chunk, columns).await
     }
 
     async fn read_chunk(&self, chunk: usize, request: ChunkRequest) -> Result<Rows, StoreError> {

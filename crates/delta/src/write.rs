@@ -17,16 +17,16 @@ use futures::{
     StreamExt as _, TryStreamExt as _,
     stream::{self, BoxStream},
 };
-use metalith_store::{Rows, StoreError};
+use metalith_store::{Distinct, Rows, StoreError};
 use object_store::{ObjectStoreExt as _, buffered::BufWriter};
-use parquet::errors::ParquetError;
+use parquet::{errors::ParquetError, file::metadata::KeyValue};
 use tokio::io::AsyncWriteExt as _;
 use uuid::Uuid;
 
 use crate::{
     data_file::DataFile,
     encode::{Encoder, FileBytes, RowGroup},
-    error, log_entry,
+    error, facts, log_entry,
     place::{Place, sync_folder},
     snapshot::Source,
 };
@@ -49,19 +49,28 @@ pub(crate) struct Written {
     kept: AtomicBool,
 }
 
-/// Writes rows with these columns as data files of a table, in their order.
+/// Writes rows with these columns as data files of a table, in their order. If they are
+/// [distinct](metalith_store::CommitNote::distinct), the files say so.
 pub(crate) async fn write(
     table: &Source,
     schema: SchemaRef,
     rows: Rows,
+    distinct: &[String],
 ) -> Result<Written, StoreError> {
     let mut written = Written::new(table.place.clone(), table.folder.clone());
+    let write = Uuid::new_v4().to_string();
     let mut groups = Groups { rows: rows.into_stream(), rest: None };
     let Some(first) = groups.next().await? else { return Ok(written) };
     let encoder = Encoder::new(&table.feature, schema, &first);
     let encoder = Arc::new(encoder.map_err(|source| written.failed(source))?);
     let mut encoded = encode(Arc::clone(&encoder), first, groups, table);
     let mut current: Option<Current> = None;
+    let mut parts = 0..;
+    let mut entry = || {
+        let (write, columns) = (write.clone(), distinct.to_vec());
+        let part = parts.next().filter(|_| !columns.is_empty())?;
+        Some(facts::distinct_entry(&Distinct { write, part, columns }))
+    };
     while let Some(group) = encoded.try_next().await? {
         let mut file = match current.take() {
             Some(file) => file,
@@ -71,11 +80,11 @@ pub(crate) async fn write(
         if file.groups < FILE_GROUPS {
             current = Some(file);
         } else {
-            written.finish(file).await?;
+            written.finish(file, entry()).await?;
         }
     }
     if let Some(file) = current {
-        written.finish(file).await?;
+        written.finish(file, entry()).await?;
     }
     if let Some(folder) = table.place.local(&table.folder) {
         sync_folder(&folder);
@@ -165,8 +174,8 @@ impl Written {
         Ok(Current { name, bytes, sink, groups: 0, rows: 0, size: 0 })
     }
 
-    async fn finish(&mut self, file: Current) -> Result<(), StoreError> {
-        let finished = file.finish().await.map_err(|failed| self.unwritten(failed))?;
+    async fn finish(&mut self, file: Current, entry: Option<KeyValue>) -> Result<(), StoreError> {
+        let finished = file.finish(entry).await.map_err(|failed| self.unwritten(failed))?;
         self.files.push(finished);
         Ok(())
     }
@@ -234,9 +243,9 @@ impl Current {
         self.sink.write(bytes).await
     }
 
-    async fn finish(self) -> std::io::Result<DataFile> {
+    async fn finish(self, entry: Option<KeyValue>) -> std::io::Result<DataFile> {
         let Self { name, bytes, mut sink, rows, mut size, .. } = self;
-        let bytes = bytes.finish().map_err(std::io::Error::other)?;
+        let bytes = bytes.finish(entry).map_err(std::io::Error::other)?;
         size += bytes.len() as u64;
         sink.write(bytes).await?;
         sink.finish().await?;

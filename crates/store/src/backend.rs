@@ -3,7 +3,7 @@
 use std::{any::Any, fmt, ops::Range, sync::Arc};
 
 use async_trait::async_trait;
-use datafusion::arrow::{buffer::BooleanBuffer, datatypes::SchemaRef};
+use datafusion::arrow::{array::ArrayRef, buffer::BooleanBuffer, datatypes::SchemaRef};
 use metalith_base::FeatureKey;
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +91,16 @@ pub trait Table: Any + fmt::Debug + Send + Sync {
     /// Whether a commit was made [`once`](CommitNote::once) under a tag.
     async fn has_commit(&self, tag: &str) -> Result<bool, StoreError>;
 
+    /// What is known of a chunk without reading its rows, about these columns in particular.
+    /// A place that keeps no such facts knows nothing.
+    async fn chunk_facts(
+        &self,
+        _chunk: usize,
+        _columns: &[usize],
+    ) -> Result<ChunkFacts, StoreError> {
+        Ok(ChunkFacts::default())
+    }
+
     /// Reads a chunk, in the order in which its rows were written.
     ///
     /// The result has exactly the columns asked for, in that order and with the types of
@@ -105,6 +115,36 @@ pub struct Chunk {
     pub rows: usize,
     /// How many bytes it takes where it is stored.
     pub bytes: u64,
+}
+
+/// What is known of a chunk without reading its rows. Whatever is said holds; nothing needs to be.
+#[derive(Clone, Debug, Default)]
+pub struct ChunkFacts {
+    /// The write that the rows are of, if that [said](CommitNote::distinct) how its rows differ.
+    pub distinct: Option<Distinct>,
+    /// Of each column that was asked about, in that order.
+    pub columns: Vec<ColumnFacts>,
+}
+
+/// Rows of one write that all differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Distinct {
+    /// The write, by a name that no other has.
+    pub write: String,
+    /// Which part of it the chunk holds, from 0.
+    pub part: u32,
+    /// No two rows of the write are equal in all of these columns, and none has a NULL there.
+    pub columns: Vec<String>,
+}
+
+/// What is known of a column of a chunk.
+#[derive(Clone, Debug, Default)]
+pub struct ColumnFacts {
+    /// How many values are NULL.
+    pub nulls: Option<usize>,
+    /// Two values of the column's type: no value is less than the first, none greater than the
+    /// second, as Arrow's row format orders them. They need not occur.
+    pub bounds: Option<ArrayRef>,
 }
 
 /// What to read of a chunk.
@@ -152,6 +192,9 @@ pub struct CommitNote {
     /// A tag by which the commit can be told to have happened, and under which nothing is
     /// committed a second time. For work that is repeated after a crash.
     pub once: Option<String>,
+    /// Columns in which all rows of the commit differ and none is NULL, as the caller makes sure.
+    /// A place may remember that, and tell it with [`Table::chunk_facts`].
+    pub distinct: Vec<String>,
 }
 
 /// What a commit needs of the table that it is made to.
@@ -170,7 +213,13 @@ pub enum Precondition {
 impl CommitNote {
     /// A note with nothing but the operation.
     pub fn new(operation: &'static str) -> Self {
-        Self { operation, details: Vec::new(), precondition: Precondition::None, once: None }
+        Self {
+            operation,
+            details: Vec::new(),
+            precondition: Precondition::None,
+            once: None,
+            distinct: Vec::new(),
+        }
     }
 
     /// Adds a fact.
@@ -200,6 +249,13 @@ impl CommitNote {
     #[must_use]
     pub fn only_new(mut self) -> Self {
         self.precondition = Precondition::NoTable;
+        self
+    }
+
+    /// Promises that all rows differ in these columns and none is NULL there.
+    #[must_use]
+    pub fn distinct(mut self, columns: &[String]) -> Self {
+        self.distinct = columns.to_vec();
         self
     }
 

@@ -206,7 +206,8 @@ impl Side {
             let unseen: BooleanArray = rows.map(|row| Some(!self.was_seen(row))).collect();
             if unseen.has_true() {
                 let found = filter_record_batch(batch, &unseen).map_err(StoreError::arrow)?;
-                let found = found.with_schema(SchemaRef::clone(&orphans.schema));
+                let columns = found.columns().to_vec();
+                let found = RecordBatch::try_new(SchemaRef::clone(&orphans.schema), columns);
                 orphans.batches.push(found.map_err(StoreError::arrow)?);
             }
         }

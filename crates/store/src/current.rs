@@ -20,6 +20,7 @@ use crate::{
     ChunkRequest, RowProblem, StoreError, Table,
     chunk_scan::{ChunkSelection, Selection},
     key_index::KeyIndex,
+    known::known_selection,
 };
 
 /// Which rows count as current.
@@ -50,6 +51,9 @@ pub(crate) async fn select_visible(
     table: &dyn Table,
     visibility: &Visibility,
 ) -> Result<Selection, StoreError> {
+    if let Some(known) = known_selection(feature, table, visibility).await? {
+        return Ok(known);
+    }
     let layout = Layout::of(feature, table, visibility)?;
     let mut winners = Winners::new(table, &layout.id_types)?;
     for chunk in 0..table.chunks().len() {

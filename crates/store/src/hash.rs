@@ -23,22 +23,86 @@ use datafusion::{
 use md5::{Digest as _, Md5};
 use sha2::Sha256;
 
+use self::md5_lanes::Md5Lanes;
 use crate::{HashAlgorithm, HashSettings};
 
+mod md5_lanes;
+
+/// Hashes of many texts, as a column.
+pub(crate) struct HashColumn {
+    hasher: TextHasher,
+    hashes: StringBuilder,
+    /// MD5 of several texts at once; hashes of these wait for the others.
+    md5: Option<Md5Lanes>,
+    /// What is to come after the hashes so far: a text that waits, or NULL.
+    waiting: Vec<bool>,
+}
+
+impl HashColumn {
+    /// Room for so many hashes.
+    pub(crate) fn new(settings: HashSettings, rows: usize) -> Self {
+        Self {
+            hasher: TextHasher::new(settings),
+            hashes: StringBuilder::with_capacity(rows, rows * 32),
+            md5: (settings.algorithm == HashAlgorithm::Md5).then(Md5Lanes::default),
+            waiting: Vec::with_capacity(64),
+        }
+    }
+
+    /// Adds the hash of a text.
+    pub(crate) fn push(&mut self, text: &str) {
+        let Some(md5) = &mut self.md5 else {
+            self.hashes.append_value(self.hasher.hash(text));
+            return;
+        };
+        self.waiting.push(true);
+        if md5.push(text.as_bytes()) {
+            self.settle();
+        }
+    }
+
+    /// Adds NULL.
+    pub(crate) fn push_null(&mut self) {
+        match self.waiting.is_empty() {
+            true => self.hashes.append_null(),
+            false => self.waiting.push(false),
+        }
+    }
+
+    /// The column.
+    pub(crate) fn finish(mut self) -> StringArray {
+        self.settle();
+        self.hashes.finish()
+    }
+
+    /// Adds what waits.
+    fn settle(&mut self) {
+        let Some(md5) = &mut self.md5 else { return };
+        let mut digests = md5.digests();
+        for is_text in self.waiting.drain(..) {
+            let digest = if is_text { digests.next() } else { None };
+            match digest {
+                Some(digest) => self.hashes.append_value(self.hasher.hex(&digest)),
+                None => self.hashes.append_null(),
+            }
+        }
+    }
+}
+
 /// Hashes texts, one after another. What it works with is used again and again.
-pub(crate) struct TextHasher {
+struct TextHasher {
     settings: HashSettings,
     number: itoa::Buffer,
     hex: [u8; 64],
 }
 
 impl TextHasher {
-    pub(crate) fn new(settings: HashSettings) -> Self {
+    fn new(settings: HashSettings) -> Self {
         Self { settings, number: itoa::Buffer::new(), hex: [0; 64] }
     }
 
     /// The hash of a text as the settings write it.
-    pub(crate) fn hash(&mut self, text: &str) -> &str {
+    fn hash(&mut self, text: &str) -> &str {
         let bytes = text.as_bytes();
         let hash = match self.settings.algorithm {
             HashAlgorithm::XxHash64 => self.number.format(xxhash_rust::xxh64::xxh64(bytes, 0)),
@@ -48,6 +112,11 @@ impl TextHasher {
             HashAlgorithm::Sha256 => write_hex(&Sha256::digest(bytes), &mut self.hex),
         };
         self.settings.length.cut(hash)
+    }
+
+    /// A digest as the settings write it.
+    fn hex(&mut self, digest: &[u8]) -> &str {
+        self.settings.length.cut(write_hex(digest, &mut self.hex))
     }
 }
 
@@ -135,13 +204,12 @@ impl ScalarUDFImpl for HashJoined {
                 }
             }
         }
-        let mut hashes = StringBuilder::with_capacity(rows, rows * 32);
-        let (mut text, mut hasher) = (String::new(), TextHasher::new(self.settings));
+        let mut hashes = HashColumn::new(self.settings, rows);
+        let mut text = String::new();
         for row in 0..rows {
-            if Self::join(&parts, row, &mut text) {
-                hashes.append_value(hasher.hash(&text));
-            } else {
-                hashes.append_null();
+            match Self::join(&parts, row, &mut text) {
+                true => hashes.push(&text),
+                false => hashes.push_null(),
             }
         }
         Ok(ColumnarValue::Array(Arc::new(hashes.finish())))

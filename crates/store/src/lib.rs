@@ -29,6 +29,7 @@ mod hash;
 mod increment;
 mod key_index;
 mod keys;
+mod known;
 mod lower;
 mod maintain;
 mod memory;
@@ -49,8 +50,8 @@ mod write;
 
 pub use crate::{
     backend::{
-        Backend, Change, Chunk, ChunkRequest, Commit, CommitNote, MarkerState, Precondition,
-        Replacement, StoreMarker, Table, Vacuum, Vacuumed,
+        Backend, Change, Chunk, ChunkFacts, ChunkRequest, ColumnFacts, Commit, CommitNote,
+        Distinct, MarkerState, Precondition, Replacement, StoreMarker, Table, Vacuum, Vacuumed,
     },
     copy::{CopyOptions, CopyReceipt},
     deletion::{DeletionMode, DeletionPlan, DeletionReceipt, DeletionRequest},

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::{
-    array::{
-        Array, ArrayRef, AsArray as _, RecordBatch, StringArray, StringBuilder, StructArray,
-        new_null_array,
-    },
+    array::{Array, ArrayRef, AsArray as _, RecordBatch, StringArray, StructArray, new_null_array},
     compute::{cast, is_null, kernels::zip::zip},
     datatypes::{DataType, Field, Fields},
 };
@@ -14,7 +11,7 @@ use metalith_graph::{Feature, columns};
 
 use crate::{
     HashSettings, RowProblem, StoreError,
-    hash::{TextHasher, member},
+    hash::{HashColumn, member},
 };
 
 /// The four version columns of a batch.
@@ -172,11 +169,11 @@ pub(crate) fn hash_by_field(
         .map(|(field, column)| (field.name().as_str(), column.as_string::<i32>()))
         .collect();
     members.sort_by_key(|(name, _)| *name);
-    let mut hashes = StringBuilder::with_capacity(structs.len(), structs.len() * 32);
-    let (mut joined, mut hasher) = (String::new(), TextHasher::new(hash));
+    let mut hashes = HashColumn::new(hash, structs.len());
+    let mut joined = String::new();
     for row in 0..structs.len() {
         if structs.is_null(row) || members.iter().any(|(_, column)| column.is_null(row)) {
-            hashes.append_null();
+            hashes.push_null();
             continue;
         }
         joined.clear();
@@ -186,7 +183,7 @@ pub(crate) fn hash_by_field(
             }
             joined.push_str(column.value(row));
         }
-        hashes.append_value(hasher.hash(&joined));
+        hashes.push(&joined);
     }
     Ok(Arc::new(hashes.finish()))
 }

@@ -77,7 +77,9 @@ impl Store {
             materialization_id: options.materialization_id.clone(),
         };
         let rows = stamp.apply_to(rows)?;
-        let mut note = CommitNote::new("write").by(self.actor());
+        // `Stamp` refuses ids that repeat or are NULL.
+        let ids = &feature.spec().id_columns;
+        let mut note = CommitNote::new("write").by(self.actor()).distinct(ids);
         if let Some(run) = &options.materialization_id {
             note = note.with("materializationId", run);
         }

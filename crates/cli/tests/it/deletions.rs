@@ -171,7 +171,7 @@ fn a_dataset_goes_with_its_objects_unless_a_model_or_a_hold_stands_in_the_way() 
         expect![[r#"
         removed 1 samples of `dataset` (1 rows)
         2 objects deleted (10 B)
-        1 data files removed (2.8 KiB): no byte of the samples is left in the store
+        1 data files removed (2.9 KiB): no byte of the samples is left in the store
     "#]],
     );
     assert!(!here.join("media/synthetic/d2/a.npy").exists());

@@ -2,6 +2,7 @@
 
 use std::{process::Command, sync::Arc, time::Duration};
 
+use datafusion::arrow::array::AsArray as _;
 use metalith_expr::parse;
 use metalith_store::{Backend, DeletionMode, DeletionRequest, OpenOptions, Store};
 use metalith_testkit::{
@@ -45,6 +46,37 @@ async fn a_tombstone_never_hides_a_row_it_has_not_seen() {
     assert_eq!(metalith_base::Diagnostic::kind(&refused).name(), "conflict");
     assert_eq!(read(&store, &graph, "video", &["id", "size"]).await, ["a 2"]);
     assert_eq!(store.delete(&graph, &key("video"), &request).await.unwrap().samples, 0);
+}
+
+/// What footers say lets current rows be found without reading: only what was checked is said.
+#[tokio::test]
+async fn data_files_say_how_rows_differ_where_that_was_checked() {
+    let backend = fresh();
+    let store = Store::open(Arc::clone(&backend), OpenOptions::write()).await.unwrap();
+    let graph = graph(GRAPH);
+    for ids in [["a", "c"], ["m", "k"]] {
+        let rows = ids.map(|id| json!({"id": id, "metaxy_provenance_by_field": {"frames": "f"}}));
+        write(&store, &graph, "video", &json!(rows)).await.unwrap();
+    }
+    let filter = parse("id = 'a'").unwrap();
+    let request = DeletionRequest::new(DeletionMode::Soft, vec![filter]);
+    store.delete(&graph, &key("video"), &request).await.unwrap();
+
+    let table = backend.open_table(&key("video")).await.unwrap().unwrap();
+    let columns = ["id", "metaxy_deleted_at"].map(|it| table.schema().index_of(it).unwrap());
+    let mut told = Vec::new();
+    for chunk in 0..table.chunks().len() {
+        let facts = table.chunk_facts(chunk, &columns).await.unwrap();
+        let differ = facts.distinct.map(|it| it.columns.join(" "));
+        let bounds = facts.columns[0].bounds.clone().unwrap();
+        let bounds = bounds.as_string::<i32>().iter().flatten().collect::<Vec<_>>().join("-");
+        told.push((differ, bounds, facts.columns[1].nulls));
+    }
+    let ids = Some("id".to_owned());
+    assert_eq!(told[0], (ids.clone(), "a-c".to_owned(), Some(2)));
+    assert_eq!(told[1], (ids, "k-m".to_owned(), Some(2)));
+    // A tombstone is a copy of a row: nobody checked anything.
+    assert_eq!(told[2], (None, "a-a".to_owned(), Some(0)));
 }
 
 /// Reads our table with the Python packages `deltalake`, Polars, and DuckDB over Arrow.
