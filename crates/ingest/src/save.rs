@@ -1,6 +1,7 @@
 //! Rows to a file.
 
 use std::{
+    fmt,
     fs::{self, File},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
@@ -35,18 +36,129 @@ pub async fn write_file(rows: Rows, path: &Path, format: FileFormat) -> Result<u
             let file = File::options().write(true).open(path).map_err(failed)?;
             fill(rows, file, path, format).await.map(|(count, _)| count)
         }
-        found => {
-            // A link stays a link; the file it names is replaced.
-            let target = match found {
-                Ok(_) => fs::canonicalize(path).map_err(failed)?,
-                Err(_) => path.to_path_buf(),
-            };
-            let (part, file) = Part::create(&target).map_err(failed)?;
-            let (count, file) = fill(rows, file, path, format).await?;
-            file.sync_all().map_err(failed)?;
-            part.keep_as(&target).map_err(failed)?;
-            Ok(count)
+        _ => {
+            let mut writer = RowWriter::create(path, rows.schema(), format)?;
+            let mut batches = rows.into_stream();
+            while let Some(batch) = batches.try_next().await? {
+                writer.write(&batch)?;
+            }
+            writer.complete()?.publish()
         }
+    }
+}
+
+/// A file that is written batch by batch, beside the one it will be.
+///
+/// Nothing is seen under the file's name before [`CompleteFile::publish`]; what is dropped before
+/// leaves nothing behind.
+#[derive(Debug)]
+pub struct RowWriter {
+    part: Part,
+    target: PathBuf,
+    format: FileFormat,
+    schema: SchemaRef,
+    stage: Stage,
+    rows: u64,
+}
+
+/// A file with all its rows, which only lacks its name.
+#[derive(Debug)]
+pub struct CompleteFile {
+    part: Part,
+    target: PathBuf,
+    rows: u64,
+}
+
+enum Stage {
+    /// The first rows say how Parquet is encoded best, so the format's writer waits for them.
+    Empty(File),
+    Open(Sink<File>),
+}
+
+impl RowWriter {
+    /// Begins a file. Its folder must exist.
+    pub fn create(
+        path: &Path,
+        schema: SchemaRef,
+        format: FileFormat,
+    ) -> Result<Self, IngestError> {
+        let failed = |source| IngestError::File { action: "write", path: path.into(), source };
+        // A link stays a link; the file it names is replaced.
+        let target = match fs::metadata(path) {
+            Ok(found) if found.is_dir() => return Err(failed(io::ErrorKind::IsADirectory.into())),
+            Ok(found) if !found.is_file() => return Err(failed(io::ErrorKind::InvalidInput.into())),
+            Ok(_) => fs::canonicalize(path).map_err(failed)?,
+            Err(_) => path.to_path_buf(),
+        };
+        let (part, file) = Part::create(&target).map_err(failed)?;
+        Ok(Self { part, target, format, schema, stage: Stage::Empty(file), rows: 0 })
+    }
+
+    /// Adds rows, which must have the columns of the file.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), IngestError> {
+        let (path, format) = (self.target.clone(), self.format);
+        self.opened(std::slice::from_ref(batch))
+            .and_then(|sink| sink.write(batch))
+            .map_err(|refused| refused.on(&path, format))?;
+        self.rows += batch.num_rows() as u64;
+        Ok(())
+    }
+
+    /// Ends the file, and makes sure that the disk has it.
+    pub fn complete(mut self) -> Result<CompleteFile, IngestError> {
+        let (path, format) = (self.target.clone(), self.format);
+        self.opened(&[]).map_err(|refused| refused.on(&path, format))?;
+        if let Stage::Open(sink) = self.stage {
+            let finished = sink.finish().and_then(|out| {
+                let file = out.into_inner().map_err(|it| Refused::System(it.into_error()))?;
+                file.sync_all().map_err(Refused::System)
+            });
+            finished.map_err(|refused| refused.on(&path, format))?;
+        }
+        Ok(CompleteFile { part: self.part, target: self.target, rows: self.rows })
+    }
+
+    fn opened(&mut self, sample: &[RecordBatch]) -> Result<&mut Sink<File>, Refused> {
+        if let Stage::Empty(file) = &self.stage {
+            let out = BufWriter::new(file.try_clone().map_err(Refused::System)?);
+            self.stage = Stage::Open(Sink::new(out, &self.schema, sample, self.format)?);
+        }
+        match &mut self.stage {
+            Stage::Open(sink) => Ok(sink),
+            Stage::Empty(_) => Err(Refused::System(io::ErrorKind::NotFound.into())),
+        }
+    }
+}
+
+impl CompleteFile {
+    /// How many rows it has.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Where its rows are until it has its name.
+    pub fn path(&self) -> &Path {
+        &self.part.path
+    }
+
+    /// Gives the file its name, in the place of what had it, and tells how many rows there are.
+    pub fn publish(self) -> Result<u64, IngestError> {
+        let Self { part, target, rows } = self;
+        part.keep_as(&target).map_err(|source| IngestError::File {
+            action: "write",
+            path: target.clone(),
+            source,
+        })?;
+        Ok(rows)
+    }
+}
+
+impl fmt::Debug for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty(_) => "Empty",
+            Self::Open(_) => "Open",
+        })
     }
 }
 
@@ -65,6 +177,7 @@ pub async fn write_stream(
 }
 
 /// A file that goes away unless it is kept.
+#[derive(Debug)]
 struct Part {
     path: PathBuf,
     is_kept: bool,

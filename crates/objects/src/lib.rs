@@ -22,6 +22,7 @@ mod list;
 mod location;
 mod open;
 mod places;
+mod transfer;
 mod uri;
 
 pub use crate::{
@@ -31,5 +32,6 @@ pub use crate::{
     location::ObjectLocation,
     open::{OpenedLocation, open},
     places::ObjectPlaces,
+    transfer::{download, upload},
     uri::{ObjectUri, UriProblem},
 };

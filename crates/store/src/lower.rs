@@ -18,7 +18,8 @@ use metalith_expr::{
     check_condition,
 };
 
-use crate::{StoreError, lower::types::stored_as};
+pub use self::types::{expression_type, stored_as};
+use crate::StoreError;
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
@@ -48,6 +49,14 @@ pub(crate) fn lower_filters(
             Ok(lower.expr(&checked))
         })
         .collect()
+}
+
+/// Lowers a checked expression whose columns are those of `schema`, in its order; `now` is what
+/// `today()` and `now()` tell.
+///
+/// For crates above that run plans of their own over rows which are in no store.
+pub fn lower_expression(typed: &Typed, schema: &DFSchema, now: Timestamp) -> PlanExpr {
+    Lower { schema, now }.expr(typed)
 }
 
 /// What lowering needs to know beside the tree.

@@ -21,7 +21,8 @@ pub(super) fn expression_schema(schema: &DFSchema) -> Schema {
     }))
 }
 
-fn expression_type(data_type: &DataType) -> Type {
+/// The type of a column, as far as expressions tell types apart.
+pub fn expression_type(data_type: &DataType) -> Type {
     match data_type {
         DataType::Null => Type::Null,
         DataType::Boolean => Type::Bool,
@@ -46,7 +47,7 @@ fn expression_type(data_type: &DataType) -> Type {
 }
 
 /// The form in which values of a type are computed; `None` where there is nothing to convert to.
-pub(super) fn stored_as(data_type: &Type) -> Option<DataType> {
+pub fn stored_as(data_type: &Type) -> Option<DataType> {
     Some(match data_type {
         Type::Bool => DataType::Boolean,
         Type::Int => INT,
