@@ -17,6 +17,7 @@ pub(crate) mod read;
 pub(crate) mod resolve;
 pub(crate) mod restore;
 pub(crate) mod retention;
+pub(crate) mod run;
 pub(crate) mod scan;
 pub(crate) mod status;
 pub(crate) mod write;

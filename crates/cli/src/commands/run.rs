@@ -1,0 +1,258 @@
+//! `metalith run` and `metalith runs`.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use metalith_base::{Diagnostic as _, Timestamp};
+use metalith_pipeline::{
+    Options, Outcome as RunOutcome, PipelineError, Report, Run, Surroundings, record, report_json,
+    runs as recorded, time_of,
+};
+use metalith_project::Project;
+use metalith_store::{Mode, Store};
+use serde_json::{Value, json};
+
+use crate::{
+    context::Context,
+    failure::{CliError, Failure, Outcome, fail},
+    printer::{number, table},
+    progress,
+};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The project file of the pipeline
+    file: PathBuf,
+    /// Read and compute everything, and write nothing
+    #[arg(long, conflicts_with = "validate")]
+    dry_run: bool,
+    /// Only check the file against the columns of its inputs
+    #[arg(long)]
+    validate: bool,
+    /// The value of a variable; give it again for more
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    variables: Vec<String>,
+    /// The time of the run, e.g. 2026-01-31T12:00:00Z: what today() and now() tell
+    #[arg(long, value_name = "TIME")]
+    now: Option<String>,
+    /// Write a line about every change of a row into this file
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "trace.jsonl")]
+    trace: Option<PathBuf>,
+    /// Do not ask before samples are deleted for good
+    #[arg(long, short)]
+    yes: bool,
+}
+
+pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
+    let text = read(&args.file)?;
+    let project = context.project_if_any()?;
+    let machine = machine_time();
+    let now = match &args.now {
+        Some(text) => time_of(text).ok_or_else(|| {
+            let what = format!("`{text}` is no time");
+            fail(CliError::Argument { what, hint: "write e.g. 2026-01-31T12:00:00Z".to_owned() })
+        })?,
+        None => machine,
+    };
+    let shown = args.file.display().to_string();
+    let folder = args.file.parent().map_or_else(PathBuf::new, PathBuf::from);
+    let mut surroundings = Surroundings::new(folder, now);
+    surroundings.project = project.as_ref();
+    let bar = progress::bar(&context.printer, "reading rows");
+    let meter = bar.clone();
+    let options = Options {
+        variables: variables(&args.variables)?,
+        dry_run: args.dry_run,
+        trace: args.trace.clone().filter(|_| !args.dry_run),
+        // A run at a given time is the same run each time.
+        seed: if args.now.is_some() { 0 } else { seed(&surroundings.run) },
+        progress: Box::new(move |rows| meter.set_position(rows)),
+        consent: args.yes,
+        ..Options::default()
+    };
+    if args.validate {
+        metalith_pipeline::validate((&shown, &text), &surroundings, &options).await.map_err(fail)?;
+        let json = json!({ "file": shown, "valid": true });
+        context.printer.show(json, || format!("{shown} is valid"))?;
+        return Ok(Outcome::Done);
+    }
+    let mut record = Record::begin(context, project.as_ref(), (args, &surroundings)).await?;
+    let done = metalith_pipeline::run((&shown, &text), &surroundings, options).await;
+    bar.finish_and_clear();
+    record.end(context, &done).await;
+    let report = done.map_err(fail)?;
+    let mut json = report_json(&report);
+    json["run"] = surroundings.run.clone().into();
+    json["dry_run"] = args.dry_run.into();
+    context.printer.show(json, || shown_report(&report, args.dry_run))?;
+    Ok(Outcome::Done)
+}
+
+fn read(file: &PathBuf) -> Result<String, Failure> {
+    std::fs::read_to_string(file).map_err(|source| {
+        fail(PipelineError::File { action: "read", path: file.clone(), source })
+    })
+}
+
+fn variables(given: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    given
+        .iter()
+        .map(|text| match text.split_once('=') {
+            Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+            None => {
+                let what = format!("`{text}` is no variable");
+                Err(fail(CliError::Argument { what, hint: "write NAME=VALUE".to_owned() }))
+            }
+        })
+        .collect()
+}
+
+fn machine_time() -> Timestamp {
+    let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let micros = elapsed.map_or(0, |it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX));
+    Timestamp::from_micros(micros)
+}
+
+/// What tells the rows of a run from those of others: the random end of its id.
+fn seed(run: &str) -> u32 {
+    let end = run.get(run.len().saturating_sub(5)..).unwrap_or_default();
+    u32::from_str_radix(end, 16).unwrap_or(0)
+}
+
+/// The record of a run in the store of the project, if there is one.
+struct Record {
+    store: Option<Store>,
+    run: Run,
+}
+
+impl Record {
+    async fn begin(
+        context: &Context,
+        project: Option<&Project>,
+        (args, surroundings): (&Args, &Surroundings<'_>),
+    ) -> Result<Self, Failure> {
+        let run = Run {
+            id: surroundings.run.clone(),
+            // Until the file is read, which may fail.
+            pipeline: args.file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            file: args.file.display().to_string(),
+            actor: project.and_then(|it| it.settings().actor.clone()),
+            started_at: machine_time(),
+            finished_at: None,
+            outcome: RunOutcome::Begun,
+            details: Value::Null,
+        };
+        let store = match project {
+            Some(project) if !args.dry_run => {
+                let store = project.open_store(None, Mode::Write).await.map_err(fail)?;
+                context.finish(project, &store).await?;
+                record(&store, &run).await.map_err(fail)?;
+                Some(store)
+            }
+            Some(_) | None => None,
+        };
+        Ok(Self { store, run })
+    }
+
+    /// Writes down how it ended. That failing makes nothing undone, so it is only remarked.
+    async fn end(&mut self, context: &Context, done: &Result<Report, PipelineError>) {
+        let Some(store) = &self.store else { return };
+        self.run.finished_at = Some(machine_time());
+        match done {
+            Ok(report) => {
+                self.run.pipeline.clone_from(&report.pipeline);
+                self.run.outcome = RunOutcome::Succeeded;
+                self.run.details = report_json(report);
+            }
+            Err(error) => {
+                self.run.outcome = RunOutcome::Failed(error.to_string());
+                self.run.details = json!({ "code": error.code() });
+            }
+        }
+        if let Err(error) = record(store, &self.run).await {
+            context.printer.remark(&format!("the run could not be recorded: {error}"));
+        }
+    }
+}
+
+fn shown_report(report: &Report, dry_run: bool) -> String {
+    let rows: Vec<Vec<String>> = report
+        .operations
+        .iter()
+        .map(|it| {
+            vec![
+                it.number.to_string(),
+                it.kind.to_owned(),
+                it.alias.clone().unwrap_or_default(),
+                number(it.rows_in),
+                number(it.matched),
+                number(it.rows_out),
+            ]
+        })
+        .collect();
+    let mut text = table(&["NO", "TYPE", "ALIAS", "ROWS IN", "MATCHED", "ROWS OUT"], &rows);
+    for output in &report.outputs {
+        let verb = match (dry_run, output.mode) {
+            (false, "delete") => "deleted from",
+            (false, _) => "wrote",
+            (true, "delete") => "would delete from",
+            (true, _) => "would write",
+        };
+        text.push_str(&format!("\n{verb} {}: {} rows", output.destination, number(output.rows)));
+        if output.mode == "delete" {
+            text.push_str(&format!(" ({})", output.details));
+        }
+    }
+    text
+}
+
+#[derive(clap::Args)]
+pub(crate) struct RunsArgs {
+    /// At most so many, the latest ones
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
+    limit: usize,
+}
+
+pub(crate) async fn runs(args: &RunsArgs, context: &Context) -> Result<Outcome, Failure> {
+    let (_, store) = context.open(Mode::Read).await?;
+    let all = recorded(&store).await.map_err(fail)?;
+    let latest = &all[all.len().saturating_sub(args.limit)..];
+    let json: Vec<Value> = latest.iter().map(run_json).collect();
+    context.printer.show(json!({ "runs": json }), || {
+        let rows: Vec<Vec<String>> = latest.iter().map(line).collect();
+        table(&["RUN", "PIPELINE", "STARTED", "BY", "OUTCOME", "ERROR"], &rows)
+    })?;
+    Ok(Outcome::Done)
+}
+
+fn line(run: &Run) -> Vec<String> {
+    let error = match &run.outcome {
+        RunOutcome::Failed(error) => error.lines().next().unwrap_or_default().to_owned(),
+        RunOutcome::Begun | RunOutcome::Succeeded => String::new(),
+    };
+    vec![
+        run.id.clone(),
+        run.pipeline.clone(),
+        run.started_at.to_string(),
+        run.actor.clone().unwrap_or_default(),
+        run.outcome.name().to_owned(),
+        error,
+    ]
+}
+
+fn run_json(run: &Run) -> Value {
+    let error = match &run.outcome {
+        RunOutcome::Failed(error) => Some(error),
+        RunOutcome::Begun | RunOutcome::Succeeded => None,
+    };
+    json!({
+        "run": run.id,
+        "pipeline": run.pipeline,
+        "file": run.file,
+        "actor": run.actor,
+        "started_at": run.started_at.to_string(),
+        "finished_at": run.finished_at.map(|it| it.to_string()),
+        "outcome": run.outcome.name(),
+        "error": error,
+        "details": run.details,
+    })
+}

@@ -1,0 +1,244 @@
+//! Which files are the table of a datasource, here or in object storage.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::UNIX_EPOCH,
+};
+
+use futures::TryStreamExt as _;
+use globset::{GlobBuilder, GlobMatcher};
+use metalith_base::nearest;
+use metalith_ingest::FileFormat;
+use metalith_objects::{ObjectLocation, OpenedLocation};
+use serde_json::{Value, json};
+
+use crate::{
+    PipelineError, Surroundings,
+    input::Unusable,
+    model::{Datasource, SourceKind},
+};
+
+/// Files of a table.
+pub(crate) struct Found {
+    /// In the order in which they are read.
+    pub(crate) files: Vec<FoundFile>,
+    /// Where those were put that came from elsewhere.
+    pub(crate) folder: Option<Arc<tempfile::TempDir>>,
+}
+
+/// One of them.
+pub(crate) struct FoundFile {
+    pub(crate) path: PathBuf,
+    /// As a person would write it.
+    pub(crate) shown: String,
+    /// What changes with its content.
+    pub(crate) state: Value,
+}
+
+/// How deep folders are looked through.
+const DEPTH_MAX: usize = 16;
+
+/// The path of a datasource from where the project file is; an address stays as it is.
+pub(crate) fn address(surroundings: &Surroundings<'_>, path: &str) -> String {
+    if path.contains("://") {
+        return path.to_owned();
+    }
+    surroundings.folder.join(path).display().to_string()
+}
+
+/// The files of a table.
+pub(crate) async fn find(
+    surroundings: &Surroundings<'_>,
+    datasource: &Datasource,
+    table: &str,
+) -> Result<Found, Unusable> {
+    let SourceKind::Files(format) = datasource.kind else {
+        return Err(Unusable::mistake("it has no files", None));
+    };
+    let address = address(surroundings, &datasource.path);
+    let (base, pattern) = split_pattern(&address);
+    let location: ObjectLocation = base.parse()?;
+    let wanted = Wanted { pattern, table, format };
+    match &location {
+        ObjectLocation::Local(path) if path.is_file() && wanted.pattern.is_none() => {
+            Ok(Found { files: vec![local_file(path.clone(), &datasource.path)?], folder: None })
+        }
+        ObjectLocation::Local(path) => {
+            let mut names = Vec::new();
+            let top = wanted.pattern.is_none().then(|| table.split('/').next().unwrap_or(table));
+            walk((path, ""), top, &mut names)
+                .map_err(|source| file_error("read", path.clone(), source))?;
+            let files = wanted.pick(&names, &base)?;
+            let files = files.into_iter().map(|name| local_file(path.join(&name), &name));
+            Ok(Found { files: files.collect::<Result<_, PipelineError>>()?, folder: None })
+        }
+        ObjectLocation::Remote(_) => {
+            let opened = metalith_objects::open(&location, &datasource.options)?;
+            fetch(&opened, &wanted, &base).await
+        }
+    }
+}
+
+/// Splits `a/b/*.csv` into the folder that is looked through and what its files must be like.
+fn split_pattern(address: &str) -> (String, Option<String>) {
+    let Some(first) = address.find(['*', '?', '[', '{']) else {
+        return (address.to_owned(), None);
+    };
+    match address[..first].rfind('/') {
+        Some(end) => (address[..end].to_owned(), Some(address[end + 1..].to_owned())),
+        None => (".".to_owned(), Some(address.to_owned())),
+    }
+}
+
+struct Wanted<'a> {
+    pattern: Option<String>,
+    table: &'a str,
+    format: Option<FileFormat>,
+}
+
+impl Wanted<'_> {
+    /// Which of some files belong to the table, in order.
+    fn pick(&self, names: &[String], place: &str) -> Result<Vec<String>, Unusable> {
+        let mut found: Vec<String> = match &self.pattern {
+            Some(pattern) => {
+                let matcher = matcher(pattern)?;
+                names.iter().filter(|it| matcher.is_match(it)).cloned().collect()
+            }
+            None => self.of_table(names),
+        };
+        found.sort();
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        if let Some(pattern) = &self.pattern {
+            return Err(Unusable::mistake(format!("no file in {place} is like `{pattern}`"), None));
+        }
+        let tables: Vec<&str> = names
+            .iter()
+            .filter(|name| FileFormat::of_file(Path::new(name)).is_some())
+            .map(|name| name.split(['/', '.']).next().unwrap_or(name))
+            .collect();
+        let hint = nearest(self.table, tables.iter().copied())
+            .map(|near| format!("did you mean `{near}`?"));
+        Err(Unusable::mistake(format!("there is no table `{}` in {place}", self.table), hint))
+    }
+
+    /// A file of that name, or the files in a folder of that name.
+    fn of_table(&self, names: &[String]) -> Vec<String> {
+        let is_read = |name: &str| match (self.format, FileFormat::of_file(Path::new(name))) {
+            (Some(wanted), Some(found)) => wanted == found,
+            (None, found) => found.is_some(),
+            (Some(_), None) => false,
+        };
+        if names.iter().any(|it| it == self.table) {
+            return vec![self.table.to_owned()];
+        }
+        let stem = |name: &str| name.rsplit_once('.').map(|(stem, _)| stem.to_owned());
+        let single: Vec<String> = names
+            .iter()
+            .filter(|it| is_read(it) && stem(it).as_deref() == Some(self.table))
+            .cloned()
+            .collect();
+        if !single.is_empty() {
+            return single.into_iter().take(1).collect();
+        }
+        let folder = format!("{}/", self.table);
+        names.iter().filter(|it| it.starts_with(&folder) && is_read(it)).cloned().collect()
+    }
+}
+
+fn matcher(pattern: &str) -> Result<GlobMatcher, Unusable> {
+    let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+    glob.map(|it| it.compile_matcher())
+        .map_err(|error| Unusable::mistake(format!("`{pattern}` is no pattern: {error}"), None))
+}
+
+/// The files below a folder, relative to it, or only those in one of its own folders and beside it.
+/// A folder that is not there has none.
+fn walk(
+    (folder, below): (&Path, &str),
+    only: Option<&str>,
+    names: &mut Vec<String>,
+) -> std::io::Result<()> {
+    if below.matches('/').count() > DEPTH_MAX {
+        return Ok(());
+    }
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        // Files that others are still writing, and what file systems keep for themselves.
+        if name.starts_with(['.', '_']) || name.ends_with(".part") {
+            continue;
+        }
+        let path = entry.path();
+        if !path.is_dir() {
+            names.push(format!("{below}{name}"));
+        } else if only.is_none_or(|only| only == name) {
+            walk((&path, &format!("{below}{name}/")), None, names)?;
+        }
+    }
+    Ok(())
+}
+
+fn local_file(path: PathBuf, shown: &str) -> Result<FoundFile, PipelineError> {
+    let metadata =
+        fs::metadata(&path).map_err(|source| file_error("read", path.clone(), source))?;
+    let modified = metadata.modified().ok().and_then(|it| it.duration_since(UNIX_EPOCH).ok());
+    let modified = modified.map(|it| u64::try_from(it.as_micros()).unwrap_or(u64::MAX));
+    let state = json!({ "bytes": metadata.len(), "modified_micros": modified });
+    Ok(FoundFile { path, shown: shown.to_owned(), state })
+}
+
+/// Fetches the files of a table from object storage into a folder of their own.
+async fn fetch(
+    opened: &OpenedLocation,
+    wanted: &Wanted<'_>,
+    place: &str,
+) -> Result<Found, Unusable> {
+    let entries: Vec<_> = metalith_objects::list(opened).try_collect().await?;
+    // An address that is an object lists itself under its whole path.
+    let single = opened.prefix.filename().unwrap_or_default().to_owned();
+    let entries: BTreeMap<String, _> = entries
+        .into_iter()
+        .map(|entry| match entry.path.is_empty() {
+            true => (single.clone(), entry),
+            false => (entry.path.clone(), entry),
+        })
+        .collect();
+    let names: Vec<String> = entries.keys().cloned().collect();
+    let is_file = names.len() == 1 && names[0] == single;
+    let chosen = if is_file { names } else { wanted.pick(&names, place)? };
+    let folder = tempfile::tempdir().map_err(|it| file_error("write", "a folder".into(), it))?;
+    let mut files = Vec::new();
+    for name in chosen {
+        let Some(entry) = entries.get(&name) else { continue };
+        let ending = Path::new(&name).extension().and_then(|it| it.to_str()).unwrap_or("rows");
+        let path = folder.path().join(format!("{}.{ending}", files.len()));
+        let failed = |source| file_error("write", path.clone(), source);
+        let mut file = fs::File::create(&path).map_err(failed)?;
+        metalith_objects::download(opened, entry, &mut file).await?;
+        let state = json!({ "bytes": entry.size, "etag": entry.etag });
+        files.push(FoundFile { path, shown: format!("{place}/{name}"), state });
+    }
+    if files.is_empty() {
+        return Err(Unusable::mistake(format!("there is nothing at {place}"), None));
+    }
+    Ok(Found { files, folder: Some(Arc::new(folder)) })
+}
+
+pub(crate) fn file_error(
+    action: &'static str,
+    path: PathBuf,
+    source: std::io::Error,
+) -> PipelineError {
+    PipelineError::File { action, path, source }
+}
+

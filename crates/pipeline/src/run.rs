@@ -1,0 +1,252 @@
+//! Reading, checking and running a project file.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::PathBuf,
+    sync::Arc,
+};
+
+use metalith_base::Timestamp;
+use metalith_expr::{ExprKind, Literal};
+use metalith_project::Project;
+use metalith_store::{Frame, Mode, Store};
+use serde_json::Value;
+
+use crate::{
+    PipelineError, Published,
+    bind::{Program, bind},
+    engine::Engine,
+    execute::{Counts, Passed, Shared, pass, publish, rehearse},
+    input::Unusable,
+    read::{Reading, read},
+    working::RowClock,
+};
+
+/// What a run works with.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    /// The folder that relative paths are below.
+    pub folder: PathBuf,
+    /// The project whose stores can be named.
+    pub project: Option<&'a Project>,
+    /// The one time of the run.
+    pub now: Timestamp,
+    /// The id of the run.
+    pub run: String,
+    /// Tables that are given, in the place of those of datasources: datasource and table.
+    pub replaced: BTreeMap<(String, String), Frame>,
+    /// Whether outputs are kept in memory and not written.
+    pub captures: bool,
+}
+
+/// How to run.
+pub struct Options {
+    /// Values of variables.
+    pub variables: BTreeMap<String, String>,
+    /// Whether outputs are only counted.
+    pub dry_run: bool,
+    /// A file for a line about every change of a row.
+    pub trace: Option<PathBuf>,
+    /// How many bytes may be held in memory for groups, sorts and lookups.
+    pub memory: usize,
+    /// How many tasks compute at once; 0 for as many as there are cores.
+    pub parallelism: usize,
+    /// Whether samples may be deleted for good.
+    pub consent: bool,
+    /// What tells rows of this run from those of others at the same time. Runs with an equal seed
+    /// and time give rows equal ids.
+    pub seed: u32,
+    /// Called now and then with the number of rows that were read.
+    pub progress: Box<dyn Fn(u64) + Send + Sync>,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("variables", &self.variables)
+            .field("dry_run", &self.dry_run)
+            .field("trace", &self.trace)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How many bytes a run holds in memory for groups, sorts and lookups, unless told otherwise.
+const MEMORY: usize = 1 << 30;
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            variables: BTreeMap::new(),
+            dry_run: false,
+            trace: None,
+            memory: MEMORY,
+            parallelism: 0,
+            consent: false,
+            seed: 0,
+            progress: Box::new(|_| {}),
+        }
+    }
+}
+
+/// What a run did.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What the pipeline is called.
+    pub pipeline: String,
+    /// What was read.
+    pub inputs: Vec<InputReport>,
+    /// What each operation did.
+    pub operations: Vec<OperationReport>,
+    /// What was written, or would be.
+    pub outputs: Vec<Published>,
+}
+
+/// What was read of a table.
+#[derive(Clone, Debug)]
+pub struct InputReport {
+    /// Where it is.
+    pub table: String,
+    /// Which state of it was read.
+    pub version: Value,
+}
+
+/// What an operation did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperationReport {
+    /// Its number.
+    pub number: u32,
+    /// What it is.
+    pub kind: &'static str,
+    /// What it is called.
+    pub alias: Option<String>,
+    /// Active rows before it.
+    pub rows_in: u64,
+    /// Rows that it did something with.
+    pub matched: u64,
+    /// Active rows after it; of an output the rows written.
+    pub rows_out: u64,
+}
+
+impl Surroundings<'_> {
+    /// Surroundings without a project.
+    pub fn new(folder: impl Into<PathBuf>, now: Timestamp) -> Self {
+        Self {
+            folder: folder.into(),
+            project: None,
+            now,
+            run: uuid::Uuid::now_v7().to_string(),
+            replaced: BTreeMap::new(),
+            captures: false,
+        }
+    }
+
+    pub(crate) fn project(&self) -> Result<&Project, Unusable> {
+        self.project.ok_or_else(|| {
+            let hint = "run it where a metalith.toml is, or name one with `--project`";
+            Unusable::mistake("a store is named, and there is no project", Some(hint.to_owned()))
+        })
+    }
+
+    pub(crate) async fn store(&self, name: &str, mode: Mode) -> Result<Store, PipelineError> {
+        let project = self.known_project()?;
+        Ok(project.open_store((!name.is_empty()).then_some(name), mode).await?)
+    }
+
+    /// The project, of which everything that needs it has been checked to be there.
+    pub(crate) fn known_project(&self) -> Result<&Project, PipelineError> {
+        let start = self.folder.clone();
+        Ok(self.project.ok_or(metalith_project::ProjectError::NotFound { start })?)
+    }
+}
+
+/// Reads and checks a project file, and nothing else.
+pub async fn validate(
+    (file, text): (&str, &str),
+    surroundings: &Surroundings<'_>,
+    options: &Options,
+) -> Result<(), PipelineError> {
+    let reading = reading((file, text), options)?;
+    let engine = engine(surroundings, options)?;
+    bind(reading, surroundings, &engine).await.map(drop)
+}
+
+/// Reads, checks and runs a project file.
+pub async fn run(
+    (file, text): (&str, &str),
+    surroundings: &Surroundings<'_>,
+    options: Options,
+) -> Result<Report, PipelineError> {
+    let reading = reading((file, text), &options)?;
+    let pipeline = reading.pipeline.name.clone();
+    let engine = engine(surroundings, &options)?;
+    let program = bind(reading, surroundings, &engine).await?;
+    if !options.consent && !options.dry_run {
+        program.require_no_purge()?;
+    }
+    let (inputs, operations) = (inputs(&program), names(&program));
+    let shared = Arc::new(Shared::new(options.progress, options.trace));
+    let Passed { counts, filled, trace, .. } = pass(program, &engine, &shared).await?;
+    let outputs = match options.dry_run {
+        true => rehearse(filled, surroundings).await?,
+        false => publish(filled, surroundings).await?,
+    };
+    if let Some(trace) = trace {
+        trace.publish()?;
+    }
+    let operations = operations.into_iter().zip(counts).map(|(operation, counts)| {
+        let Counts { rows_in, matched, rows_out } = counts;
+        OperationReport { rows_in, matched, rows_out, ..operation }
+    });
+    Ok(Report { pipeline, inputs, operations: operations.collect(), outputs })
+}
+
+fn reading((file, text): (&str, &str), options: &Options) -> Result<Reading, PipelineError> {
+    read(file, text, &options.variables)
+}
+
+fn engine(
+    surroundings: &Surroundings<'_>,
+    options: &Options,
+) -> Result<Arc<Engine>, PipelineError> {
+    let clock = RowClock { now: surroundings.now, seed: options.seed };
+    let parallelism = match options.parallelism {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        given => given,
+    };
+    let engine = Engine::new(clock, options.memory, parallelism);
+    engine.map(Arc::new).map_err(|error| PipelineError::value("the run", error))
+}
+
+fn inputs(program: &Program) -> Vec<InputReport> {
+    let tables = program.inputs();
+    tables
+        .map(|it| InputReport { table: it.shown.clone(), version: it.version.clone() })
+        .collect()
+}
+
+fn names(program: &Program) -> Vec<OperationReport> {
+    let steps = program.steps.iter();
+    steps
+        .map(|step| OperationReport {
+            number: step.number,
+            kind: step.kind,
+            alias: step.alias.clone(),
+            rows_in: 0,
+            matched: 0,
+            rows_out: 0,
+        })
+        .collect()
+}
+
+/// The time that a text such as `2026-01-31T12:00:00Z` or `2026-01-31` tells, in UTC.
+pub fn time_of(text: &str) -> Option<Timestamp> {
+    let quoted = text.replace('\'', "");
+    let parsed = metalith_expr::parse(&format!("TIMESTAMP '{quoted}'")).ok()?;
+    match parsed.kind() {
+        ExprKind::Literal(Literal::Timestamp { micros, .. }) => {
+            Some(Timestamp::from_micros(*micros))
+        }
+        _ => None,
+    }
+}

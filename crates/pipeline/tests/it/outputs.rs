@@ -1,0 +1,196 @@
+//! Where rows go, and that they go there whole or not at all.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use expect_test::expect;
+use metalith_base::Timestamp;
+use metalith_ingest::read_file;
+use metalith_pipeline::{Options, PipelineError, Report, Surroundings, run, validate};
+use metalith_testkit::rows_to_json;
+
+use crate::{NOW, folder, project, put};
+
+async fn run_in(folder: &Path, rest: &str, options: Options) -> Result<Report, PipelineError> {
+    let surroundings = Surroundings::new(folder, Timestamp::from_micros(NOW));
+    run(("test.yaml", &project(rest)), &surroundings, options).await
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .map(|found| found.map(|it| it.unwrap().file_name().into_string().unwrap()).collect())
+        .unwrap_or_default();
+    names.sort();
+    names
+}
+
+async fn ids(path: &Path) -> Vec<i64> {
+    let batches = read_file(path, None).unwrap().collect().await.unwrap();
+    rows_to_json(&batches).iter().map(|row| row["id"].as_i64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn formats_are_those_of_the_names() {
+    let folder = folder();
+    let to = |number: u32, table: &str| {
+        format!("- {{seq: {number}, type: output, columns: [id], destination: {{datasource_id: ds-warehouse, table: {table}}}}}\n")
+    };
+    let rest = format!(
+        "operations:\n{}{}{}",
+        to(1, "a"),
+        to(2, "b.csv"),
+        to(3, "c.jsonl")
+    );
+    run_in(folder.path(), &rest, Options::default()).await.unwrap();
+    assert_eq!(files(&folder.path().join("out")), ["a.parquet", "b.csv", "c.jsonl"]);
+    for name in ["a.parquet", "b.csv", "c.jsonl"] {
+        assert_eq!(ids(&folder.path().join("out").join(name)).await, [1, 2, 3, 4, 5]);
+    }
+}
+
+#[tokio::test]
+async fn a_failure_leaves_everything_as_it_was() {
+    let folder = folder();
+    put(folder.path(), "out/a.csv", "id\n77\n");
+    let rest = "operations:\n\
+        - {seq: 1, type: output, destination: {datasource_id: ds-warehouse, table: a.csv}}\n\
+        - {seq: 2, type: output, destination: {datasource_id: ds-warehouse, table: b.csv}}\n\
+        - {seq: 3, type: update, assignments: {share: 100 / amount}}\n";
+    let error = run_in(folder.path(), rest, Options::default()).await.unwrap_err();
+    expect![[""]].assert_eq(&format!("{error}\n"));
+    assert_eq!(files(&folder.path().join("out")), ["a.csv"]);
+    assert_eq!(ids(&folder.path().join("out/a.csv")).await, [77]);
+}
+
+#[tokio::test]
+async fn a_run_that_is_given_up_leaves_nothing() {
+    let folder = folder();
+    let rest = "operations:\n\
+        - {seq: 1, type: output, destination: {datasource_id: ds-warehouse, table: a.csv}}\n\
+        - {seq: 2, type: aggregate, group_by: status}\n\
+        - {seq: 3, type: output, destination: {datasource_id: ds-warehouse, table: b.csv}}\n";
+    // Whatever is awaited first, second, third and so on is the last thing that happens.
+    for polls in 0..40 {
+        let run = run_in(folder.path(), rest, Options::default());
+        let mut run = Box::pin(run);
+        let mut is_done = false;
+        for _ in 0..polls {
+            tokio::task::yield_now().await;
+            if futures::poll!(&mut run).is_ready() {
+                is_done = true;
+                break;
+            }
+        }
+        drop(run);
+        let left = files(&folder.path().join("out"));
+        if is_done {
+            assert_eq!(left, ["a.csv", "b.csv"]);
+            return;
+        }
+        assert_eq!(left, [""; 0], "after {polls} polls");
+    }
+    panic!("it never came to its end");
+}
+
+#[tokio::test]
+async fn appending_keeps_what_is_there() {
+    let folder = folder();
+    put(folder.path(), "out/a.csv", "id,amount\n77,1\n");
+    put(folder.path(), "out/parts/one.csv", "id\n78\n");
+    let rest = "operations:\n\
+        - {seq: 1, type: delete, selector: amount > 0}\n\
+        - {seq: 2, type: output, mode: append, columns: [id, amount], destination: {datasource_id: ds-warehouse, table: a.csv}}\n\
+        - {seq: 3, type: output, mode: append, columns: [id], destination: {datasource_id: ds-warehouse, table: parts}}\n";
+    for _ in 0..2 {
+        run_in(folder.path(), rest, Options::default()).await.unwrap();
+    }
+    assert_eq!(ids(&folder.path().join("out/a.csv")).await, [77, 2, 5, 2, 5]);
+    assert_eq!(files(&folder.path().join("out/parts")).len(), 3);
+}
+
+#[tokio::test]
+async fn delta_tables_are_read_replaced_and_appended_to() {
+    let folder = folder();
+    let rest = |mode: &str| {
+        format!(
+            "operations:\n\
+             - {{seq: 1, type: output, mode: {mode}, destination: {{datasource_id: lake, table: a/b}}}}\n\
+             - {{seq: 2, type: join, on: id, input: {{datasource_id: lake, table: a/b, as: old}}, columns: {{before: amount}}}}\n"
+        )
+    };
+    let with_lake = |rest: String| {
+        project(&rest).replace("datasources:\n", "datasources:\n- {id: lake, type: delta, path: lake}\n")
+    };
+    let surroundings = Surroundings::new(folder.path(), Timestamp::from_micros(NOW));
+    let run = async |text: String| {
+        run(("t.yaml", &text), &surroundings, Options::default()).await
+    };
+    let first = "operations:\n- {seq: 1, type: output, destination: {datasource_id: lake, table: a/b}}\n";
+    run(with_lake(first.to_owned())).await.unwrap();
+    let report = run(with_lake(rest("replace"))).await.unwrap();
+    assert_eq!(report.operations[1].matched, 5);
+    run(with_lake(rest("append"))).await.unwrap();
+    let error = run(with_lake(rest("append"))).await.unwrap_err();
+    expect![[""]].assert_eq(&format!("{error}\n"));
+}
+
+#[tokio::test]
+async fn folders_and_patterns_of_files_are_one_table() {
+    let folder = folder();
+    put(folder.path(), "in/parts/2.csv", "id,amount\n2,1.5\n");
+    put(folder.path(), "in/parts/1.csv", "id,amount\n1,1\n");
+    put(folder.path(), "in/parts/_ignored.csv", "nothing\n");
+    for input in ["{datasource_id: ds-orders, table: parts}", "{datasource_id: all, table: parts}"] {
+        let rest = "operations:\n\
+            - {seq: 1, type: update, assignments: {amount: parts.amount + 1}}\n\
+            - {seq: 2, type: output, destination: {datasource_id: ds-warehouse, table: a.csv}}\n";
+        let text = project(rest)
+            .replace("{datasource_id: ds-orders, table: orders}", input)
+            .replace("datasources:\n", "datasources:\n- {id: all, path: 'in/**/[12].csv'}\n");
+        let surroundings = Surroundings::new(folder.path(), Timestamp::from_micros(NOW));
+        run(("t.yaml", &text), &surroundings, Options::default()).await.unwrap();
+        let written = fs::read_to_string(folder.path().join("out/a.csv")).unwrap();
+        assert_eq!(written, "id,amount\n1,2.0\n2,2.5\n");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_written_by_a_rehearsal_or_a_check() {
+    let folder = folder();
+    let rest = "operations:\n\
+        - {seq: 1, type: output, destination: {datasource_id: ds-warehouse, table: a.csv}}\n";
+    let options = Options { dry_run: true, ..Options::default() };
+    let report = run_in(folder.path(), rest, options).await.unwrap();
+    assert_eq!(report.outputs[0].rows, 5);
+    let surroundings = Surroundings::new(folder.path(), Timestamp::from_micros(NOW));
+    validate(("t.yaml", &project(rest)), &surroundings, &Options::default()).await.unwrap();
+    assert_eq!(files(&folder.path().join("out")), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_trace_tells_what_changed_which_row() {
+    let folder = folder();
+    let rest = "operations:\n\
+        - {seq: 1, type: update, alias: double, selector: id = 1, assignments: {amount: amount * 2}}\n\
+        - {seq: 2, type: delete, selector: id = 2}\n";
+    let trace = folder.path().join("trace.csv");
+    let options = Options { trace: Some(trace.clone()), ..Options::default() };
+    run_in(folder.path(), rest, options).await.unwrap();
+    expect![[""]].assert_eq(&fs::read_to_string(trace).unwrap());
+}
+
+#[tokio::test]
+async fn variables_are_values_and_never_conditions() {
+    let folder = folder();
+    let rest = "variables: {who: anna, least: 5, to: a}\n\
+        operations:\n\
+        - {seq: 1, type: delete, selector: \"customer <> {{who}} OR amount < {{least}} OR customer IS NULL\"}\n\
+        - {seq: 2, type: output, destination: {datasource_id: ds-warehouse, table: \"${to}.csv\"}}\n";
+    run_in(folder.path(), rest, Options::default()).await.unwrap();
+    assert_eq!(ids(&folder.path().join("out/a.csv")).await, [1, 3]);
+    let given = [("who", "x' OR '1' = '1"), ("to", "b"), ("least", "0")];
+    let variables: BTreeMap<String, String> =
+        given.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let options = Options { variables, ..Options::default() };
+    run_in(folder.path(), rest, options).await.unwrap();
+    assert_eq!(ids(&folder.path().join("out/b.csv")).await, [0; 0]);
+}

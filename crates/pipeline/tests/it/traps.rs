@@ -1,0 +1,132 @@
+//! What went wrong elsewhere.
+
+use expect_test::expect;
+use metalith_pipeline::DELETED;
+
+use crate::{captured, check, check_refused, folder, put, rows};
+
+const OUT: &str =
+    "- {seq: 99, type: output, destination: {datasource_id: ds-warehouse, table: t}}\n";
+const ALL: &str = "- {seq: 99, type: output, include_deleted: true,\n   \
+                   destination: {datasource_id: ds-archive, table: t}}\n";
+
+#[tokio::test]
+async fn either_of_two_values_is_found() {
+    let file = "operations:\n\
+        - {seq: 1, type: delete, selector: 'status = \"cancelled\" OR status = \"returned\"'}\n";
+    check(&format!("{file}{OUT}"), &["id"], expect![[r#"
+        1
+        3
+        5
+    "#]])
+    .await;
+    let file = "operations:\n- {seq: 1, type: delete, selector: id = 1 OR id = 2}\n";
+    check(&format!("{file}{OUT}"), &["id"], expect![[r#"
+        3
+        4
+        5
+    "#]])
+    .await;
+}
+
+#[tokio::test]
+async fn a_misspelt_selector_deletes_nothing() {
+    check_refused(
+        &format!("operations:\n- {{seq: 1, type: delete, selctor: amount = 0}}\n{OUT}"),
+        expect![[""]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_reference_is_in_parentheses() {
+    let file = "selectors: {X: amount = 10 OR amount = 0}\n\
+        operations:\n- {seq: 1, type: delete, selector: \"{{X}} AND amount = 0\"}\n";
+    check(&format!("{file}{OUT}"), &["id"], expect![[r#"
+        1
+        3
+        4
+    "#]])
+    .await;
+}
+
+#[tokio::test]
+async fn references_may_nest_but_not_in_a_circle() {
+    let file = "selectors: {a: \"{{b}} AND id > 1\", b: \"NOT {{c}}\", c: amount > 5}\n\
+        operations:\n- {seq: 1, type: delete, selector: \"{{a}}\"}\n";
+    check(&format!("{file}{OUT}"), &["id"], expect![[r#"
+        1
+        3
+        4
+    "#]])
+    .await;
+    check_refused(
+        "selectors: {a: \"{{b}}\", b: \"{{a}}\"}\n\
+         operations:\n- {seq: 1, type: delete, selector: \"{{a}}\"}\n",
+        expect![[""]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn everything_deleted_leaves_nothing_to_sum_up() {
+    for (group, columns) in [("", vec!["n"]), ("group_by: [customer], ", vec!["customer", "n"])] {
+        let file = format!(
+            "operations:\n\
+             - {{seq: 1, type: delete}}\n\
+             - {{seq: 2, type: aggregate, {group}aggregations: {{n: COUNT(*)}}}}\n{OUT}"
+        );
+        let report = captured(&file).await.unwrap();
+        assert_eq!(rows(&report, 0).len(), 0);
+        let schema = &report.outputs[0].captured.as_ref().unwrap().schema;
+        let names: Vec<&String> = schema.fields().iter().map(|it| it.name()).collect();
+        assert_eq!(names, columns);
+    }
+}
+
+#[tokio::test]
+async fn deleted_rows_are_in_a_later_archive() {
+    let file = format!(
+        "operations:\n\
+         - {{seq: 1, type: delete, selector: \"amount = 0\"}}\n\
+         - {{seq: 2, type: update, assignments: {{amount: amount * 2}}}}\n\
+         - {{seq: 3, type: aggregate, into: summary_rows, aggregations: {{amount: SUM(amount)}}}}\n{ALL}"
+    );
+    check(&file, &["id", "amount", DELETED], expect![[""]]).await;
+}
+
+#[tokio::test]
+async fn columns_may_be_called_like_words_of_the_language() {
+    let folder = folder();
+    put(folder.path(), "in/orders.csv", "NOTES,NULLABLE,IS_NULL,not_null\na,1,x,1\nb,2,y,2\n");
+    let file = crate::project(
+        "operations:\n\
+         - {seq: 1, type: delete, selector: \"NOTES = 'a' AND NULLABLE IS NOT NULL\"}\n\
+         - {seq: 2, type: update, assignments: {NOTES: \"CONCAT(NOTES, IS_NULL, NOT_NULL)\"}}\n\
+         - {seq: 3, type: output, destination: {datasource_id: ds-warehouse, table: t}}\n",
+    );
+    let time = metalith_base::Timestamp::from_micros(0);
+    let mut surroundings = metalith_pipeline::Surroundings::new(folder.path(), time);
+    surroundings.captures = true;
+    let report = metalith_pipeline::run(("t.yaml", &file), &surroundings, <_>::default()).await;
+    let report = report.unwrap();
+    assert_eq!(crate::shown(&report, 0, &["NOTES", "NULLABLE"]), "by2 2\n");
+}
+
+#[tokio::test]
+async fn a_row_that_is_not_meant_is_not_computed_with() {
+    let file = format!(
+        "operations:\n\
+         - {{seq: 1, type: update, selector: amount <> 0, assignments: {{share: 100 / amount}}}}\n{OUT}"
+    );
+    check(&file, &["id", "share"], expect![[""]]).await;
+}
+
+#[tokio::test]
+async fn what_the_pipeline_keeps_cannot_be_assigned() {
+    check_refused(
+        "operations:\n- {seq: 1, type: update, assignments: {_deleted: false, _Row_Id: id}}\n",
+        expect![[""]],
+    )
+    .await;
+}
