@@ -20,6 +20,7 @@ pub(crate) mod retention;
 pub(crate) mod run;
 pub(crate) mod scan;
 pub(crate) mod status;
+pub(crate) mod test;
 pub(crate) mod write;
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};

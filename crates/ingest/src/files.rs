@@ -83,7 +83,9 @@ impl RowFile {
 fn typed(schema: &Schema, types: &[(String, DataType)]) -> SchemaRef {
     let fields = schema.fields().iter().map(|field| {
         match types.iter().find(|(name, _)| name == field.name()) {
-            Some((_, data_type)) => Arc::new(field.as_ref().clone().with_data_type(data_type.clone())),
+            Some((_, data_type)) => {
+                Arc::new(field.as_ref().clone().with_data_type(data_type.clone()))
+            }
             None => Arc::clone(field),
         }
     });

@@ -77,16 +77,14 @@ enum Stage {
 
 impl RowWriter {
     /// Begins a file. Its folder must exist.
-    pub fn create(
-        path: &Path,
-        schema: SchemaRef,
-        format: FileFormat,
-    ) -> Result<Self, IngestError> {
+    pub fn create(path: &Path, schema: SchemaRef, format: FileFormat) -> Result<Self, IngestError> {
         let failed = |source| IngestError::File { action: "write", path: path.into(), source };
         // A link stays a link; the file it names is replaced.
         let target = match fs::metadata(path) {
             Ok(found) if found.is_dir() => return Err(failed(io::ErrorKind::IsADirectory.into())),
-            Ok(found) if !found.is_file() => return Err(failed(io::ErrorKind::InvalidInput.into())),
+            Ok(found) if !found.is_file() => {
+                return Err(failed(io::ErrorKind::InvalidInput.into()));
+            }
             Ok(_) => fs::canonicalize(path).map_err(failed)?,
             Err(_) => path.to_path_buf(),
         };

@@ -16,11 +16,11 @@ use arrow::array::BooleanArray;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 pub use self::sinks::Published;
+use self::{lookup::Lookup, segment::RowWork, summarise::summarise};
 pub(crate) use self::{
     shared::{Counts, Shared},
     sinks::{Filled, publish, rehearse},
 };
-use self::{lookup::Lookup, segment::RowWork, summarise::summarise};
 use crate::{
     PipelineError,
     bind::{AppendStep, Program, RowStep, Step, Work},

@@ -241,4 +241,3 @@ pub(crate) fn file_error(
 ) -> PipelineError {
     PipelineError::File { action, path, source }
 }
-

@@ -42,7 +42,11 @@ enum Source {
     /// Files, and the folder of those that were fetched from elsewhere.
     Files(Vec<RowFile>, Option<Arc<tempfile::TempDir>>),
     Delta(Arc<dyn Table>),
-    Feature { store: Store, graph: metalith_graph::FeatureGraph, key: FeatureKey },
+    Feature {
+        store: Store,
+        graph: metalith_graph::FeatureGraph,
+        key: FeatureKey,
+    },
     Memory(Vec<RecordBatch>),
 }
 
@@ -110,9 +114,7 @@ impl Input {
                     .try_flatten()
                     .boxed()
             }
-            Source::Memory(batches) => {
-                stream::iter(batches.clone().into_iter().map(Ok)).boxed()
-            }
+            Source::Memory(batches) => stream::iter(batches.clone().into_iter().map(Ok)).boxed(),
             Source::Delta(table) => {
                 let table = Arc::clone(table);
                 let columns: Vec<usize> = (0..table.schema().fields().len()).collect();
@@ -374,8 +376,7 @@ pub(crate) fn fit(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch
         None => Ok(arrow::array::new_null_array(field.data_type(), batch.num_rows())),
     });
     let arrays = arrays.collect::<Result<Vec<ArrayRef>, _>>()?;
-    let options =
-        arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(SchemaRef::clone(schema), arrays, &options)
 }
 

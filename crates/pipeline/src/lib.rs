@@ -24,6 +24,7 @@ mod provenance;
 mod read;
 mod records;
 mod run;
+mod scenario;
 mod working;
 
 pub use crate::{
@@ -32,5 +33,9 @@ pub use crate::{
     model::Pipeline,
     records::{Outcome, Run, record, report_json, runs},
     run::{InputReport, OperationReport, Options, Report, Surroundings, run, time_of, validate},
+    scenario::{Scenario, ScenarioOutcome},
     working::{DELETED, MODIFIED_AT, ROW_ID},
 };
+
+/// The JSON Schema of project files, for editors.
+pub const SCHEMA: &str = include_str!("../schema/pipeline.schema.json");

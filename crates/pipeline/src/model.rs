@@ -257,7 +257,10 @@ impl OperationKind {
 impl Operation {
     /// How messages call it: `operation 3 (delete)`.
     pub fn title(&self) -> String {
-        format!("operation {} ({})", self.number, self.kind.name())
+        match self.kind {
+            OperationKind::Unreadable => format!("operation {}", self.number),
+            _ => format!("operation {} ({})", self.number, self.kind.name()),
+        }
     }
 }
 

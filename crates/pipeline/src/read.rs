@@ -310,9 +310,8 @@ impl Reader {
         for (index, node) in items.iter().enumerate() {
             let position = u32::try_from(index + 1).unwrap_or(u32::MAX);
             let operation = operations::operation(self, node, (position, numbered));
-            if let Some(first) = found.iter().find(|it| it.number == operation.number) {
-                let reason =
-                    format!("number {} is {} already", operation.number, first.kind.name());
+            if found.iter().any(|it| it.number == operation.number) {
+                let reason = format!("there is an operation {} already", operation.number);
                 let title = format!("Invalid number of {}", operation.title());
                 let hint = "each operation has a number of its own, in `seq` or `order`";
                 let mistake = Mistake::new(title, reason, node.span);

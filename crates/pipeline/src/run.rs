@@ -1,11 +1,6 @@
 //! Reading, checking and running a project file.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
 use metalith_base::Timestamp;
 use metalith_expr::{ExprKind, Literal};
@@ -220,9 +215,7 @@ fn engine(
 
 fn inputs(program: &Program) -> Vec<InputReport> {
     let tables = program.inputs();
-    tables
-        .map(|it| InputReport { table: it.shown.clone(), version: it.version.clone() })
-        .collect()
+    tables.map(|it| InputReport { table: it.shown.clone(), version: it.version.clone() }).collect()
 }
 
 fn names(program: &Program) -> Vec<OperationReport> {

@@ -12,7 +12,10 @@ use arrow::{
     error::ArrowError,
 };
 use datafusion::{
-    common::DFSchema, error::DataFusionError, logical_expr::Expr as PlanExpr,
+    common::DFSchema,
+    error::DataFusionError,
+    logical_expr::{Expr as PlanExpr, simplify::SimplifyContext},
+    optimizer::simplify_expressions::ExprSimplifier,
     physical_expr::PhysicalExpr,
 };
 use metalith_base::Timestamp;
@@ -99,8 +102,8 @@ impl Columns {
         let metadata =
             metadata.iter().map(|it| Column::new(it.name(), expression_type(it.data_type())));
         let own = self.fields.iter().zip(&self.tables);
-        let own = own
-            .map(|(it, table)| Column::of(table, it.name(), expression_type(it.data_type())));
+        let own =
+            own.map(|(it, table)| Column::of(table, it.name(), expression_type(it.data_type())));
         ExprSchema::new(metadata.chain(own).collect::<Vec<_>>())
     }
 
@@ -185,9 +188,10 @@ impl RowClock {
     /// The ids of rows as text.
     pub(crate) fn row_ids(&self, numbers: &UInt64Array) -> StringArray {
         let mut buffer = uuid::Uuid::encode_buffer();
-        let texts = numbers.values().iter().map(|number| {
-            self.row_id(*number).hyphenated().encode_lower(&mut buffer).to_owned()
-        });
+        let texts = numbers
+            .values()
+            .iter()
+            .map(|number| self.row_id(*number).hyphenated().encode_lower(&mut buffer).to_owned());
         StringArray::from_iter_values(texts)
     }
 
@@ -237,7 +241,11 @@ impl Evaluator {
             fields.iter().map(|it| it.as_ref().clone().with_nullable(true)).collect();
         let schema = Arc::new(Schema::new(fields));
         let plan_schema = DFSchema::try_from(SchemaRef::clone(&schema))?;
-        let expr = engine.session.create_physical_expr(lowered, &plan_schema)?;
+        // Some functions only exist as what they are simplified to.
+        let context = SimplifyContext::builder().with_schema(Arc::new(plan_schema.clone()));
+        let simplifier = ExprSimplifier::new(context.build());
+        let simple = simplifier.simplify(simplifier.coerce(lowered, &plan_schema)?)?;
+        let expr = engine.session.create_physical_expr(simple, &plan_schema)?;
         Ok(Self { columns: read.into_iter().collect(), schema, expr })
     }
 

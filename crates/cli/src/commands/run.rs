@@ -70,7 +70,9 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
         ..Options::default()
     };
     if args.validate {
-        metalith_pipeline::validate((&shown, &text), &surroundings, &options).await.map_err(fail)?;
+        metalith_pipeline::validate((&shown, &text), &surroundings, &options)
+            .await
+            .map_err(fail)?;
         let json = json!({ "file": shown, "valid": true });
         context.printer.show(json, || format!("{shown} is valid"))?;
         return Ok(Outcome::Done);
@@ -88,9 +90,8 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
 }
 
 fn read(file: &PathBuf) -> Result<String, Failure> {
-    std::fs::read_to_string(file).map_err(|source| {
-        fail(PipelineError::File { action: "read", path: file.clone(), source })
-    })
+    std::fs::read_to_string(file)
+        .map_err(|source| fail(PipelineError::File { action: "read", path: file.clone(), source }))
 }
 
 fn variables(given: &[String]) -> Result<BTreeMap<String, String>, Failure> {

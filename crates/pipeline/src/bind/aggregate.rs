@@ -61,10 +61,15 @@ impl BoundSummary {
         let frame = engine.frame(Arc::clone(&self.input), rows)?;
         let groups = self.group.iter().map(|name| column(name)).collect();
         let frame = frame.aggregate(groups, self.aggregates.clone())?;
-        let order = self.group.iter().map(|name| column(name).sort(true, true)).collect();
+        let frame = match self.group.is_empty() {
+            true => frame,
+            false => {
+                frame.sort(self.group.iter().map(|name| column(name).sort(true, true)).collect())?
+            }
+        };
         let named = self.results.iter().map(|(name, value)| value.clone().alias(name));
         let grouped = self.group.iter().map(|name| column(name));
-        frame.sort(order)?.select(grouped.chain(named).collect::<Vec<_>>())
+        frame.select(grouped.chain(named).collect::<Vec<_>>())
     }
 
     /// The columns that are read, of rows that are given with all columns.

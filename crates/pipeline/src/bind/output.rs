@@ -108,7 +108,13 @@ impl Binder<'_> {
         }
         let include_deleted = output.include_deleted;
         Ok(Some(OutputStep {
-            include_deleted, selector, columns, schema, mode, destination, shown,
+            include_deleted,
+            selector,
+            columns,
+            schema,
+            mode,
+            destination,
+            shown,
         }))
     }
 
@@ -233,7 +239,7 @@ impl Binder<'_> {
             let hint = "only features of a store have samples to delete; use `append` or `replace`";
             return Err(Unusable::mistake("there are no samples here", Some(hint.to_owned())));
         }
-        if self.surroundings.captures && mode != OutputMode::Delete {
+        if self.surroundings.captures {
             return Ok((mode, Destination::Memory, shown));
         }
         match datasource.kind {
@@ -277,7 +283,8 @@ impl Binder<'_> {
         mode: OutputMode,
     ) -> Result<(Destination, String), Unusable> {
         if datasource.path.contains(['*', '?', '[', '{']) {
-            let reason = format!("`{}` is a pattern, which nothing can be written to", datasource.path);
+            let reason =
+                format!("`{}` is a pattern, which nothing can be written to", datasource.path);
             return Err(Unusable::mistake(reason, None));
         }
         let address = files::address(self.surroundings, &datasource.path);

@@ -65,7 +65,9 @@ impl Binder<'_> {
                 return None;
             }
         };
-        let Some(index) = index else { return self.new_column((name, value), operation, (typed, columns)) };
+        let Some(index) = index else {
+            return self.new_column((name, value), operation, (typed, columns));
+        };
         let data_type = columns.field(index).data_type().clone();
         let typed = match require_type(typed?, &expression_type(&data_type)) {
             Ok(typed) => typed,

@@ -48,10 +48,8 @@ impl Binder<'_> {
         let was_tainted = std::mem::replace(&mut self.is_tainted, false);
         let selector = self.selector(append.selector.as_ref(), operation);
         let span = append.input.span;
-        let summary = append
-            .summary
-            .as_ref()
-            .map(|summary| self.summary(summary, (operation, span), &own));
+        let summary =
+            append.summary.as_ref().map(|summary| self.summary(summary, (operation, span), &own));
         (self.columns, self.is_tainted) = (working, was_tainted);
         let summary = match summary {
             Some(None) => return Ok(None),
@@ -136,7 +134,8 @@ impl Binder<'_> {
         };
         if is_reserved(name) || self.columns.position(name).is_some() {
             let reason = format!("there is a column '{name}' already");
-            let hint = format!("give it another name: `columns: {{{}_{name}: {other}}}`", input.name);
+            let hint =
+                format!("give it another name: `columns: {{{}_{name}: {other}}}`", input.name);
             return Err(Mistake::new(title, reason, span).with_hint(Some(hint)));
         }
         Ok(index)

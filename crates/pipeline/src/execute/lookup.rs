@@ -14,9 +14,7 @@ use futures::TryStreamExt as _;
 use hashbrown::{HashTable, hash_table::Entry};
 use xxhash_rust::xxh64::xxh64;
 
-use crate::{
-    PipelineError, bind::JoinStep, engine::Engine, input::strictly, working::WorkingRows,
-};
+use crate::{PipelineError, bind::JoinStep, engine::Engine, input::strictly, working::WorkingRows};
 
 /// A table in memory, found by its keys. Each key is there once.
 pub(super) struct Lookup {

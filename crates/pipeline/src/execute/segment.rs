@@ -7,7 +7,7 @@ use arrow::{
         Array as _, ArrayRef, AsArray as _, BooleanArray, BooleanBufferBuilder, RecordBatch,
         RecordBatchOptions, new_null_array,
     },
-    compute::{interleave, not},
+    compute::{interleave, not, prep_null_mask_filter},
     datatypes::SchemaRef,
     error::ArrowError,
 };
@@ -263,11 +263,7 @@ impl One<'_> {
         Ok(())
     }
 
-    fn written(
-        &self,
-        rows: &WorkingRows,
-        output: &OutputStep,
-    ) -> Result<RecordBatch, ArrowError> {
+    fn written(&self, rows: &WorkingRows, output: &OutputStep) -> Result<RecordBatch, ArrowError> {
         let columns = output.columns.iter().map(|it| rows.column(*it, self.clock)).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         RecordBatch::try_new_with_options(SchemaRef::clone(&output.schema), columns, &options)
@@ -284,7 +280,10 @@ pub(super) fn holds(
     let within = within.filter(|it| it.true_count() < rows.len());
     let found = selector.evaluate(rows, within, clock)?;
     // Neither false nor NULL is true.
-    let found = arrow::compute::prep_null_mask_filter(found.as_boolean());
+    let found = match found.as_boolean() {
+        certain if certain.nulls().is_none() => certain.clone(),
+        uncertain => prep_null_mask_filter(uncertain),
+    };
     let Some(within) = within else { return Ok(found) };
     let mut mask = BooleanBufferBuilder::new(rows.len());
     let mut next = found.values().iter();

@@ -27,11 +27,7 @@ struct Summing {
 }
 
 impl Summing {
-    fn new(
-        summary: BoundSummary,
-        engine: &Engine,
-        operation: &str,
-    ) -> Result<Self, PipelineError> {
+    fn new(summary: BoundSummary, engine: &Engine, operation: &str) -> Result<Self, PipelineError> {
         let (feed, receiver) = mpsc::channel(WAITING);
         let rows = futures::stream::unfold(receiver, |mut receiver| async move {
             receiver.recv().await.map(|batch| (batch, receiver))

@@ -85,6 +85,7 @@ pub(super) fn change(
 fn texts(array: &ArrayRef) -> Result<StringArray, ArrowError> {
     let options = FormatOptions::default();
     let shown = ArrayFormatter::try_new(array, &options)?;
-    let texts = (0..array.len()).map(|row| array.is_valid(row).then(|| shown.value(row).to_string()));
+    let texts =
+        (0..array.len()).map(|row| array.is_valid(row).then(|| shown.value(row).to_string()));
     Ok(texts.collect())
 }

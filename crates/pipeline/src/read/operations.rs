@@ -104,9 +104,8 @@ fn number(table: &mut Table<'_>, numbered: bool) -> Result<Option<u32>, Document
         (None, None) => return Ok(None),
     };
     let number = integer(table.file(), key, node)?;
-    let number = u32::try_from(number).map_err(|_| {
-        table.mistake(node, format!("`{key}` must be a number from 0"), None)
-    })?;
+    let number = u32::try_from(number)
+        .map_err(|_| table.mistake(node, format!("`{key}` must be a number from 0"), None))?;
     Ok(Some(number))
 }
 
@@ -180,8 +179,7 @@ fn output(table: &mut Table<'_>) -> Result<Output, DocumentError> {
         ("replace", OutputMode::Replace),
         ("delete", OutputMode::Delete),
     ];
-    let mut deletion =
-        Deletion { mode: DeletionMode::Soft, cascade: Cascade::None, reason: None };
+    let mut deletion = Deletion { mode: DeletionMode::Soft, cascade: Cascade::None, reason: None };
     if let Some(mut given) = table.table("deletion")? {
         let kinds = [("soft", DeletionMode::Soft), ("hard", DeletionMode::Hard)];
         deletion.mode = choice(&mut given, "mode", &kinds)?.unwrap_or(DeletionMode::Soft);

@@ -14,7 +14,18 @@ async fn assignments_are_made_in_order_and_only_where_the_selector_held() {
          - seq: 1\n  type: update\n  selector: orders.amount > 5\n  assignments:\n\
          \x20   amount: orders.amount * 2\n    double: amount\n    status: \"IF(double > 20, 'big', status)\"\n{OUT}"
     );
-    check(&file, &["id", "amount", "double", "status"], expect![[""]]).await;
+    check(
+        &file,
+        &["id", "amount", "double", "status"],
+        expect![[r#"
+        1 20 20 open
+        2 0 - cancelled
+        3 50 50 big
+        4 14 14 returned
+        5 0 - open
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -23,7 +34,18 @@ async fn a_selector_of_an_update_is_looked_at_once() {
         "operations:\n- {{seq: 1, type: update, selector: amount = 0,\n   \
          assignments: [{{column: amount, expression: 1}}, {{column: status, expression: \"'free'\"}}]}}\n{OUT}"
     );
-    check(&file, &["id", "amount", "status"], expect![[""]]).await;
+    check(
+        &file,
+        &["id", "amount", "status"],
+        expect![[r#"
+        1 10 open
+        2 1 free
+        3 25 open
+        4 7 returned
+        5 1 free
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -34,9 +56,28 @@ async fn groups_are_summed_up() {
          \x20   mean: SUM(amount) / COUNT(*) + MIN(id)\n    middle: MEDIAN(amount)\n    least: MIN(amount)\n\
          \x20   most: MAX(amount)\n    average: AVG(amount)\n    loud: UPPER(status)\n{OUT}"
     );
-    let columns =
-        ["status", "rows", "customers", "total", "mean", "middle", "least", "most", "average", "loud"];
-    check(&file, &columns, expect![[""]]).await;
+    let columns = [
+        "status",
+        "rows",
+        "customers",
+        "total",
+        "mean",
+        "middle",
+        "least",
+        "most",
+        "average",
+        "loud",
+    ];
+    check(
+        &file,
+        &columns,
+        expect![[r#"
+        cancelled 1 1 0 2 0.0 0 0 0.0 CANCELLED
+        open 3 2 35 12 10.0 0 25 11.666666666666666 OPEN
+        returned 1 0 7 11 7.0 7 7 7.0 RETURNED
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -45,14 +86,31 @@ async fn summaries_may_be_rows_beside_the_others() {
         "operations:\n- {{seq: 1, type: aggregate, into: summary_rows, selector: amount > 0,\n   \
          group_by: customer, aggregations: {{amount: SUM(amount), orders: COUNT(*)}}}}\n{OUT}"
     );
-    check(&file, &["id", "customer", "amount", "orders"], expect![[""]]).await;
+    check(
+        &file,
+        &["id", "customer", "amount", "orders"],
+        expect![[r#"
+        1 anna 10 -
+        2 ben 0 -
+        3 anna 25 -
+        4 - 7 -
+        5 cleo 0 -
+        - - 7 1
+        - anna 35 2
+    "#]],
+    )
+    .await;
 }
 
 /// Runs a file over a folder with two more tables.
 async fn with_tables(rest: &str, columns: &[&str], expected: expect_test::Expect) {
     let folder = folder();
     put(folder.path(), "in/more.csv", "id,amount,customer\n6,30,dora\n7,0,anna\n");
-    put(folder.path(), "in/customers.csv", "name,country,vip\nanna,DE,true\nben,FR,false\n,XX,true\n");
+    put(
+        folder.path(),
+        "in/customers.csv",
+        "name,country,vip\nanna,DE,true\nben,FR,false\n,XX,true\n",
+    );
     let mut surroundings = metalith_pipeline::Surroundings::new(
         folder.path(),
         metalith_base::Timestamp::from_micros(crate::NOW),
@@ -74,7 +132,14 @@ async fn rows_of_another_table_are_appended() {
              input: {{datasource_id: ds-orders, table: more}}}}\n{OUT}"
         ),
         &["id", "customer", "amount", "status"],
-        expect![[""]],
+        expect![[r#"
+            1 anna 10 open
+            2 ben 0 cancelled
+            3 anna 25 open
+            4 - 7 returned
+            5 cleo 0 open
+            6 dora 30 -
+        "#]],
     )
     .await;
 }
@@ -87,7 +152,14 @@ async fn what_is_appended_may_be_summed_up() {
              aggregations: {{amount: SUM(amount), id: MAX(id)}}}}\n{OUT}"
         ),
         &["id", "customer", "amount"],
-        expect![[""]],
+        expect![[r#"
+            1 anna 10
+            2 ben 0
+            3 anna 25
+            4 - 7
+            5 cleo 0
+            7 - 30
+        "#]],
     )
     .await;
 }
@@ -97,7 +169,24 @@ async fn columns_that_are_appended_must_be_known() {
     with_tables(
         "operations:\n- {seq: 1, type: append, input: {datasource_id: ds-orders, table: customers}}\n",
         &[],
-        expect![[""]],
+        expect![[r#"
+            3 mistakes in t.yaml, nothing was done
+
+            Error: Invalid append in operation 1 (append)
+              Reason: Column 'name' not found in schema
+              At: line 8, column 33
+              Hint: there are `id`, `customer`, `amount`, `status`; name the columns to append in `columns` of its input
+
+            Error: Invalid append in operation 1 (append)
+              Reason: Column 'country' not found in schema
+              At: line 8, column 33
+              Hint: there are `id`, `customer`, `amount`, `status`; name the columns to append in `columns` of its input
+
+            Error: Invalid append in operation 1 (append)
+              Reason: Column 'vip' not found in schema
+              At: line 8, column 33
+              Hint: there are `id`, `customer`, `amount`, `status`; name the columns to append in `columns` of its input
+        "#]],
     )
     .await;
 }
@@ -109,14 +198,25 @@ async fn columns_are_looked_up_by_key() {
     with_tables(
         &format!("operations:\n- {{{join}}}\n{OUT}"),
         &["id", "customer", "country", "vip"],
-        expect![[""]],
+        expect![[r#"
+            1 anna DE true
+            2 ben FR false
+            3 anna DE true
+            4 - - -
+            5 cleo - -
+        "#]],
     )
     .await;
     with_tables(
-        &format!("operations:\n- {{{join}, how: inner, columns: {{land: country}}}}\n\
-                  - {{seq: 2, type: delete, selector: customers.land = 'FR'}}\n{OUT}"),
+        &format!(
+            "operations:\n- {{{join}, how: inner, columns: {{land: country}}}}\n\
+                  - {{seq: 2, type: delete, selector: customers.land = 'FR'}}\n{OUT}"
+        ),
         &["id", "customer", "land"],
-        expect![[""]],
+        expect![[r#"
+            1 anna DE
+            3 anna DE
+        "#]],
     )
     .await;
 }
@@ -127,7 +227,9 @@ async fn a_lookup_has_one_row_a_key() {
         "operations:\n- {seq: 1, type: join, input: {datasource_id: ds-orders, table: orders},\n   \
          on: {id: amount}, columns: {other: id}}\n",
         &[],
-        expect![[""]],
+        expect![[r#"
+            operation 1 (join) found more than one row with the key `0` in `orders`
+        "#]],
     )
     .await;
 }
@@ -151,7 +253,15 @@ async fn integers_stay_integers_and_decimals_decimals() {
         frame.schema.fields().iter().map(|it| it.data_type().to_string()).collect();
     assert_eq!(types, ["Int64", "Decimal128(10, 2)", "Utf8"]);
     let shown = arrow::util::pretty::pretty_format_batches(&frame.batches).unwrap();
-    expect![[""]].assert_eq(&format!("{shown}\n"));
+    expect![[r#"
+        +----+-------+------+
+        | id | price | code |
+        +----+-------+------+
+        | 2  | 0.30  | 007  |
+        | 3  | 0.60  | 008  |
+        +----+-------+------+
+    "#]]
+    .assert_eq(&format!("{shown}\n"));
 }
 
 #[tokio::test]
@@ -176,7 +286,16 @@ l: DATEDIFF(DATEADD(TODAY(), 3), DATE('2026-01-01'))
          - {{seq: 2, type: delete, selector: id > 4 OR id = 2}}\n{OUT}"
     );
     let columns = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
-    check(&file, &columns, expect![[""]]).await;
+    check(
+        &file,
+        &columns,
+        expect![[r#"
+        x false anna OPENxt4 open true 0pen 11 3.3 7.0 20260101 3
+        x false anna OPENxt4 open true 0pen 26 8.3 17.0 20260101 3
+        x true nobody RETURNEDxt8 reed false returned 8 2.3 5.0 20260101 3
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -32,14 +32,11 @@ async fn ids(path: &Path) -> Vec<i64> {
 async fn formats_are_those_of_the_names() {
     let folder = folder();
     let to = |number: u32, table: &str| {
-        format!("- {{seq: {number}, type: output, columns: [id], destination: {{datasource_id: ds-warehouse, table: {table}}}}}\n")
+        format!(
+            "- {{seq: {number}, type: output, columns: [id], destination: {{datasource_id: ds-warehouse, table: {table}}}}}\n"
+        )
     };
-    let rest = format!(
-        "operations:\n{}{}{}",
-        to(1, "a"),
-        to(2, "b.csv"),
-        to(3, "c.jsonl")
-    );
+    let rest = format!("operations:\n{}{}{}", to(1, "a"), to(2, "b.csv"), to(3, "c.jsonl"));
     run_in(folder.path(), &rest, Options::default()).await.unwrap();
     assert_eq!(files(&folder.path().join("out")), ["a.parquet", "b.csv", "c.jsonl"]);
     for name in ["a.parquet", "b.csv", "c.jsonl"] {
@@ -56,7 +53,10 @@ async fn a_failure_leaves_everything_as_it_was() {
         - {seq: 2, type: output, destination: {datasource_id: ds-warehouse, table: b.csv}}\n\
         - {seq: 3, type: update, assignments: {share: 100 / amount}}\n";
     let error = run_in(folder.path(), rest, Options::default()).await.unwrap_err();
-    expect![[""]].assert_eq(&format!("{error}\n"));
+    expect![[r#"
+        operation 3 (update) failed: Arrow error: Divide by zero error
+    "#]]
+    .assert_eq(&format!("{error}\n"));
     assert_eq!(files(&folder.path().join("out")), ["a.csv"]);
     assert_eq!(ids(&folder.path().join("out/a.csv")).await, [77]);
 }
@@ -118,19 +118,22 @@ async fn delta_tables_are_read_replaced_and_appended_to() {
         )
     };
     let with_lake = |rest: String| {
-        project(&rest).replace("datasources:\n", "datasources:\n- {id: lake, type: delta, path: lake}\n")
+        project(&rest)
+            .replace("datasources:\n", "datasources:\n- {id: lake, type: delta, path: lake}\n")
     };
     let surroundings = Surroundings::new(folder.path(), Timestamp::from_micros(NOW));
-    let run = async |text: String| {
-        run(("t.yaml", &text), &surroundings, Options::default()).await
-    };
-    let first = "operations:\n- {seq: 1, type: output, destination: {datasource_id: lake, table: a/b}}\n";
+    let run = async |text: String| run(("t.yaml", &text), &surroundings, Options::default()).await;
+    let first =
+        "operations:\n- {seq: 1, type: output, destination: {datasource_id: lake, table: a/b}}\n";
     run(with_lake(first.to_owned())).await.unwrap();
     let report = run(with_lake(rest("replace"))).await.unwrap();
     assert_eq!(report.operations[1].matched, 5);
     run(with_lake(rest("append"))).await.unwrap();
     let error = run(with_lake(rest("append"))).await.unwrap_err();
-    expect![[""]].assert_eq(&format!("{error}\n"));
+    expect![[r#"
+        operation 2 (join) found more than one row with the key `1` in `old`
+    "#]]
+    .assert_eq(&format!("{error}\n"));
 }
 
 #[tokio::test]
@@ -139,7 +142,8 @@ async fn folders_and_patterns_of_files_are_one_table() {
     put(folder.path(), "in/parts/2.csv", "id,amount\n2,1.5\n");
     put(folder.path(), "in/parts/1.csv", "id,amount\n1,1\n");
     put(folder.path(), "in/parts/_ignored.csv", "nothing\n");
-    for input in ["{datasource_id: ds-orders, table: parts}", "{datasource_id: all, table: parts}"] {
+    for input in ["{datasource_id: ds-orders, table: parts}", "{datasource_id: all, table: parts}"]
+    {
         let rest = "operations:\n\
             - {seq: 1, type: update, assignments: {amount: parts.amount + 1}}\n\
             - {seq: 2, type: output, destination: {datasource_id: ds-warehouse, table: a.csv}}\n";
@@ -175,7 +179,12 @@ async fn a_trace_tells_what_changed_which_row() {
     let trace = folder.path().join("trace.csv");
     let options = Options { trace: Some(trace.clone()), ..Options::default() };
     run_in(folder.path(), rest, options).await.unwrap();
-    expect![[""]].assert_eq(&fs::read_to_string(trace).unwrap());
+    expect![[r#"
+        row_id,operation,type,alias,column,before,after
+        019b76da-a87b-7000-8000-000000000000,1,update,double,amount,10,20
+        019b76da-a87b-7000-8000-000000000001,2,delete,,_deleted,false,true
+    "#]]
+    .assert_eq(&fs::read_to_string(trace).unwrap());
 }
 
 #[tokio::test]

@@ -46,7 +46,10 @@ enum Step {
     /// Sums in the place of the rows.
     NewSet,
     Append(Vec<Plain>, Option<Condition>),
-    Output { include_deleted: bool, selector: Option<Condition> },
+    Output {
+        include_deleted: bool,
+        selector: Option<Condition>,
+    },
 }
 
 impl Name {
@@ -168,9 +171,8 @@ fn interpret(mut rows: Vec<Plain>, steps: &[Step]) -> Vec<Vec<Plain>> {
             }
             Step::Output { include_deleted, selector } => {
                 let visible = rows.iter().filter(|row| *include_deleted || !row.deleted);
-                let chosen = visible.filter(|row| {
-                    selector.as_ref().is_none_or(|it| it.of(row) == Some(true))
-                });
+                let chosen = visible
+                    .filter(|row| selector.as_ref().is_none_or(|it| it.of(row) == Some(true)));
                 outputs.push(chosen.cloned().collect());
             }
         }
@@ -192,9 +194,9 @@ fn yaml(steps: &[Step]) -> String {
     let mut text = "operations:\n- {seq: 0, type: delete, selector: a = 999}\n".to_owned();
     for (index, step) in steps.iter().enumerate() {
         let selector = |condition: &Option<Condition>| {
-            condition.as_ref().map_or_else(String::new, |it| {
-                format!(", selector: {}", Value::String(it.text()))
-            })
+            condition
+                .as_ref()
+                .map_or_else(String::new, |it| format!(", selector: {}", Value::String(it.text())))
         };
         let assign = |condition: &Option<Condition>, name: &str, value: String| {
             let value = Value::String(value);
@@ -221,7 +223,9 @@ fn yaml(steps: &[Step]) -> String {
             Step::Append(_, condition) => {
                 // Conditions name the working set's table; the appended one is called the same.
                 let guard = match condition {
-                    Some(condition) => format!("(a IS NULL OR a <> 999) AND ({})", condition.text()),
+                    Some(condition) => {
+                        format!("(a IS NULL OR a <> 999) AND ({})", condition.text())
+                    }
                     None => "a IS NULL OR a <> 999".to_owned(),
                 };
                 let guard = Value::String(guard);

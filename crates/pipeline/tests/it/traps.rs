@@ -14,18 +14,26 @@ const ALL: &str = "- {seq: 99, type: output, include_deleted: true,\n   \
 async fn either_of_two_values_is_found() {
     let file = "operations:\n\
         - {seq: 1, type: delete, selector: 'status = \"cancelled\" OR status = \"returned\"'}\n";
-    check(&format!("{file}{OUT}"), &["id"], expect![[r#"
+    check(
+        &format!("{file}{OUT}"),
+        &["id"],
+        expect![[r#"
         1
         3
         5
-    "#]])
+    "#]],
+    )
     .await;
     let file = "operations:\n- {seq: 1, type: delete, selector: id = 1 OR id = 2}\n";
-    check(&format!("{file}{OUT}"), &["id"], expect![[r#"
+    check(
+        &format!("{file}{OUT}"),
+        &["id"],
+        expect![[r#"
         3
         4
         5
-    "#]])
+    "#]],
+    )
     .await;
 }
 
@@ -33,7 +41,14 @@ async fn either_of_two_values_is_found() {
 async fn a_misspelt_selector_deletes_nothing() {
     check_refused(
         &format!("operations:\n- {{seq: 1, type: delete, selctor: amount = 0}}\n{OUT}"),
-        expect![[""]],
+        expect![[r#"
+            a mistake in test.yaml, nothing was done
+
+            Error: Invalid operation 1 (delete)
+              Reason: unknown key `selctor`
+              At: line 8, column 26
+              Hint: did you mean `selector`?
+        "#]],
     )
     .await;
 }
@@ -42,11 +57,15 @@ async fn a_misspelt_selector_deletes_nothing() {
 async fn a_reference_is_in_parentheses() {
     let file = "selectors: {X: amount = 10 OR amount = 0}\n\
         operations:\n- {seq: 1, type: delete, selector: \"{{X}} AND amount = 0\"}\n";
-    check(&format!("{file}{OUT}"), &["id"], expect![[r#"
+    check(
+        &format!("{file}{OUT}"),
+        &["id"],
+        expect![[r#"
         1
         3
         4
-    "#]])
+    "#]],
+    )
     .await;
 }
 
@@ -54,16 +73,30 @@ async fn a_reference_is_in_parentheses() {
 async fn references_may_nest_but_not_in_a_circle() {
     let file = "selectors: {a: \"{{b}} AND id > 1\", b: \"NOT {{c}}\", c: amount > 5}\n\
         operations:\n- {seq: 1, type: delete, selector: \"{{a}}\"}\n";
-    check(&format!("{file}{OUT}"), &["id"], expect![[r#"
+    check(
+        &format!("{file}{OUT}"),
+        &["id"],
+        expect![[r#"
         1
         3
         4
-    "#]])
+    "#]],
+    )
     .await;
     check_refused(
         "selectors: {a: \"{{b}}\", b: \"{{a}}\"}\n\
          operations:\n- {seq: 1, type: delete, selector: \"{{a}}\"}\n",
-        expect![[""]],
+        expect![[r#"
+            a mistake in test.yaml, nothing was done
+
+            Error: Invalid selector in operation 1 (delete)
+              Selector: "{{a}}"
+              Reason: references form a cycle: a -> b -> a
+              At: line 9, column 36
+                  {{a}}
+                  ^^^^^
+              Hint: take one of these references out
+        "#]],
     )
     .await;
 }
@@ -92,7 +125,19 @@ async fn deleted_rows_are_in_a_later_archive() {
          - {{seq: 2, type: update, assignments: {{amount: amount * 2}}}}\n\
          - {{seq: 3, type: aggregate, into: summary_rows, aggregations: {{amount: SUM(amount)}}}}\n{ALL}"
     );
-    check(&file, &["id", "amount", DELETED], expect![[""]]).await;
+    check(
+        &file,
+        &["id", "amount", DELETED],
+        expect![[r#"
+        1 20 false
+        2 0 true
+        3 50 false
+        4 14 false
+        5 0 true
+        - 84 false
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -119,14 +164,37 @@ async fn a_row_that_is_not_meant_is_not_computed_with() {
         "operations:\n\
          - {{seq: 1, type: update, selector: amount <> 0, assignments: {{share: 100 / amount}}}}\n{OUT}"
     );
-    check(&file, &["id", "share"], expect![[""]]).await;
+    check(
+        &file,
+        &["id", "share"],
+        expect![[r#"
+        1 10
+        2 -
+        3 4
+        4 14
+        5 -
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn what_the_pipeline_keeps_cannot_be_assigned() {
     check_refused(
         "operations:\n- {seq: 1, type: update, assignments: {_deleted: false, _Row_Id: id}}\n",
-        expect![[""]],
+        expect![[r#"
+            2 mistakes in test.yaml, nothing was done
+
+            Error: Invalid assignment in operation 1 (update)
+              Reason: column '_deleted' is kept by the pipeline and cannot be assigned
+              At: line 8, column 50
+              Hint: mark rows as deleted with a `delete` operation
+
+            Error: Invalid assignment in operation 1 (update)
+              Reason: column '_Row_Id' is kept by the pipeline and cannot be assigned
+              At: line 8, column 66
+              Hint: mark rows as deleted with a `delete` operation
+        "#]],
     )
     .await;
 }
