@@ -72,7 +72,7 @@ pub struct CompleteFile {
 enum Stage {
     /// The first rows say how Parquet is encoded best, so the format's writer waits for them.
     Empty(File),
-    Open(Sink<File>),
+    Open(Box<Sink<File>>),
 }
 
 impl RowWriter {
@@ -119,7 +119,8 @@ impl RowWriter {
     fn opened(&mut self, sample: &[RecordBatch]) -> Result<&mut Sink<File>, Refused> {
         if let Stage::Empty(file) = &self.stage {
             let out = BufWriter::new(file.try_clone().map_err(Refused::System)?);
-            self.stage = Stage::Open(Sink::new(out, &self.schema, sample, self.format)?);
+            let sink = Sink::new(out, &self.schema, sample, self.format)?;
+            self.stage = Stage::Open(Box::new(sink));
         }
         match &mut self.stage {
             Stage::Open(sink) => Ok(sink),

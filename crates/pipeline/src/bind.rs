@@ -296,7 +296,7 @@ fn refused(
         Unusable::Error(error) => match error.kind() {
             Kind::Invalid | Kind::NotFound | Kind::Unsupported => {
                 let mut reason = error.to_string();
-                let mut source = std::error::Error::source(&error);
+                let mut source = std::error::Error::source(error.as_ref());
                 while let Some(cause) = source {
                     if !reason.contains(&cause.to_string()) {
                         reason.push_str(&format!(": {cause}"));
@@ -306,7 +306,7 @@ fn refused(
                 let hint = error.hint().map(Into::into);
                 Ok(Mistake::new(title, reason, span).with_hint(hint))
             }
-            _ => Err(error),
+            _ => Err(*error),
         },
     }
 }

@@ -77,19 +77,49 @@ pub enum PipelineError {
     },
     /// Files that could not be taken in or put out.
     #[error(transparent)]
-    Ingest(#[from] IngestError),
+    Ingest(Box<IngestError>),
     /// Object storage that refused.
     #[error(transparent)]
-    Objects(#[from] ObjectError),
+    Objects(Box<ObjectError>),
     /// A store that refused.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(Box<StoreError>),
     /// A project that cannot be used.
     #[error(transparent)]
-    Project(#[from] ProjectError),
+    Project(Box<ProjectError>),
     /// A deletion that was refused.
     #[error(transparent)]
-    Deletion(#[from] DeletionError),
+    Deletion(Box<DeletionError>),
+}
+
+impl From<IngestError> for PipelineError {
+    fn from(error: IngestError) -> Self {
+        Self::Ingest(Box::new(error))
+    }
+}
+
+impl From<ObjectError> for PipelineError {
+    fn from(error: ObjectError) -> Self {
+        Self::Objects(Box::new(error))
+    }
+}
+
+impl From<StoreError> for PipelineError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Box::new(error))
+    }
+}
+
+impl From<ProjectError> for PipelineError {
+    fn from(error: ProjectError) -> Self {
+        Self::Project(Box::new(error))
+    }
+}
+
+impl From<DeletionError> for PipelineError {
+    fn from(error: DeletionError) -> Self {
+        Self::Deletion(Box::new(error))
+    }
 }
 
 /// One mistake in a project file.
@@ -233,7 +263,7 @@ impl PipelineError {
             StoreError::Engine { source, .. } => {
                 Self::Value { operation: operation.to_owned(), source }
             }
-            ours => Self::Store(ours),
+            ours => ours.into(),
         }
     }
 

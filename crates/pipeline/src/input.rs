@@ -12,7 +12,7 @@ use datafusion::logical_expr::{Expr as PlanExpr, SortExpr};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use metalith_base::{FeatureKey, nearest};
 use metalith_delta::{Layout, open_backend};
-use metalith_graph::columns;
+use metalith_graph::{FeatureGraph, columns};
 use metalith_ingest::RowFile;
 use metalith_store::{ChunkRequest, Frame, Mode, ReadOptions, Rows, Store, Table, stored_as};
 use serde_json::{Value, json};
@@ -43,8 +43,8 @@ enum Source {
     Files(Vec<RowFile>, Option<Arc<tempfile::TempDir>>),
     Delta(Arc<dyn Table>),
     Feature {
-        store: Store,
-        graph: metalith_graph::FeatureGraph,
+        store: Box<Store>,
+        graph: Box<FeatureGraph>,
         key: FeatureKey,
     },
     Memory(Vec<RecordBatch>),
@@ -55,12 +55,12 @@ pub(crate) enum Unusable {
     /// The project file is wrong.
     Mistake { reason: String, hint: Option<String> },
     /// Something failed.
-    Error(PipelineError),
+    Error(Box<PipelineError>),
 }
 
 impl<E: Into<PipelineError>> From<E> for Unusable {
     fn from(error: E) -> Self {
-        Self::Error(error.into())
+        Self::Error(Box::new(error.into()))
     }
 }
 
@@ -275,6 +275,7 @@ async fn open_feature(
         .collect();
     let version = store.table_version(&key).await.map_err(PipelineError::from)?;
     let shown = format!("{}/{key}", store.location());
+    let (store, graph) = (Box::new(store), Box::new(graph));
     let source = Source::Feature { store, graph, key };
     Ok((source, Arc::new(Schema::new(fields)), shown, json!({ "table_version": version })))
 }
@@ -285,10 +286,7 @@ pub(crate) fn feature_key(name: &str) -> Result<FeatureKey, Unusable> {
     })
 }
 
-pub(crate) fn known_feature(
-    graph: &metalith_graph::FeatureGraph,
-    key: &FeatureKey,
-) -> Result<(), Unusable> {
+pub(crate) fn known_feature(graph: &FeatureGraph, key: &FeatureKey) -> Result<(), Unusable> {
     if graph.feature(key).is_ok() {
         return Ok(());
     }
@@ -302,7 +300,7 @@ pub(crate) fn known_feature(
 async fn feature_rows(
     engine: &Engine,
     store: &Store,
-    graph: &metalith_graph::FeatureGraph,
+    graph: &FeatureGraph,
     key: &FeatureKey,
 ) -> Result<Stream<RecordBatch>, PipelineError> {
     let rows = store.read(graph, key, &ReadOptions::default()).await?;

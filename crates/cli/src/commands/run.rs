@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use metalith_base::{Diagnostic as _, Timestamp};
 use metalith_pipeline::{
-    Options, Outcome as RunOutcome, PipelineError, Report, Run, Surroundings, record, report_json,
-    runs as recorded, time_of,
+    Options, Outcome as RunOutcome, PipelineError, Report, Run, SCHEMA, Surroundings, record,
+    report_json, runs as recorded, time_of,
 };
 use metalith_project::Project;
 use metalith_store::{Mode, Store};
@@ -21,7 +21,11 @@ use crate::{
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The project file of the pipeline
-    file: PathBuf,
+    #[arg(required_unless_present = "schema")]
+    file: Option<PathBuf>,
+    /// Print the JSON Schema of such files, for editors
+    #[arg(long)]
+    schema: bool,
     /// Read and compute everything, and write nothing
     #[arg(long, conflicts_with = "validate")]
     dry_run: bool,
@@ -43,7 +47,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
-    let text = read(&args.file)?;
+    let Some(file) = args.file.as_ref().filter(|_| !args.schema) else {
+        context.printer.data(SCHEMA.trim_end())?;
+        return Ok(Outcome::Done);
+    };
+    let text = read(file)?;
     let project = context.project_if_any()?;
     let machine = machine_time();
     let now = match &args.now {
@@ -53,8 +61,8 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
         })?,
         None => machine,
     };
-    let shown = args.file.display().to_string();
-    let folder = args.file.parent().map_or_else(PathBuf::new, PathBuf::from);
+    let shown = file.display().to_string();
+    let folder = file.parent().map_or_else(PathBuf::new, PathBuf::from);
     let mut surroundings = Surroundings::new(folder, now);
     surroundings.project = project.as_ref();
     let bar = progress::bar(&context.printer, "reading rows");
@@ -77,7 +85,7 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
         context.printer.show(json, || format!("{shown} is valid"))?;
         return Ok(Outcome::Done);
     }
-    let mut record = Record::begin(context, project.as_ref(), (args, &surroundings)).await?;
+    let mut record = Record::begin(context, project.as_ref(), (file, args, &surroundings)).await?;
     let done = metalith_pipeline::run((&shown, &text), &surroundings, options).await;
     bar.finish_and_clear();
     record.end(context, &done).await;
@@ -129,13 +137,13 @@ impl Record {
     async fn begin(
         context: &Context,
         project: Option<&Project>,
-        (args, surroundings): (&Args, &Surroundings<'_>),
+        (file, args, surroundings): (&PathBuf, &Args, &Surroundings<'_>),
     ) -> Result<Self, Failure> {
         let run = Run {
             id: surroundings.run.clone(),
             // Until the file is read, which may fail.
-            pipeline: args.file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
-            file: args.file.display().to_string(),
+            pipeline: file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            file: file.display().to_string(),
             actor: project.and_then(|it| it.settings().actor.clone()),
             started_at: machine_time(),
             finished_at: None,

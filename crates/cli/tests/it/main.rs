@@ -11,6 +11,7 @@ use expect_test::{Expect, expect};
 mod bad_input;
 mod deletions;
 mod interrupts;
+mod pipelines;
 mod tour;
 
 fn metalith(folder: &Path, args: &[&str]) -> Output {

@@ -61,7 +61,7 @@ impl Binder<'_> {
         let index = match self.assigned(name, value, operation, columns) {
             Ok(index) => index,
             Err(mistake) => {
-                self.mistakes.push(mistake);
+                self.mistakes.push(*mistake);
                 return None;
             }
         };
@@ -114,7 +114,7 @@ impl Binder<'_> {
         value: &Text,
         operation: &str,
         columns: &Columns,
-    ) -> Result<Option<usize>, Mistake> {
+    ) -> Result<Option<usize>, Box<Mistake>> {
         if let Some(index) = columns.position(name) {
             return Ok(Some(index));
         }
@@ -137,12 +137,12 @@ impl Binder<'_> {
             [] => {
                 let reason = format!("Column '{plain}' not found in schema");
                 let mistake = Mistake::new(title, reason, value.span);
-                Err(mistake.about_name(plain, columns.names()))
+                Err(Box::new(mistake.about_name(plain, columns.names())))
             }
             [only] => Ok(Some(*only)),
             _ => {
                 let reason = format!("more than one column is called like '{name}'");
-                Err(Mistake::new(title, reason, value.span))
+                Err(Box::new(Mistake::new(title, reason, value.span)))
             }
         }
     }

@@ -111,7 +111,7 @@ impl Binder<'_> {
                     places.push(index);
                 }
                 Err(mistake) => {
-                    self.mistakes.push(mistake);
+                    self.mistakes.push(*mistake);
                     is_whole = false;
                 }
             }
@@ -125,18 +125,19 @@ impl Binder<'_> {
         (name, other): (&str, &str),
         input: &Input,
         (operation, span): (&str, Span),
-    ) -> Result<usize, Mistake> {
+    ) -> Result<usize, Box<Mistake>> {
         let title = format!("Invalid join in {operation}");
         let names = input.schema.fields().iter().map(|it| it.name().as_str());
         let Ok(index) = input.schema.index_of(other) else {
             let reason = format!("Column '{other}' not found in '{}'", input.name);
-            return Err(Mistake::new(title, reason, span).about_name(other, names));
+            let mistake = Mistake::new(title, reason, span).about_name(other, names);
+            return Err(Box::new(mistake));
         };
         if is_reserved(name) || self.columns.position(name).is_some() {
             let reason = format!("there is a column '{name}' already");
             let hint =
                 format!("give it another name: `columns: {{{}_{name}: {other}}}`", input.name);
-            return Err(Mistake::new(title, reason, span).with_hint(Some(hint)));
+            return Err(Box::new(Mistake::new(title, reason, span).with_hint(Some(hint))));
         }
         Ok(index)
     }

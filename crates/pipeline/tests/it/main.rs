@@ -1,5 +1,5 @@
 //! Pipelines as their users see them.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod bad_files;
 mod document;

@@ -60,19 +60,8 @@ async fn what_is_expected_passes() {
     let empty = "  given: {in/orders: {columns: {id: bigint, amount: int, price: text}, rows: []}}\n  \
                  expect: {out/all: []}\n";
     check(empty, expect![["passed\n"]]).await;
-    let error = format!("{GIVEN}  variables: {{most: 2}}\n  expect_error: did you mean `least`\n");
-    check(
-        &error,
-        expect![[r#"
-        expected an error with `did you mean `least``, found
-        a mistake in clean.yaml, nothing was done
-
-        Error: Invalid variable
-          Reason: variable `most` is not declared
-          Hint: there are `least`
-    "#]],
-    )
-    .await;
+    let error = format!("{GIVEN}  variables: {{lest: 2}}\n  expect_error: did you mean `least`\n");
+    check(&error, expect![["passed\n"]]).await;
 }
 
 #[tokio::test]
