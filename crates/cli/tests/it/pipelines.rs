@@ -38,7 +38,16 @@ fn samples(folder: &Path, feature: &str) -> usize {
 fn features_go_in_and_out_and_lose_samples() {
     let project = with_pipeline(CLEAN);
     let here = project.path();
-    expect![[""]].assert_eq(&told(here, &["run", "clean.yaml", "--dry-run"]));
+    expect![[r#"
+         NO  TYPE    ALIAS  ROWS IN  MATCHED  ROWS OUT
+         1   delete  small  3        1        2
+         2   output         2        2        2
+         3   output         2        2        2
+         4   output         2        1        1
+        would write out/good.csv: 2 rows
+        would write store/crop: 2 rows
+        would delete from store/video/raw: 1 rows ({"blockers":[],"samples":1,"steps":[{"action":"delete","feature":"video/raw","objects":0,"samples":1}]})
+    "#]].assert_eq(&told(here, &["run", "clean.yaml", "--dry-run"]));
     assert!(!here.join("out").exists());
     assert_eq!(samples(here, "video/raw"), 3);
 
@@ -80,7 +89,12 @@ fn samples_or_none(folder: &Path, feature: &str) -> usize {
 fn deleting_for_good_needs_consent() {
     let project = with_pipeline(&CLEAN.replace("reason: too small", "mode: hard"));
     let here = project.path();
-    check_refused(here, &["run", "clean.yaml"], expect![[""]]);
+    check_refused(here, &["run", "clean.yaml"], expect![[r#"
+        exit 2
+        error[pipeline.no-consent]: operation 4 (output) deletes samples for good, which needs your consent
+
+        hint: see what would happen with `--dry-run`, then pass `--yes`
+    "#]]);
     assert_eq!(samples(here, "video/raw"), 3);
     told(here, &["run", "clean.yaml", "--yes"]);
     let all = ["metadata", "read", "video/raw", "--include-deleted", "--sample-history", "--json"];
@@ -126,7 +140,12 @@ operations:
         fs::read_to_string(here.join("out/all.csv")).unwrap()
     };
     let first = run();
-    expect![[""]].assert_eq(&first);
+    expect![[r#"
+        _row_id,_deleted,_modified_at,video_id,size,day
+        019c13ec-9e00-7000-8000-000000000000,false,2026-01-31T12:00:00Z,v1,1,2026-01-31
+        019c13ec-9e00-7000-8000-000000000001,false,2026-01-31T12:00:00Z,v2,2,2026-01-31
+        019c13ec-9e00-7000-8000-000000000002,false,2026-01-31T12:00:00Z,v3,3,2026-01-31
+    "#]].assert_eq(&first);
     assert_eq!(run(), first);
     told(here, &["run", "clean.yaml"]);
     assert_ne!(fs::read_to_string(here.join("out/all.csv")).unwrap(), first);
@@ -136,10 +155,34 @@ operations:
 fn a_wrong_file_is_refused_with_all_its_mistakes() {
     let wrong = CLEAN.replace("raw.size", "raw.sise").replace("alias", "alas");
     let project = with_pipeline(&wrong);
-    check_refused(project.path(), &["run", "clean.yaml", "--validate"], expect![[""]]);
+    check_refused(project.path(), &["run", "clean.yaml", "--validate"], expect![[r#"
+        exit 2
+        error[pipeline.invalid]: a mistake in clean.yaml, nothing was done
+
+        Error: Invalid operation 1 (delete)
+          Reason: unknown key `alas`
+          At: line 8, column 26
+          Hint: did you mean `alias`?
+    "#]]);
     let wrong = CLEAN.replace("raw.size", "raw.sise").replace("table: crop", "table: crap");
     fs::write(project.path().join("clean.yaml"), wrong).unwrap();
-    check_refused(project.path(), &["run", "clean.yaml", "--validate"], expect![[""]]);
+    check_refused(project.path(), &["run", "clean.yaml", "--validate"], expect![[r#"
+        exit 2
+        error[pipeline.invalid]: 2 mistakes in clean.yaml, nothing was done
+
+        Error: Invalid selector in operation 1 (delete)
+          Selector: "raw.sise < {{least}}"
+          Reason: Column 'sise' not found in schema
+          At: line 8, column 50
+              raw.sise < {{least}}
+              ^^^^^^^^
+          Hint: did you mean `raw.size`?
+
+        Error: Invalid destination in operation 3 (output)
+          Reason: the project has no feature `crap`
+          At: line 10, column 39
+          Hint: did you mean `crop`?
+    "#]]);
     fs::write(project.path().join("clean.yaml"), CLEAN).unwrap();
     assert_eq!(told(project.path(), &["run", "clean.yaml", "--validate"]), "clean.yaml is valid\n");
 }
@@ -183,7 +226,13 @@ fn scenarios_are_told_in_three_forms() {
         assert_eq!(output.status.code(), Some(1));
         String::from_utf8(output.stdout).unwrap()
     };
-    expect![[""]].assert_eq(&run(&[]));
+    expect![[r#"
+        ok     test.yaml: small ones go
+        FAILED test.yaml: <wrong> & so it fails
+                 files/good.csv: expected 1 rows, found 0
+                   not found: {"size":1,"video_id":"a"}
+        1 passed, 1 failed
+    "#]].assert_eq(&run(&[]));
     let told: Value = serde_json::from_str(&run(&["--format", "json"])).unwrap();
     assert_eq!((&told["passed"], &told["failed"]), (&1.into(), &1.into()));
     assert_eq!(run(&["--json"]).lines().count(), run(&["--format", "json"]).lines().count());
@@ -192,7 +241,18 @@ fn scenarios_are_told_in_three_forms() {
         Some((time, rest)) if time.parse::<f64>().is_ok() => rest,
         _ => part,
     });
-    expect![[""]].assert_eq(&junit.collect::<String>());
+    expect![[r#"
+        <?xml version="1.0" encoding="UTF-8"?>
+        <testsuites>
+          <testsuite name="metalith" tests="2" failures="1" errors="0">
+            <testcase classname="test.yaml" name="small ones go"/>
+            <testcase classname="test.yaml" name="&lt;wrong&gt; &amp; so it fails">
+              <failure message="files/good.csv: expected 1 rows, found 0">files/good.csv: expected 1 rows, found 0
+          not found: {&quot;size&quot;:1,&quot;video_id&quot;:&quot;a&quot;}</failure>
+            </testcase>
+          </testsuite>
+        </testsuites>
+    "#]].assert_eq(&junit.collect::<String>());
 
     let (right, _) = SCENARIOS.split_once("- name: <wrong>").unwrap();
     fs::write(here.join("test.yaml"), right).unwrap();
@@ -212,5 +272,20 @@ fn the_example_does_what_it_says() {
         .status();
     assert!(made.unwrap().success());
     assert!(told(folder.path(), &["test", "clean.test.yaml"]).ends_with("2 passed, 0 failed\n"));
-    expect![[""]].assert_eq(&told(folder.path(), &["run", "clean.yaml"]));
+    expect![[r#"
+         NO  TYPE       ALIAS                  ROWS IN  MATCHED  ROWS OUT
+         1   update     tidy_status            1 000    1 000    1 000
+         2   delete     remove_cancelled       1 000    94       906
+         3   delete     remove_invalid         906      130      776
+         4   update     returns_count_against  776      38       776
+         5   update     amounts                776      776      776
+         6   join       who                    776      776      776
+         7   output                            776      776      776
+         8   output                            776      1 000    1 000
+         9   aggregate  per_month              776      776      60
+         10  output                            60       60       60
+        wrote out/orders.parquet: 776 rows
+        wrote out/all_orders_with_deleted.parquet: 1 000 rows
+        wrote out/revenue.parquet: 60 rows
+    "#]].assert_eq(&told(folder.path(), &["run", "clean.yaml"]));
 }
