@@ -64,3 +64,6 @@ pub async fn upload(place: &OpenedLocation, name: &str, from: &Path) -> Result<(
     }
     parts.finish().await.map(drop).map_err(failed)
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ pub use self::sinks::Published;
 use self::{lookup::Lookup, segment::RowWork, summarise::summarise};
 pub(crate) use self::{
     shared::{Counts, Shared},
-    sinks::{Filled, publish, rehearse},
+    sinks::{Filled, Keeping, publish, rehearse},
 };
 use crate::{
     PipelineError,

@@ -59,7 +59,16 @@ pub(crate) async fn find(
         return Err(Unusable::mistake("it has no files", None));
     };
     let address = address(surroundings, &datasource.path);
-    let (base, pattern) = split_pattern(&address);
+    let (mut base, pattern) = split_pattern(&address);
+    let mut table = table;
+    // An object is looked for in what it lies in: a listing of itself has nothing.
+    if address.contains("://")
+        && pattern.is_none()
+        && FileFormat::of_file(Path::new(&address)).is_some()
+        && let Some((parent, name)) = address.rsplit_once('/')
+    {
+        (base, table) = (parent.to_owned(), name);
+    }
     let location: ObjectLocation = base.parse()?;
     let wanted = Wanted { pattern, table, format };
     match &location {
@@ -204,18 +213,10 @@ async fn fetch(
     place: &str,
 ) -> Result<Found, Unusable> {
     let entries: Vec<_> = metalith_objects::list(opened).try_collect().await?;
-    // An address that is an object lists itself under its whole path.
-    let single = opened.prefix.filename().unwrap_or_default().to_owned();
-    let entries: BTreeMap<String, _> = entries
-        .into_iter()
-        .map(|entry| match entry.path.is_empty() {
-            true => (single.clone(), entry),
-            false => (entry.path.clone(), entry),
-        })
-        .collect();
+    let entries: BTreeMap<String, _> =
+        entries.into_iter().map(|entry| (entry.path.clone(), entry)).collect();
     let names: Vec<String> = entries.keys().cloned().collect();
-    let is_file = names.len() == 1 && names[0] == single;
-    let chosen = if is_file { names } else { wanted.pick(&names, place)? };
+    let chosen = wanted.pick(&names, place)?;
     let folder = tempfile::tempdir().map_err(|it| file_error("write", "a folder".into(), it))?;
     let mut files = Vec::new();
     for name in chosen {

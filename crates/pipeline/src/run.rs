@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
 use metalith_base::Timestamp;
 use metalith_expr::{ExprKind, Literal};
+use metalith_lifecycle::{Context, deletion::finish_interrupted};
+use metalith_objects::ObjectPlaces;
 use metalith_project::Project;
 use metalith_store::{Frame, Mode, Store};
 use serde_json::Value;
@@ -12,7 +14,7 @@ use crate::{
     PipelineError, Published,
     bind::{Program, bind},
     engine::Engine,
-    execute::{Counts, Passed, Shared, pass, publish, rehearse},
+    execute::{Counts, Keeping, Passed, Shared, pass, publish, rehearse},
     input::Unusable,
     read::{Reading, read},
     working::RowClock,
@@ -145,7 +147,24 @@ impl Surroundings<'_> {
 
     pub(crate) async fn store(&self, name: &str, mode: Mode) -> Result<Store, PipelineError> {
         let project = self.known_project()?;
-        Ok(project.open_store((!name.is_empty()).then_some(name), mode).await?)
+        let store = project.open_store((!name.is_empty()).then_some(name), mode).await?;
+        if mode == Mode::Write {
+            // Whoever opens a store for writing finishes what was interrupted.
+            let places = project.places();
+            finish_interrupted(self.lifecycle(&store, &places)?).await?;
+        }
+        Ok(store)
+    }
+
+    /// What the lifecycle works with.
+    pub(crate) fn lifecycle<'s>(
+        &'s self,
+        store: &'s Store,
+        places: &'s ObjectPlaces,
+    ) -> Result<Context<'s>, PipelineError> {
+        let project = self.known_project()?;
+        let space = project.settings().space.as_deref();
+        Ok(Context { store, graph: project.graph(), places, space })
     }
 
     /// The project, of which everything that needs it has been checked to be there.
@@ -180,7 +199,8 @@ pub async fn run(
         program.require_no_purge()?;
     }
     let (inputs, operations) = (inputs(&program), names(&program));
-    let shared = Arc::new(Shared::new(options.progress, options.trace));
+    let keeping = if options.dry_run { Keeping::Counts } else { Keeping::Rows };
+    let shared = Arc::new(Shared::new(options.progress, options.trace, keeping));
     let Passed { counts, filled, trace, .. } = pass(program, &engine, &shared).await?;
     let outputs = match options.dry_run {
         true => rehearse(filled, surroundings).await?,

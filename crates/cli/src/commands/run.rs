@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use metalith_base::{Diagnostic as _, Timestamp};
 use metalith_pipeline::{
-    Options, Outcome as RunOutcome, PipelineError, Report, Run, SCHEMA, Surroundings, record,
-    report_json, runs as recorded, time_of,
+    Options, Outcome as RunOutcome, PipelineError, Published, Report, Run, SCHEMA, Surroundings,
+    record, report_json, runs as recorded, time_of,
 };
 use metalith_project::Project;
 use metalith_store::{Mode, Store};
@@ -200,16 +200,36 @@ fn shown_report(report: &Report, dry_run: bool) -> String {
         .collect();
     let mut text = table(&["NO", "TYPE", "ALIAS", "ROWS IN", "MATCHED", "ROWS OUT"], &rows);
     for output in &report.outputs {
-        let verb = match (dry_run, output.mode) {
-            (false, "delete") => "deleted from",
-            (false, _) => "wrote",
-            (true, "delete") => "would delete from",
-            (true, _) => "would write",
-        };
-        text.push_str(&format!("\n{verb} {}: {} rows", output.destination, number(output.rows)));
-        if output.mode == "delete" {
-            text.push_str(&format!(" ({})", output.details));
+        text.push_str(&match (dry_run, output.mode) {
+            (_, "delete") => deletion(output, dry_run),
+            (false, _) => format!("\nwrote {} rows to {}", number(output.rows), output.destination),
+            (true, _) => {
+                format!("\nwould write {} rows to {}", number(output.rows), output.destination)
+            }
+        });
+    }
+    text
+}
+
+/// What became of samples, or would.
+fn deletion(output: &Published, dry_run: bool) -> String {
+    let details = &output.details;
+    let samples = number(details["samples"].as_u64().unwrap_or(0));
+    if !dry_run {
+        let mut text = format!("\ndeleted {samples} samples, of {}", output.destination);
+        if let Some(id) = details["deletion"].as_str() {
+            text.push_str(&format!(" as deletion {id}"));
         }
+        return text;
+    }
+    let mut text = format!("\nwould delete {samples} samples, of {}", output.destination);
+    for step in details["steps"].as_array().into_iter().flatten() {
+        let told = |key: &str| step[key].as_str().unwrap_or_default().to_owned();
+        let count = number(step["samples"].as_u64().unwrap_or(0));
+        text.push_str(&format!("\n  {} {count} of {}", told("action"), told("feature")));
+    }
+    for blocker in details["blockers"].as_array().into_iter().flatten() {
+        text.push_str(&format!("\n  blocked: {}", blocker.as_str().unwrap_or_default()));
     }
     text
 }

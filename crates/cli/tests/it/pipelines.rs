@@ -44,10 +44,12 @@ fn features_go_in_and_out_and_lose_samples() {
          2   output         2        2        2
          3   output         2        2        2
          4   output         2        1        1
-        would write out/good.csv: 2 rows
-        would write store/crop: 2 rows
-        would delete from store/video/raw: 1 rows ({"blockers":[],"samples":1,"steps":[{"action":"delete","feature":"video/raw","objects":0,"samples":1}]})
-    "#]].assert_eq(&told(here, &["run", "clean.yaml", "--dry-run"]));
+        would write 2 rows to out/good.csv
+        would write 2 rows to store/crop
+        would delete 1 samples, of store/video/raw
+          delete 1 of video/raw
+    "#]]
+    .assert_eq(&told(here, &["run", "clean.yaml", "--dry-run"]));
     assert!(!here.join("out").exists());
     assert_eq!(samples(here, "video/raw"), 3);
 
@@ -89,12 +91,16 @@ fn samples_or_none(folder: &Path, feature: &str) -> usize {
 fn deleting_for_good_needs_consent() {
     let project = with_pipeline(&CLEAN.replace("reason: too small", "mode: hard"));
     let here = project.path();
-    check_refused(here, &["run", "clean.yaml"], expect![[r#"
+    check_refused(
+        here,
+        &["run", "clean.yaml"],
+        expect![[r#"
         exit 2
         error[pipeline.no-consent]: operation 4 (output) deletes samples for good, which needs your consent
 
         hint: see what would happen with `--dry-run`, then pass `--yes`
-    "#]]);
+    "#]],
+    );
     assert_eq!(samples(here, "video/raw"), 3);
     told(here, &["run", "clean.yaml", "--yes"]);
     let all = ["metadata", "read", "video/raw", "--include-deleted", "--sample-history", "--json"];
@@ -145,7 +151,8 @@ operations:
         019c13ec-9e00-7000-8000-000000000000,false,2026-01-31T12:00:00Z,v1,1,2026-01-31
         019c13ec-9e00-7000-8000-000000000001,false,2026-01-31T12:00:00Z,v2,2,2026-01-31
         019c13ec-9e00-7000-8000-000000000002,false,2026-01-31T12:00:00Z,v3,3,2026-01-31
-    "#]].assert_eq(&first);
+    "#]]
+    .assert_eq(&first);
     assert_eq!(run(), first);
     told(here, &["run", "clean.yaml"]);
     assert_ne!(fs::read_to_string(here.join("out/all.csv")).unwrap(), first);
@@ -155,7 +162,10 @@ operations:
 fn a_wrong_file_is_refused_with_all_its_mistakes() {
     let wrong = CLEAN.replace("raw.size", "raw.sise").replace("alias", "alas");
     let project = with_pipeline(&wrong);
-    check_refused(project.path(), &["run", "clean.yaml", "--validate"], expect![[r#"
+    check_refused(
+        project.path(),
+        &["run", "clean.yaml", "--validate"],
+        expect![[r#"
         exit 2
         error[pipeline.invalid]: a mistake in clean.yaml, nothing was done
 
@@ -163,10 +173,14 @@ fn a_wrong_file_is_refused_with_all_its_mistakes() {
           Reason: unknown key `alas`
           At: line 8, column 26
           Hint: did you mean `alias`?
-    "#]]);
+    "#]],
+    );
     let wrong = CLEAN.replace("raw.size", "raw.sise").replace("table: crop", "table: crap");
     fs::write(project.path().join("clean.yaml"), wrong).unwrap();
-    check_refused(project.path(), &["run", "clean.yaml", "--validate"], expect![[r#"
+    check_refused(
+        project.path(),
+        &["run", "clean.yaml", "--validate"],
+        expect![[r#"
         exit 2
         error[pipeline.invalid]: 2 mistakes in clean.yaml, nothing was done
 
@@ -182,7 +196,8 @@ fn a_wrong_file_is_refused_with_all_its_mistakes() {
           Reason: the project has no feature `crap`
           At: line 10, column 39
           Hint: did you mean `crop`?
-    "#]]);
+    "#]],
+    );
     fs::write(project.path().join("clean.yaml"), CLEAN).unwrap();
     assert_eq!(told(project.path(), &["run", "clean.yaml", "--validate"]), "clean.yaml is valid\n");
 }
@@ -232,7 +247,8 @@ fn scenarios_are_told_in_three_forms() {
                  files/good.csv: expected 1 rows, found 0
                    not found: {"size":1,"video_id":"a"}
         1 passed, 1 failed
-    "#]].assert_eq(&run(&[]));
+    "#]]
+    .assert_eq(&run(&[]));
     let told: Value = serde_json::from_str(&run(&["--format", "json"])).unwrap();
     assert_eq!((&told["passed"], &told["failed"]), (&1.into(), &1.into()));
     assert_eq!(run(&["--json"]).lines().count(), run(&["--format", "json"]).lines().count());
@@ -284,8 +300,29 @@ fn the_example_does_what_it_says() {
          8   output                            776      1 000    1 000
          9   aggregate  per_month              776      776      60
          10  output                            60       60       60
-        wrote out/orders.parquet: 776 rows
-        wrote out/all_orders_with_deleted.parquet: 1 000 rows
-        wrote out/revenue.parquet: 60 rows
-    "#]].assert_eq(&told(folder.path(), &["run", "clean.yaml"]));
+        wrote 776 rows to out/orders.parquet
+        wrote 1 000 rows to out/all_orders_with_deleted.parquet
+        wrote 60 rows to out/revenue.parquet
+    "#]]
+    .assert_eq(&told(folder.path(), &["run", "clean.yaml"]));
+}
+
+#[test]
+fn the_readme_shows_a_pipeline_that_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    fs::write(here.join("clean.yaml"), super::tour::block("yaml")).unwrap();
+    fs::create_dir(here.join("data")).unwrap();
+    let orders = "id,amount,status\n1,5,open\n2,0,open\n3,7,returned\n4,9,test\n";
+    fs::write(here.join("data/orders.csv"), orders).unwrap();
+    expect![[r#"
+         NO  TYPE    ALIAS  ROWS IN  MATCHED  ROWS OUT
+         1   delete         4        2        2
+         2   update         2        1        2
+         3   output         2        2        2
+         4   output         2        4        4
+        wrote 2 rows to out/orders.parquet
+        wrote 4 rows to out/archive.parquet
+    "#]]
+    .assert_eq(&told(here, &["run", "clean.yaml"]));
 }

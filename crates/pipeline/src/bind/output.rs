@@ -332,14 +332,15 @@ impl Binder<'_> {
                 }
                 let mut place = metalith_objects::open(&location, &datasource.options)?;
                 let mut name = name;
+                let mut shown = format!("{location}/{name}");
                 if of_path.is_some()
                     && let Some(own) = place.prefix.filename().map(str::to_owned)
                 {
                     let parents: Vec<_> = place.prefix.parts().collect();
                     place.prefix = parents[..parents.len() - 1].iter().cloned().collect();
                     name = own;
+                    shown = location.to_string();
                 }
-                let shown = format!("{location}/{name}");
                 Ok((Destination::Object { place, name, format }, shown))
             }
         }

@@ -10,7 +10,7 @@ use arrow::array::RecordBatch;
 
 use super::{
     Passed,
-    sinks::{Filled, Sink},
+    sinks::{Filled, Keeping, Sink},
     trace::Trace,
 };
 use crate::{
@@ -38,6 +38,7 @@ pub(crate) struct Shared {
     progress: Progress,
     /// Where the trace goes, if there is to be one.
     trace: Option<PathBuf>,
+    keeping: Keeping,
 }
 
 #[derive(Default)]
@@ -50,8 +51,8 @@ struct State {
 }
 
 impl Shared {
-    pub(crate) fn new(progress: Progress, trace: Option<PathBuf>) -> Self {
-        Self { state: Mutex::default(), progress, trace }
+    pub(crate) fn new(progress: Progress, trace: Option<PathBuf>, keeping: Keeping) -> Self {
+        Self { state: Mutex::default(), progress, trace, keeping }
     }
 
     /// Whether changes of rows are to be told.
@@ -65,7 +66,9 @@ impl Shared {
         state.counts = vec![Counts::default(); steps.len()];
         for step in steps {
             let sink = match &step.work {
-                Work::Rows(RowStep::Output(output)) => Some(Sink::open(output, &step.title)?),
+                Work::Rows(RowStep::Output(output)) => {
+                    Some(Sink::open(output, &step.title, self.keeping)?)
+                }
                 Work::Rows(_) | Work::Aggregate(_) | Work::Append(_) => None,
             };
             state.sinks.push(sink);

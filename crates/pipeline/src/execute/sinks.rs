@@ -6,11 +6,12 @@ use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use metalith_base::FeatureKey;
 use metalith_ingest::{CompleteFile, FileFormat, RowFile, RowWriter, assemble_versions};
 use metalith_lifecycle::{
-    Context,
     deletion::{CascadePlan, CascadeRequest, DeletionError},
+    quota::Meter,
 };
 use metalith_store::{
-    Backend, Change, CommitNote, Frame, Keys, Mode, Replacement, Rows, Store, WriteOptions,
+    Backend, Change, Commit, CommitNote, Frame, Keys, Mode, Replacement, Rows, Store, StoreError,
+    WriteOptions,
 };
 use serde_json::{Value, json};
 
@@ -38,6 +39,17 @@ pub(super) struct Sink {
 enum Content {
     File(RowWriter),
     Memory(Vec<RecordBatch>),
+    /// Rows are only counted.
+    Nothing(u64),
+}
+
+/// Whether rows are kept anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    /// As the destination says.
+    Rows,
+    /// Only their number, in a rehearsal.
+    Counts,
 }
 
 /// An output with all its rows, which has not taken its place yet.
@@ -54,6 +66,7 @@ pub(crate) struct Filled {
 enum Complete {
     File(CompleteFile),
     Memory(Frame),
+    Nothing,
 }
 
 /// An output in its place.
@@ -74,12 +87,17 @@ pub struct Published {
 }
 
 impl Sink {
-    pub(super) fn open(output: &OutputStep, operation: &str) -> Result<Self, PipelineError> {
+    pub(super) fn open(
+        output: &OutputStep,
+        operation: &str,
+        keeping: Keeping,
+    ) -> Result<Self, PipelineError> {
         let schema = SchemaRef::clone(&output.schema);
         let mut folder = None;
         let content = match (&output.destination, output.mode) {
             // Ids of what is deleted are few against what is written.
             (_, OutputMode::Delete) | (Destination::Memory, _) => Content::Memory(Vec::new()),
+            _ if keeping == Keeping::Counts => Content::Nothing(0),
             (Destination::File { path, format, before }, _) => {
                 let failed = |source| failed_file(path, source);
                 if let Some(parent) = path.parent() {
@@ -128,6 +146,7 @@ impl Sink {
     pub(super) fn write(&mut self, rows: &RecordBatch) -> Result<(), PipelineError> {
         match &mut self.content {
             Content::Memory(batches) => batches.push(rows.clone()),
+            Content::Nothing(count) => *count += rows.num_rows() as u64,
             Content::File(writer) => {
                 if let Destination::File { before: Some(before), .. } = &self.destination {
                     let fitted = fit(rows, &before.schema());
@@ -149,6 +168,7 @@ impl Sink {
                 let file = writer.complete()?;
                 (file.rows(), Complete::File(file))
             }
+            Content::Nothing(count) => (count, Complete::Nothing),
             Content::Memory(batches) => {
                 let frame = Frame { schema, batches };
                 (frame.rows() as u64, Complete::Memory(frame))
@@ -242,6 +262,7 @@ impl Filled {
         let mut told = self.told(self.rows, Value::Null, None);
         match (self.content, self.destination) {
             (Complete::Memory(frame), _) => told.captured = Some(frame),
+            (Complete::Nothing, _) => {}
             (Complete::File(file), Destination::File { .. }) => {
                 file.publish()?;
             }
@@ -254,15 +275,10 @@ impl Filled {
                 told.details = json!({ "table_version": commit });
             }
             (Complete::File(file), Destination::Feature { store, key, versions, .. }) => {
-                let project = surroundings.known_project()?;
                 let store = surroundings.store(&store, Mode::Write).await?;
                 let rows = RowFile::open(file.path(), Some(FileFormat::Parquet), &[])?.rows()?;
                 let rows = assemble_versions(rows, &versions)?;
-                let graph = project.graph();
-                let rows = provenance::complete(&store, graph, &key, rows).await?;
-                let run = surroundings.run.clone();
-                let options = WriteOptions { materialization_id: Some(run) };
-                let commit = store.write(graph, &key, rows, &options).await?;
+                let commit = add_samples(surroundings, &store, (&key, rows)).await?;
                 told.details = json!({ "table_version": commit.version });
                 told.rows = commit.rows;
             }
@@ -293,9 +309,7 @@ impl SampleDeletion<'_> {
             ..CascadeRequest::new(self.key.clone(), self.deletion.mode, Vec::new())
         };
         let places = project.places();
-        let space = project.settings().space.as_deref();
-        let context = Context { store: &store, graph: project.graph(), places: &places, space };
-        let plan = CascadePlan::make(context, &request).await?;
+        let plan = CascadePlan::make(surroundings.lifecycle(&store, &places)?, &request).await?;
         Ok((store, Some(plan)))
     }
 
@@ -335,12 +349,29 @@ impl SampleDeletion<'_> {
         let (store, plan) = self.made(surroundings, Mode::Write).await?;
         let Some(plan) = plan else { return Ok(json!({ "samples": 0 })) };
         let places = project.places();
-        let space = project.settings().space.as_deref();
-        let context = Context { store: &store, graph: project.graph(), places: &places, space };
         let samples = plan.samples();
-        let done = plan.apply(context).await?;
+        let done = plan.apply(surroundings.lifecycle(&store, &places)?).await?;
         Ok(json!({ "samples": samples, "deletion": done.id, "rows": done.rows() }))
     }
+}
+
+/// Writes samples of a feature, with provenance, and within the project's quota.
+async fn add_samples(
+    surroundings: &Surroundings<'_>,
+    store: &Store,
+    (key, rows): (&FeatureKey, Rows),
+) -> Result<Commit, PipelineError> {
+    let project = surroundings.known_project()?;
+    let graph = project.graph();
+    let mut rows = provenance::complete(store, graph, key, rows).await?;
+    let quota = project.settings().quota;
+    if !quota.is_unlimited() {
+        let places = project.places();
+        let meter = Meter::read(surroundings.lifecycle(store, &places)?, quota).await?;
+        rows = meter.guard(graph.feature(key).map_err(StoreError::from)?, rows);
+    }
+    let options = WriteOptions { materialization_id: Some(surroundings.run.clone()) };
+    Ok(store.write(graph, key, rows, &options).await?)
 }
 
 /// Adds rows to a Delta table, or puts them in the place of those that are there.

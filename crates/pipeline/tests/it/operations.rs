@@ -240,7 +240,8 @@ async fn integers_stay_integers_and_decimals_decimals() {
     put(folder.path(), "in/orders.csv", "id,price,code\n1,0.10,007\n2,0.20,008\n");
     let file = project(
         "operations:\n\
-         - {seq: 1, type: update, assignments: {price: price * 3, id: id + 1}}\n\
+         - {seq: 1, type: update, assignments: {price: \"ROUND(price * 1.25, 1)\", id: ROUND(id) + 1,\n   \
+            whole: FLOOR(price), above: CEIL(price), tens: \"ROUND(id, -1)\"}}\n\
          - {seq: 2, type: output, destination: {datasource_id: ds-warehouse, table: t}}\n",
     )
     .replace("table: orders}", "table: orders, types: {price: 'decimal(10,2)', code: text}}");
@@ -251,15 +252,16 @@ async fn integers_stay_integers_and_decimals_decimals() {
     let frame = report.unwrap().outputs[0].captured.clone().unwrap();
     let types: Vec<String> =
         frame.schema.fields().iter().map(|it| it.data_type().to_string()).collect();
-    assert_eq!(types, ["Int64", "Decimal128(10, 2)", "Utf8"]);
+    let exact = "Decimal128(11, 2)";
+    assert_eq!(types, ["Int64", "Decimal128(10, 2)", "Utf8", exact, exact, "Float64"]);
     let shown = arrow::util::pretty::pretty_format_batches(&frame.batches).unwrap();
     expect![[r#"
-        +----+-------+------+
-        | id | price | code |
-        +----+-------+------+
-        | 2  | 0.30  | 007  |
-        | 3  | 0.60  | 008  |
-        +----+-------+------+
+        +----+-------+------+-------+-------+------+
+        | id | price | code | whole | above | tens |
+        +----+-------+------+-------+-------+------+
+        | 2  | 0.10  | 007  | 0.00  | 1.00  | 0.0  |
+        | 3  | 0.30  | 008  | 0.00  | 1.00  | 0.0  |
+        +----+-------+------+-------+-------+------+
     "#]]
     .assert_eq(&format!("{shown}\n"));
 }

@@ -203,3 +203,70 @@ async fn variables_are_values_and_never_conditions() {
     run_in(folder.path(), rest, options).await.unwrap();
     assert_eq!(ids(&folder.path().join("out/b.csv")).await, [0; 0]);
 }
+
+#[tokio::test]
+async fn buckets_are_read_and_written_like_folders() {
+    let server = metalith_testkit::s3_server::S3Server::start();
+    let folder = folder();
+    let options: Vec<String> =
+        server.options().iter().map(|(name, value)| format!("{name}: '{value}'")).collect();
+    let options = options.join(", ");
+    let run = async |input: &str, rest: &str| {
+        let text = project(rest).replace("{datasource_id: ds-orders, table: orders}", input).replace(
+            "datasources:\n",
+            &format!(
+                "datasources:\n- {{id: bucket, path: 's3://bucket/data', options: {{{options}}}}}\n\
+                 - {{id: all, path: 's3://bucket/data/**/*.csv', options: {{{options}}}}}\n\
+                 - {{id: one, path: 's3://bucket/data/x/a.csv', options: {{{options}}}}}\n"
+            ),
+        );
+        let surroundings = Surroundings::new(folder.path(), Timestamp::from_micros(NOW));
+        run(("t.yaml", &text), &surroundings, Options::default()).await
+    };
+    let to = |place: &str| {
+        format!(
+            "operations:\n- {{seq: 1, type: output, columns: [id], destination: {{datasource_id: {place}}}}}\n"
+        )
+    };
+    let first = run("{datasource_id: ds-orders, table: orders}", &to("one, table: a")).await;
+    assert_eq!(first.unwrap().outputs[0].destination, "s3://bucket/data/x/a.csv");
+    run("{datasource_id: one, table: a}", &to("bucket, table: b.csv")).await.unwrap();
+    for (input, count) in [("one, table: a", 5), ("bucket, table: b", 5), ("all, table: t", 10)] {
+        let input = format!("{{datasource_id: {input}}}");
+        run(&input, &to("ds-warehouse, table: back.csv")).await.unwrap();
+        assert_eq!(ids(&folder.path().join("out/back.csv")).await.len(), count, "{input}");
+    }
+    let error = run("{datasource_id: bucket, table: c}", &to("one, table: a")).await.unwrap_err();
+    assert!(error.to_string().contains("there is no table `c` in s3://bucket/data"), "{error}");
+}
+
+#[tokio::test]
+async fn nothing_is_written_outside_of_a_datasource() {
+    let folder = folder();
+    let rest = "operations:\n\
+        - {seq: 1, type: output, destination: {datasource_id: ds-warehouse, table: ../t}}\n\
+        - {seq: 2, type: output, mode: delete, destination: {datasource_id: ds-warehouse, table: t}}\n\
+        - {seq: 3, type: output, destination: {datasource_id: store, table: a/b}}\n";
+    let rest =
+        project(rest).replace("datasources:\n", "datasources:\n- {id: store, type: store}\n");
+    let surroundings = Surroundings::new(folder.path(), Timestamp::from_micros(NOW));
+    let error = run(("t.yaml", &rest), &surroundings, Options::default()).await.unwrap_err();
+    expect![[r#"
+        3 mistakes in t.yaml, nothing was done
+
+        Error: Invalid destination in operation 1 (output)
+          Reason: `../t` is no name of a file in a folder
+          At: line 9, column 39
+
+        Error: Invalid destination in operation 2 (output)
+          Reason: there are no samples here
+          At: line 10, column 53
+          Hint: only features of a store have samples to delete; use `append` or `replace`
+
+        Error: Invalid destination in operation 3 (output)
+          Reason: a store is named, and there is no project
+          At: line 11, column 39
+          Hint: run it where a metalith.toml is, or name one with `--project`
+    "#]]
+    .assert_eq(&format!("{error}\n"));
+}

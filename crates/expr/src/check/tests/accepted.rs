@@ -100,6 +100,32 @@ fn arithmetic_keeps_or_widens() {
 }
 
 #[test]
+fn rounding_keeps_what_is_exact() {
+    check_types(
+        &[
+            "round(p, 1)",
+            "floor(p)",
+            "ceil(i)",
+            "round(i, 2)",
+            "round(i, -1)",
+            "round(u, i)",
+            "floor(f)",
+            "round(null)",
+        ],
+        expect![[r#"
+            round(p, 1)  =>  [Round p 1:BIGINT] : DECIMAL(11, 2)
+            floor(p)  =>  [Floor p] : DECIMAL(11, 2)
+            ceil(i)  =>  i : BIGINT
+            round(i, 2)  =>  i : BIGINT
+            round(i, -1)  =>  [Round [cast DOUBLE i] -1:BIGINT] : DOUBLE
+            round(u, i)  =>  [Round [cast DOUBLE u] i] : DOUBLE
+            floor(f)  =>  [Floor f] : DOUBLE
+            round(null)  =>  [Round NULL:DOUBLE] : DOUBLE
+        "#]],
+    );
+}
+
+#[test]
 fn text_becomes_a_time_where_times_are() {
     check_types(
         &[
