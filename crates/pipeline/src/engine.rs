@@ -34,10 +34,21 @@ const WAITING: usize = 4;
 /// What evaluates expressions and sums rows up.
 pub(crate) struct Engine {
     pub(crate) session: SessionContext,
+    /// The same in one thread, for what depends on the order of rows.
+    serial: SessionContext,
     pub(crate) clock: RowClock,
     pub(crate) parallelism: usize,
     /// How many bytes a run may hold in memory for groups, sorts and lookups.
     pub(crate) memory: usize,
+}
+
+/// How many threads a plan may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Threads {
+    /// As many as the run may.
+    Many,
+    /// One, so that rows are taken in their order: a sum of floats is another in another order.
+    One,
 }
 
 impl Engine {
@@ -49,13 +60,16 @@ impl Engine {
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
             .build_arc()?;
-        let config = SessionConfig::new()
-            .with_target_partitions(parallelism)
-            .with_batch_size(16_384)
-            .with_information_schema(false);
-        let state =
-            SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).build();
-        Ok(Self { session: SessionContext::new_with_state(state), clock, parallelism, memory })
+        let session = |partitions| {
+            let config = SessionConfig::new()
+                .with_target_partitions(partitions)
+                .with_batch_size(16_384)
+                .with_information_schema(false);
+            let state = SessionStateBuilder::new().with_config(config);
+            SessionContext::new_with_state(state.with_runtime_env(Arc::clone(&runtime)).build())
+        };
+        let (session, serial) = (session(parallelism), session(1));
+        Ok(Self { session, serial, clock, parallelism, memory })
     }
 
     /// A plan over rows that come from a stream, once.
@@ -63,11 +77,16 @@ impl Engine {
         &self,
         schema: SchemaRef,
         rows: Stream<RecordBatch>,
+        threads: Threads,
     ) -> Result<DataFrame, DataFusionError> {
         let rows = Mutex::new(Some(rows));
         let partition = Arc::new(Once { schema: SchemaRef::clone(&schema), rows });
         let table = StreamingTable::try_new(schema, vec![partition])?;
-        self.session.read_table(Arc::new(table))
+        let session = match threads {
+            Threads::Many => &self.session,
+            Threads::One => &self.serial,
+        };
+        session.read_table(Arc::new(table))
     }
 }
 

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::{
     PipelineError, Surroundings,
-    engine::{Engine, Stream, ahead, rows_of},
+    engine::{Engine, Stream, Threads, ahead, rows_of},
     files::{self, Found},
     model::{Datasource, SourceKind, TableRef},
     working::is_reserved,
@@ -309,7 +309,10 @@ async fn feature_rows(
     let batches = rows.into_stream().map_err(PipelineError::from).boxed();
     let failed = |error| PipelineError::value(key.as_str(), error);
     let order: Vec<SortExpr> = ids.iter().map(|id| column(id).sort(true, true)).collect();
-    let frame = engine.frame(schema, batches).and_then(|it| it.sort(order)).map_err(failed)?;
+    let frame = engine
+        .frame(schema, batches, Threads::Many)
+        .and_then(|it| it.sort(order))
+        .map_err(failed)?;
     Ok(rows_of(frame, key.to_string()))
 }
 

@@ -245,16 +245,17 @@ fn scalar_call(
         Returns::Date => Type::Date,
         Returns::Timestamp => Type::Timestamp { zoned: false },
         Returns::First => own,
-        // 9.99 may become 10.00.
-        Returns::Rounded => match own {
-            Type::Decimal(precision, scale) => {
-                Type::Decimal(precision.saturating_add(1).min(MOST), scale)
-            }
-            other => other,
-        },
-        Returns::Common => common,
+        Returns::Rounded => room_to_round(own),
     };
     Ok(typed(TypedKind::Call { function, arguments }, data_type, expr))
+}
+
+/// A type with room for what rounding carries over: 9.99 may become 10.00.
+fn room_to_round(own: Type) -> Type {
+    if let Type::Decimal(precision, scale) = own {
+        return Type::Decimal(precision.saturating_add(1).min(MOST), scale);
+    }
+    own
 }
 
 /// An integer is whole already; only digits before its point can be rounded away.

@@ -14,12 +14,12 @@ use datafusion::{
 };
 use futures::{StreamExt as _, stream};
 use metalith_document::Span;
-use metalith_expr::{Typed, TypedKind};
+use metalith_expr::{Aggregate as Function, Type, Typed, TypedKind};
 use metalith_store::lower_expression;
 
 use super::{Binder, Wanted};
 use crate::{
-    engine::{Engine, Stream},
+    engine::{Engine, Stream, Threads},
     error::Mistake,
     input::column,
     model::{Aggregate, Becomes, Summary},
@@ -43,6 +43,7 @@ pub(crate) struct BoundSummary {
     /// The columns of the working set that are read.
     pub(crate) read: Vec<usize>,
     input: SchemaRef,
+    threads: Threads,
     group: Vec<String>,
     aggregates: Vec<PlanExpr>,
     results: Vec<(String, PlanExpr)>,
@@ -58,7 +59,7 @@ impl BoundSummary {
         engine: &Engine,
         rows: Stream<RecordBatch>,
     ) -> Result<DataFrame, DataFusionError> {
-        let frame = engine.frame(Arc::clone(&self.input), rows)?;
+        let frame = engine.frame(Arc::clone(&self.input), rows, self.threads)?;
         let groups = self.group.iter().map(|name| column(name)).collect();
         let frame = frame.aggregate(groups, self.aggregates.clone())?;
         let frame = match self.group.is_empty() {
@@ -282,6 +283,10 @@ impl BoundSummary {
         let mut bound = Self {
             read,
             input,
+            threads: match typed.iter().any(|(_, it)| adds_floats(it)) {
+                true => Threads::One,
+                false => Threads::Many,
+            },
             group: group.iter().map(|it| columns.field(*it).name().clone()).collect(),
             aggregates: aggregates.collect(),
             results: typed.into_iter().map(|(name, _)| name).zip(results).collect(),
@@ -293,6 +298,18 @@ impl BoundSummary {
         bound.schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         Ok(bound)
     }
+}
+
+/// Whether floats are added up somewhere in it.
+fn adds_floats(typed: &Typed) -> bool {
+    let mut found = false;
+    typed.walk(&mut |it| {
+        if let TypedKind::Aggregate { function, argument: Some(argument), .. } = it.kind() {
+            let adds = matches!(function, Function::Sum | Function::Avg);
+            found |= adds && *argument.data_type() == Type::Float;
+        }
+    });
+    found
 }
 
 /// A column outside of any aggregate that has no one value within a group.
