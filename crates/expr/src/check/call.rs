@@ -246,6 +246,7 @@ fn scalar_call(
         Returns::Timestamp => Type::Timestamp { zoned: false },
         Returns::First => own,
         Returns::Rounded => room_to_round(own),
+        Returns::Common => common,
     };
     Ok(typed(TypedKind::Call { function, arguments }, data_type, expr))
 }
