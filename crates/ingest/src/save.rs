@@ -3,7 +3,7 @@
 use std::{
     fmt,
     fs::{self, File},
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -92,6 +92,29 @@ impl RowWriter {
         Ok(Self { part, target, format, schema, stage: Stage::Empty(file), rows: 0 })
     }
 
+    /// Begins a file with all that is in one of text, byte by byte. What is written comes after it,
+    /// in the order of its header.
+    pub fn append(path: &Path, schema: SchemaRef, format: FileFormat) -> Result<Self, IngestError> {
+        let failed = |source| IngestError::File { action: "write", path: path.into(), source };
+        let mut writer = Self::create(path, schema, format)?;
+        let Stage::Empty(part) = &mut writer.stage else { return Ok(writer) };
+        let mut before = File::open(&writer.target).map_err(failed)?;
+        let bytes = io::copy(&mut before, part).map_err(failed)?;
+        if bytes > 0 {
+            // The last line may be without its end.
+            let mut last = [0];
+            before.seek(SeekFrom::End(-1)).map_err(failed)?;
+            before.read_exact(&mut last).map_err(failed)?;
+            if last != *b"\n" {
+                part.write_all(b"\n").map_err(failed)?;
+            }
+        }
+        let out = BufWriter::new(part.try_clone().map_err(failed)?);
+        let sink = Sink::after(out, format).map_err(|refused| refused.on(path, format))?;
+        writer.stage = Stage::Open(Box::new(sink));
+        Ok(writer)
+    }
+
     /// Adds rows, which must have the columns of the file.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), IngestError> {
         let (path, format) = (self.target.clone(), self.format);
@@ -175,6 +198,9 @@ pub async fn write_stream(
     pour(rows, open, Path::new("standard output"), format).await.map(|(count, _)| count)
 }
 
+/// How many unfinished files there may be beside one.
+const PARTS_MAX: u32 = 1 << 16;
+
 /// A file that goes away unless it is kept.
 #[derive(Debug)]
 struct Part {
@@ -184,11 +210,19 @@ struct Part {
 
 impl Part {
     fn create(target: &Path) -> io::Result<(Self, File)> {
-        let mut name = target.file_name().map(std::ffi::OsStr::to_os_string).unwrap_or_default();
-        name.push(format!(".{}.part", std::process::id()));
-        let path = target.with_file_name(name);
-        let file = File::create(&path)?;
-        Ok((Self { path, is_kept: false }, file))
+        let name = target.file_name().map(std::ffi::OsStr::to_os_string).unwrap_or_default();
+        // Another writer of this process, or what a killed one left, may have the name.
+        for number in 0..PARTS_MAX {
+            let mut name = name.clone();
+            name.push(format!(".{}-{number}.part", std::process::id()));
+            let path = target.with_file_name(name);
+            match File::options().write(true).create_new(true).open(&path) {
+                Ok(file) => return Ok((Self { path, is_kept: false }, file)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
     }
 
     fn keep_as(mut self, target: &Path) -> io::Result<()> {
@@ -275,6 +309,22 @@ impl<W: Write + Send> Sink<W> {
             }
             FileFormat::Arrow => Self::File(FileWriter::try_new(out, schema)?),
         })
+    }
+
+    /// For rows after those that text has already.
+    fn after(out: BufWriter<W>, format: FileFormat) -> Result<Self, Refused> {
+        let separated =
+            |delimiter| csv::WriterBuilder::new().with_header(false).with_delimiter(delimiter);
+        match format {
+            FileFormat::Csv => Ok(Self::Separated(separated(b',').build(out))),
+            FileFormat::Tsv => Ok(Self::Separated(separated(b'\t').build(out))),
+            FileFormat::JsonLines => {
+                Ok(Self::JsonLines(WriterBuilder::new().with_explicit_nulls(true).build(out)))
+            }
+            FileFormat::Parquet | FileFormat::Arrow => {
+                Err(Refused::System(io::ErrorKind::Unsupported.into()))
+            }
+        }
     }
 
     fn write(&mut self, batch: &RecordBatch) -> Result<(), Refused> {

@@ -6,14 +6,17 @@ mod output;
 mod rows;
 mod tables;
 
+use std::collections::BTreeSet;
+
 use metalith_base::{Diagnostic as _, Kind};
+use metalith_document::Span;
 use metalith_expr::{
     Aggregates, Problem, Quotes, Rules, Typed, check, check_condition, expand, parse_with,
 };
 
 pub(crate) use self::{
     aggregate::{AggregateStep, BoundSummary},
-    output::{Destination, OutputStep},
+    output::{Before, Destination, OutputStep},
     rows::UpdateStep,
     tables::{AppendStep, JoinStep},
 };
@@ -42,6 +45,15 @@ impl Program {
             Work::Rows(_) | Work::Aggregate(_) => None,
         });
         std::iter::once(&self.input).chain(others)
+    }
+
+    /// The operation that writes to a place.
+    pub(crate) fn writes_to(&self, place: &str) -> Option<&str> {
+        let found = self.steps.iter().find(|step| match &step.work {
+            Work::Rows(RowStep::Output(output)) => output.identity == place,
+            Work::Rows(_) | Work::Aggregate(_) | Work::Append(_) => false,
+        });
+        found.map(|it| it.title.as_str())
     }
 
     /// Refuses to delete samples for good, which somebody must have agreed to.
@@ -100,6 +112,8 @@ pub(crate) async fn bind(
         is_tainted: false,
         mistakes,
         destinations: Vec::new(),
+        summed: None,
+        read: BTreeSet::new(),
     };
     let input = binder.input("input", &pipeline.input).await?;
     match &input {
@@ -109,6 +123,9 @@ pub(crate) async fn bind(
     let mut steps = Vec::new();
     for operation in &pipeline.operations {
         steps.extend(binder.operation(operation).await?);
+    }
+    if binder.mistakes.is_empty() {
+        binder.require_given_read();
     }
     match input {
         Some(input) if binder.mistakes.is_empty() => Ok(Program { input, steps }),
@@ -137,6 +154,10 @@ struct Binder<'a> {
     mistakes: Vec<Mistake>,
     /// Where outputs go, and of which operations they are.
     destinations: Vec<(String, String)>,
+    /// The operation that put groups in the place of rows.
+    summed: Option<String>,
+    /// Tables that are read: datasource and table.
+    read: BTreeSet<(String, String)>,
 }
 
 impl Binder<'_> {
@@ -193,6 +214,7 @@ impl Binder<'_> {
             self.unknown_datasource(title, &table.datasource, table.span);
             return Ok(None);
         };
+        self.read.insert((table.datasource.clone(), table.table.clone()));
         let opened = Input::open(self.surroundings, datasource, table).await;
         match opened {
             Ok(input) => Ok(Some(input)),
@@ -204,7 +226,20 @@ impl Binder<'_> {
         }
     }
 
-    fn unknown_datasource(&mut self, title: String, id: &str, span: metalith_document::Span) {
+    /// A table that is given and not read is misspelt, and the one that was meant would be read
+    /// from where it really is.
+    fn require_given_read(&mut self) {
+        let name = |(datasource, table): &(String, String)| format!("{datasource}/{table}");
+        let known: Vec<String> = self.read.iter().map(name).collect();
+        for given in self.surroundings.replaced.keys().filter(|it| !self.read.contains(*it)) {
+            let given = name(given);
+            let reason = format!("the pipeline does not read `{given}`");
+            let mistake = Mistake::new("Invalid given table", reason, Span::default());
+            self.mistakes.push(mistake.about_name(&given, known.iter().map(String::as_str)));
+        }
+    }
+
+    fn unknown_datasource(&mut self, title: String, id: &str, span: Span) {
         let mistake = Mistake::new(title, format!("datasource `{id}` is not declared"), span);
         let known = self.pipeline.datasources.keys().map(String::as_str);
         self.mistakes.push(mistake.about_name(id, known));
@@ -286,11 +321,7 @@ enum Wanted {
 
 /// What a table that cannot be used is: a mistake in the file, unless something failed that has
 /// nothing to do with it.
-fn refused(
-    unusable: Unusable,
-    title: String,
-    span: metalith_document::Span,
-) -> Result<Mistake, PipelineError> {
+fn refused(unusable: Unusable, title: String, span: Span) -> Result<Mistake, PipelineError> {
     match unusable {
         Unusable::Mistake { reason, hint } => Ok(Mistake::new(title, reason, span).with_hint(hint)),
         Unusable::Error(error) => match error.kind() {

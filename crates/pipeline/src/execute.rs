@@ -46,7 +46,7 @@ pub(crate) async fn pass(
     let guard = Guard(Arc::clone(shared));
     let Program { input, steps } = program;
     shared.begin(&steps)?;
-    let mut sources = 0;
+    let mut sources = Sources(0);
     let rows = loaded(&input, engine, &mut sources).await?;
     let counted = Arc::clone(shared);
     let mut rows: Stream<WorkingRows> =
@@ -65,8 +65,8 @@ pub(crate) async fn pass(
             }
             Work::Aggregate(step) => {
                 rows = segment::run(rows, std::mem::take(&mut segment), (engine, shared));
-                sources += 1;
-                rows = summarise(rows, (step, index, about, sources), (engine, shared));
+                let source = sources.next();
+                rows = summarise(rows, (step, index, about, source), (engine, shared));
             }
             Work::Append(step) => {
                 rows = segment::run(rows, std::mem::take(&mut segment), (engine, shared));
@@ -90,6 +90,16 @@ pub(crate) async fn pass(
     Ok(passed)
 }
 
+/// The numbers of what rows come from, each given once: rows of two sources never share an id.
+struct Sources(u64);
+
+impl Sources {
+    fn next(&mut self) -> u64 {
+        self.0 += 1;
+        self.0 - 1
+    }
+}
+
 struct Guard(Arc<Shared>);
 
 impl Drop for Guard {
@@ -102,10 +112,9 @@ impl Drop for Guard {
 async fn loaded(
     input: &Input,
     engine: &Arc<Engine>,
-    sources: &mut u64,
+    sources: &mut Sources,
 ) -> Result<Stream<WorkingRows>, PipelineError> {
-    let source = *sources;
-    *sources += 1;
+    let source = sources.next();
     let mut first = 0;
     let rows = input.rows(engine).await?;
     Ok(rows
@@ -124,7 +133,7 @@ async fn appended(
     step: AppendStep,
     (index, title): (usize, &str),
     (engine, shared): (&Arc<Engine>, &Arc<Shared>),
-    sources: &mut u64,
+    sources: &mut Sources,
 ) -> Result<Stream<WorkingRows>, PipelineError> {
     let AppendStep { input, selector, summary, columns, places } = step;
     let rows = loaded(&input, engine, sources).await?;
@@ -145,8 +154,7 @@ async fn appended(
     let rows = match summary {
         None => rows.boxed(),
         Some(summary) => {
-            *sources += 1;
-            let about = (title.to_owned(), *sources);
+            let about = (title.to_owned(), sources.next());
             summarise::only(rows.boxed(), summary, about, engine)
         }
     };

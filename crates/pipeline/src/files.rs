@@ -11,6 +11,7 @@ use std::{
 use futures::TryStreamExt as _;
 use globset::{GlobBuilder, GlobMatcher};
 use metalith_base::nearest;
+use metalith_delta::is_store;
 use metalith_ingest::FileFormat;
 use metalith_objects::{ObjectLocation, OpenedLocation};
 use serde_json::{Value, json};
@@ -49,6 +50,79 @@ pub(crate) fn address(surroundings: &Surroundings<'_>, path: &str) -> String {
     surroundings.folder.join(path).display().to_string()
 }
 
+/// Refuses a table that is within a store of ours, at its root or anywhere below.
+pub(crate) async fn require_outside_stores(
+    address: &str,
+    table: &str,
+    options: &BTreeMap<String, String>,
+) -> Result<(), Unusable> {
+    let location: ObjectLocation = address.parse()?;
+    let places: Vec<(String, bool)> = match &location {
+        ObjectLocation::Local(path) => {
+            let path = canonical(&path.join(table));
+            path.ancestors().skip(1).map(|it| (it.display().to_string(), true)).collect()
+        }
+        ObjectLocation::Remote(url) => {
+            let base = address.split(['?', '#']).next().unwrap_or(address).trim_end_matches('/');
+            let rest = &address[base.len()..];
+            let depth = table.matches('/').count() + url.path().matches('/').count();
+            let whole = format!("{base}/{table}");
+            let mut places = Vec::new();
+            let mut place = whole.as_str();
+            for _ in 0..=depth {
+                let Some((parent, _)) = place.rsplit_once('/').filter(|it| !it.0.ends_with('/'))
+                else {
+                    break;
+                };
+                let is_own = parent.len() >= base.len();
+                places.push((format!("{parent}{}", rest.trim_start_matches('/')), is_own));
+                place = parent;
+            }
+            places
+        }
+    };
+    for (place, is_own) in places {
+        let is_store = match is_store(&place, options).await {
+            Ok(found) => found,
+            Err(error) if is_own => return Err(error.into()),
+            // What is above in a bucket may be somebody else's, who lets nobody look.
+            Err(_) => false,
+        };
+        if is_store {
+            let reason = format!("`{table}` is within the store at {}", told(&place));
+            let hint = "use `type: store`, and name the feature as the table";
+            return Err(Unusable::mistake(reason, Some(hint.to_owned())));
+        }
+    }
+    Ok(())
+}
+
+/// A path with all links followed, as far as it is there.
+pub(crate) fn canonical(path: &Path) -> PathBuf {
+    if let Ok(found) = fs::canonicalize(path) {
+        return found;
+    }
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if parent.as_os_str().is_empty() => {
+            canonical(Path::new(".")).join(name)
+        }
+        (Some(parent), Some(name)) => canonical(parent).join(name),
+        _ => path.to_path_buf(),
+    }
+}
+
+/// An address without what may be secret in it: a user's name and password, and the query.
+pub(crate) fn told(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    let rest = rest.split(['?', '#']).next().unwrap_or(rest);
+    let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let host = match host.rsplit_once('@') {
+        Some((user, host)) if user.contains(':') => host,
+        _ => host,
+    };
+    format!("{scheme}://{host}{path}")
+}
+
 /// The files of a table.
 pub(crate) async fn find(
     surroundings: &Surroundings<'_>,
@@ -71,6 +145,8 @@ pub(crate) async fn find(
     }
     let location: ObjectLocation = base.parse()?;
     let wanted = Wanted { pattern, table, format };
+    // Messages and records tell no password.
+    let base = location.to_string();
     match &location {
         ObjectLocation::Local(path) if path.is_file() && wanted.pattern.is_none() => {
             Ok(Found { files: vec![local_file(path.clone(), &datasource.path)?], folder: None })
@@ -123,6 +199,10 @@ impl Wanted<'_> {
             return Ok(found);
         }
         if let Some(pattern) = &self.pattern {
+            // The query of an address may hold a token.
+            let is_address = place.contains("://");
+            let pattern =
+                if is_address { pattern.split("?").next().unwrap_or(pattern) } else { pattern };
             return Err(Unusable::mistake(format!("no file in {place} is like `{pattern}`"), None));
         }
         let tables: Vec<&str> = names
@@ -241,4 +321,20 @@ pub(crate) fn file_error(
     source: std::io::Error,
 ) -> PipelineError {
     PipelineError::File { action, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::told;
+
+    #[test]
+    fn addresses_are_told_without_secrets() {
+        for (given, expected) in [
+            ("s3://key:secret@bucket/a/b?token=1", "s3://bucket/a/b"),
+            ("az://container@account.example/a#x", "az://container@account.example/a"),
+            ("data/a?.csv", "data/a?.csv"),
+        ] {
+            assert_eq!(told(given), expected);
+        }
+    }
 }

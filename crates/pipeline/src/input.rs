@@ -14,7 +14,9 @@ use metalith_base::{FeatureKey, nearest};
 use metalith_delta::{Layout, open_backend};
 use metalith_graph::{FeatureGraph, columns};
 use metalith_ingest::RowFile;
-use metalith_store::{ChunkRequest, Frame, Mode, ReadOptions, Rows, Store, Table, stored_as};
+use metalith_store::{
+    Backend, ChunkRequest, Frame, Mode, ReadOptions, Rows, Store, Table, is_system_table, stored_as,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -38,7 +40,7 @@ pub(crate) struct Input {
     source: Source,
 }
 
-enum Source {
+pub(crate) enum Source {
     /// Files, and the folder of those that were fetched from elsewhere.
     Files(Vec<RowFile>, Option<Arc<tempfile::TempDir>>),
     Delta(Arc<dyn Table>),
@@ -145,7 +147,7 @@ impl Input {
 
 type Opened = (Source, SchemaRef, String, Value);
 
-async fn open_files(
+pub(crate) async fn open_files(
     surroundings: &Surroundings<'_>,
     datasource: &Datasource,
     (table, format): (&TableRef, Option<metalith_ingest::FileFormat>),
@@ -241,9 +243,7 @@ async fn open_delta(
     datasource: &Datasource,
     table: &TableRef,
 ) -> Result<Opened, Unusable> {
-    let key = feature_key(&table.table)?;
-    let address = files::address(surroundings, &datasource.path);
-    let backend = open_backend(&address, &datasource.options, Layout::Nested)?;
+    let (backend, key) = delta_table(surroundings, datasource, &table.table).await?;
     let Some(found) = backend.open_table(&key).await? else {
         let reason = format!("there is no Delta table `{key}.delta` in {}", backend.location());
         return Err(Unusable::mistake(reason, None));
@@ -251,6 +251,23 @@ async fn open_delta(
     let (schema, version) = (found.schema(), found.version());
     let shown = format!("{}/{key}", backend.location());
     Ok((Source::Delta(found), schema, shown, json!({ "table_version": version })))
+}
+
+/// The place of a Delta table, which is none of a store of ours: what protects samples knows
+/// nothing of what is read and written past it.
+pub(crate) async fn delta_table(
+    surroundings: &Surroundings<'_>,
+    datasource: &Datasource,
+    table: &str,
+) -> Result<(Arc<dyn Backend>, FeatureKey), Unusable> {
+    let key = feature_key(table)?;
+    if is_system_table(&key) {
+        let reason = format!("`{key}` is what a store keeps about itself");
+        return Err(Unusable::mistake(reason, None));
+    }
+    let address = files::address(surroundings, &datasource.path);
+    files::require_outside_stores(&address, key.as_str(), &datasource.options).await?;
+    Ok((open_backend(&address, &datasource.options, Layout::Nested)?, key))
 }
 
 async fn open_feature(

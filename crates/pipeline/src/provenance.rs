@@ -3,11 +3,17 @@
 use std::{collections::HashMap, sync::Arc};
 
 use arrow::{
-    array::{Array as _, ArrayRef, RecordBatch, StringArray, StructArray, UInt32Array},
-    compute::{concat_batches, take},
-    datatypes::{DataType, Field, Fields, Schema, SchemaRef},
+    array::{
+        Array as _, ArrayRef, AsArray as _, RecordBatch, StringArray, StructArray, UInt32Array,
+    },
+    compute::{cast, concat_batches, take},
+    datatypes::{
+        DataType, Date32Type, Field, Fields, Float64Type, Schema, SchemaRef, TimeUnit,
+        TimestampMicrosecondType,
+    },
     error::ArrowError,
     row::{OwnedRow, RowConverter, SortField},
+    util::display::array_value_to_string,
 };
 use futures::StreamExt as _;
 use metalith_base::FeatureKey;
@@ -15,7 +21,7 @@ use metalith_graph::{Feature, FeatureGraph, columns};
 use metalith_store::{ResolveOptions, Rows, Store, StoreError};
 use xxhash_rust::xxh64::Xxh64;
 
-use crate::{PipelineError, input::strictly};
+use crate::{PipelineError, input::strictly, working::is_reserved};
 
 /// Adds `metaxy_provenance_by_field` where rows lack it.
 ///
@@ -119,22 +125,153 @@ fn of_values(feature: &Feature, rows: Rows) -> Rows {
     Rows::new(schema, batches)
 }
 
-/// A hash of each row, of its columns by name: their order does not matter.
+/// A hash of each row, of its columns by name: their order does not matter, and what the pipeline
+/// keeps about rows is none of their values.
 fn hashes(batch: &RecordBatch) -> Result<ArrayRef, ArrowError> {
     let schema = batch.schema();
-    let mut order: Vec<usize> = (0..batch.num_columns()).collect();
-    order.sort_by_key(|index| schema.field(*index).name().clone());
-    let fields = order.iter().map(|it| SortField::new(schema.field(*it).data_type().clone()));
-    let converter = RowConverter::new(fields.collect())?;
-    let columns: Vec<ArrayRef> = order.iter().map(|it| Arc::clone(batch.column(*it))).collect();
-    let rows = converter.convert_columns(&columns)?;
-    let names: Vec<&str> = order.iter().map(|it| schema.field(*it).name().as_str()).collect();
-    let names = names.join("\n");
-    let hash = rows.iter().map(|row| {
+    let mut columns: Vec<(&str, &ArrayRef)> = schema
+        .fields()
+        .iter()
+        .map(|it| it.name().as_str())
+        .zip(batch.columns())
+        .filter(|(name, _)| !is_reserved(name))
+        .collect();
+    columns.sort_by_key(|(name, _)| *name);
+    let mut texts = Vec::with_capacity(batch.num_rows());
+    let mut bytes = Vec::new();
+    for row in 0..batch.num_rows() {
+        bytes.clear();
+        bytes.extend_from_slice(ENCODING);
+        for (name, column) in &columns {
+            sized(&mut bytes, name.as_bytes());
+            encode(column, row, &mut bytes)?;
+        }
         let mut hash = Xxh64::new(0);
-        hash.update(names.as_bytes());
-        hash.update(row.as_ref());
-        format!("{:016x}", hash.digest())
-    });
-    Ok(Arc::new(StringArray::from_iter_values(hash)))
+        hash.update(&bytes);
+        texts.push(format!("{:016x}", hash.digest()));
+    }
+    Ok(Arc::new(StringArray::from(texts)))
+}
+
+/// Names the encoding below. Every stored provenance depends on it: a change makes all samples new.
+const ENCODING: &[u8] = b"metalith-values-1";
+
+/// Bytes after their number.
+fn sized(bytes: &mut Vec<u8>, value: &[u8]) {
+    bytes.extend_from_slice(&(value.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(value);
+}
+
+/// A value as bytes: a letter for its kind, then what it is. How wide the column is does not matter.
+fn encode(array: &ArrayRef, row: usize, bytes: &mut Vec<u8>) -> Result<(), ArrowError> {
+    if array.is_null(row) {
+        bytes.push(b'-');
+        return Ok(());
+    }
+    let text = |bytes: &mut Vec<u8>, kind: u8, array: &ArrayRef| {
+        let shown = array_value_to_string(array, row)?;
+        bytes.push(kind);
+        sized(bytes, shown.as_bytes());
+        Ok(())
+    };
+    match array.data_type() {
+        // Integers and decimals print the same in every release: digits, a sign, a point.
+        it if it.is_integer() => text(bytes, b'i', array),
+        it if it.is_decimal() => text(bytes, b'd', array),
+        DataType::Boolean => {
+            bytes.extend_from_slice(&[b'b', u8::from(array.as_boolean().value(row))]);
+            Ok(())
+        }
+        it if it.is_floating() => {
+            let wide = cast(&array.slice(row, 1), &DataType::Float64)?;
+            let value = wide.as_primitive::<Float64Type>().value(0);
+            bytes.push(b'f');
+            bytes.extend_from_slice(&value.to_bits().to_le_bytes());
+            Ok(())
+        }
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => text(bytes, b't', array),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
+            let binary = cast(&array.slice(row, 1), &DataType::Binary)?;
+            bytes.push(b'x');
+            sized(bytes, binary.as_binary::<i32>().value(0));
+            Ok(())
+        }
+        DataType::Date32 => {
+            bytes.push(b'D');
+            bytes.extend_from_slice(&array.as_primitive::<Date32Type>().value(row).to_le_bytes());
+            Ok(())
+        }
+        DataType::Timestamp(_, zone) => {
+            let kind = if zone.is_some() { b'Z' } else { b'T' };
+            let micros = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
+            let value = strictly(&array.slice(row, 1), &micros)?;
+            bytes.push(kind);
+            let value = value.as_primitive::<TimestampMicrosecondType>().value(0);
+            bytes.extend_from_slice(&value.to_le_bytes());
+            Ok(())
+        }
+        DataType::List(_) => {
+            let items = array.as_list::<i32>().value(row);
+            bytes.push(b'[');
+            bytes.extend_from_slice(&(items.len() as u64).to_le_bytes());
+            (0..items.len()).try_for_each(|item| encode(&items, item, bytes))
+        }
+        DataType::Struct(fields) => {
+            bytes.push(b'{');
+            bytes.extend_from_slice(&(fields.len() as u64).to_le_bytes());
+            let mut members: Vec<_> = fields.iter().zip(array.as_struct().columns()).collect();
+            members.sort_by_key(|(field, _)| field.name().clone());
+            for (field, member) in members {
+                sized(bytes, field.name().as_bytes());
+                encode(member, row, bytes)?;
+            }
+            Ok(())
+        }
+        other => {
+            Err(ArrowError::NotYetImplemented(format!("provenance of values of type {other}")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use arrow::array::{Decimal128Array, Float64Array, Int32Array, Int64Array};
+
+    use super::*;
+    use crate::working::ROW_ID;
+
+    fn hash(columns: Vec<(&str, ArrayRef)>) -> String {
+        let batch = RecordBatch::try_from_iter_with_nullable(
+            columns.into_iter().map(|(name, array)| (name, array, true)),
+        );
+        hashes(&batch.unwrap()).unwrap().as_string::<i32>().value(0).to_owned()
+    }
+
+    #[test]
+    fn provenance_of_values_is_the_same_for_ever() {
+        let id: ArrayRef = Arc::new(Int64Array::from(vec![7]));
+        let name: ArrayRef = Arc::new(StringArray::from(vec!["anna"]));
+        let none: ArrayRef = Arc::new(StringArray::from(vec![None::<&str>]));
+        let price = Decimal128Array::from(vec![1250]).with_precision_and_scale(10, 2).unwrap();
+        let price: ArrayRef = Arc::new(price);
+        let share: ArrayRef = Arc::new(Float64Array::from(vec![0.5]));
+        let all = vec![
+            ("id", Arc::clone(&id)),
+            ("name", Arc::clone(&name)),
+            ("none", none),
+            ("price", price),
+            ("share", share),
+        ];
+        let pinned = hash(all.clone());
+        assert_eq!(pinned, "690b0add6af96af7");
+        // Neither the order of columns matters, nor their width, nor what the pipeline keeps.
+        let mut others = all;
+        others.reverse();
+        others[4].1 = Arc::new(Int32Array::from(vec![7]));
+        others.push((ROW_ID, Arc::clone(&name)));
+        assert_eq!(hash(others), pinned);
+        assert_ne!(hash(vec![("a", Arc::clone(&name))]), hash(vec![("b", name)]));
+    }
 }

@@ -1,8 +1,14 @@
 //! Reading, checking and running a project file.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use metalith_base::Timestamp;
+use metalith_document::Span;
 use metalith_expr::{ExprKind, Literal};
 use metalith_lifecycle::{Context, deletion::finish_interrupted};
 use metalith_objects::ObjectPlaces;
@@ -14,7 +20,9 @@ use crate::{
     PipelineError, Published,
     bind::{Program, bind},
     engine::Engine,
+    error::Mistake,
     execute::{Counts, Keeping, Passed, Shared, pass, publish, rehearse},
+    files::canonical,
     input::Unusable,
     read::{Reading, read},
     working::RowClock,
@@ -198,6 +206,9 @@ pub async fn run(
     if !options.consent && !options.dry_run {
         program.require_no_purge()?;
     }
+    if let Some(trace) = &options.trace {
+        require_own_place(trace, &program, file)?;
+    }
     let (inputs, operations) = (inputs(&program), names(&program));
     let keeping = if options.dry_run { Keeping::Counts } else { Keeping::Rows };
     let shared = Arc::new(Shared::new(options.progress, options.trace, keeping));
@@ -214,6 +225,15 @@ pub async fn run(
         OperationReport { rows_in, matched, rows_out, ..operation }
     });
     Ok(Report { pipeline, inputs, operations: operations.collect(), outputs })
+}
+
+/// Refuses a trace that would be where an output is.
+fn require_own_place(trace: &Path, program: &Program, file: &str) -> Result<(), PipelineError> {
+    let place = canonical(trace).display().to_string();
+    let Some(operation) = program.writes_to(&place) else { return Ok(()) };
+    let reason = format!("{operation} writes to {place} already");
+    let mistakes = vec![Mistake::new("Invalid trace", reason, Span::default())];
+    Err(PipelineError::Invalid { file: file.to_owned(), mistakes })
 }
 
 fn reading((file, text): (&str, &str), options: &Options) -> Result<Reading, PipelineError> {

@@ -53,7 +53,7 @@ pub use crate::{
     deletion::{DeletionMode, DeletionPlan, DeletionReceipt, DeletionRequest},
     detach::{DetachReceipt, DetachRequest},
     error::{PlaceProblem, RequestProblem, RowProblem, StorageReason, StoreError},
-    evolution::{adapt_array, adapt_batch, merge_schemas, stored_type},
+    evolution::{adapt_array, adapt_batch, is_lossless, merge_schemas, stored_type},
     increment::{Frame, Increment, ResolveOptions},
     keys::Keys,
     lower::{expression_type, lower_expression, stored_as},
@@ -65,6 +65,6 @@ pub use crate::{
     settings::{HashAlgorithm, HashSettings},
     status::{FeatureStatus, IncrementCounts},
     store::{Mode, OpenOptions, Store},
-    system::SystemTail,
+    system::{SystemTail, is_system as is_system_table},
     write::WriteOptions,
 };

@@ -136,7 +136,11 @@ impl Lower<'_> {
                 functions::as_promised(called, typed.data_type())
             }
             TypedKind::Aggregate { function, argument, distinct } => {
-                self.aggregate(*function, argument.as_deref(), *distinct)
+                let aggregate = self.aggregate(*function, argument.as_deref(), *distinct);
+                if *function == Aggregate::Sum && typed.data_type().is_integer() {
+                    return cast(aggregate, typed);
+                }
+                aggregate
             }
         }
     }
@@ -149,6 +153,12 @@ impl Lower<'_> {
     fn binary(self, left: &Typed, op: PlanOperator, right: &Typed) -> PlanExpr {
         let (left, right) = (Box::new(self.expr(left)), Box::new(self.expr(right)));
         PlanExpr::BinaryExpr(BinaryExpr::new(left, op, right))
+    }
+
+    /// An integer with room for many to be added up: the engine's own sum wraps around. Whether it is
+    /// an integer again is seen when it is made one.
+    fn whole(self, value: &Typed) -> PlanExpr {
+        PlanExpr::Cast(Cast::new(Box::new(self.expr(value)), types::WHOLE))
     }
 
     /// A date is a number of days, a timestamp one of microseconds.
@@ -171,7 +181,11 @@ impl Lower<'_> {
     }
 
     fn aggregate(self, function: Aggregate, argument: Option<&Typed>, distinct: bool) -> PlanExpr {
-        let argument = argument.map_or_else(|| lit(1), |it| self.expr(it));
+        let argument = match argument {
+            None => lit(1),
+            Some(it) if function == Aggregate::Sum && it.data_type().is_integer() => self.whole(it),
+            Some(it) => self.expr(it),
+        };
         match (function, distinct) {
             (Aggregate::Sum, false) => aggregate::sum(argument),
             (Aggregate::Sum, true) => aggregate::sum_distinct(argument),

@@ -15,7 +15,7 @@ use datafusion::{
 use futures::{StreamExt as _, stream};
 use metalith_document::Span;
 use metalith_expr::{Aggregate as Function, Type, Typed, TypedKind};
-use metalith_store::lower_expression;
+use metalith_store::{is_lossless, lower_expression};
 
 use super::{Binder, Wanted};
 use crate::{
@@ -117,6 +117,9 @@ impl Binder<'_> {
             })
             .collect();
         self.columns = after;
+        if aggregate.into == Becomes::NewSet {
+            self.summed = Some(operation.to_owned());
+        }
         let (selector, of_summary) = (selector?, of_summary?);
         let into = aggregate.into;
         Some(AggregateStep { selector, summary, into, columns: schema, of_rows, of_summary })
@@ -147,14 +150,15 @@ impl Binder<'_> {
             .map(|field| {
                 let index = from.index_of(field.name()).ok()?;
                 let own = from.field(index).data_type();
-                if !goes_into(own, field.data_type()) {
+                if own != field.data_type() && !is_lossless(own, field.data_type()) {
                     let title = format!("Invalid {what} in {operation}");
                     let reason = format!(
                         "column '{}' is {own} and cannot become {}",
                         field.name(),
                         field.data_type()
                     );
-                    let hint = Some("choose another name, or convert with CAST".to_owned());
+                    let hint =
+                        Some("choose another name, or convert with CAST or `types`".to_owned());
                     self.mistakes.push(Mistake::new(title, reason, span).with_hint(hint));
                     fits = false;
                 }
@@ -331,19 +335,4 @@ fn beside_aggregates(typed: &Typed, group: &[usize], columns: &Columns) -> Optio
             found
         }
     }
-}
-
-/// Whether values of one type can become those of another without losing anything by nature.
-fn goes_into(from: &arrow::datatypes::DataType, to: &arrow::datatypes::DataType) -> bool {
-    use arrow::datatypes::DataType::{Null, Utf8};
-    let is_text = |it: &arrow::datatypes::DataType| it.is_string();
-    from == to
-        || *from == Null
-        || (is_text(from) && is_text(to))
-        || (from.is_integer() && to.is_integer())
-        || (from.is_numeric() && to.is_floating())
-        || (from.is_integer() && to.is_decimal())
-        || (from.is_decimal() && to.is_decimal())
-        || (from.is_temporal() && to.is_temporal())
-        || (*to == Utf8 && from.is_null())
 }

@@ -5,21 +5,21 @@ use std::{
     sync::Arc,
 };
 
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use metalith_base::FeatureKey;
-use metalith_delta::{Layout, open_backend};
+use metalith_document::Span;
 use metalith_graph::columns;
 use metalith_ingest::{FileFormat, RowFile, VersionColumn};
 use metalith_objects::{ObjectLocation, OpenedLocation};
-use metalith_store::{Backend, DeletionMode};
+use metalith_store::{Backend, DeletionMode, is_lossless};
 
 use super::{Binder, refused};
 use crate::{
     PipelineError,
     error::Mistake,
     files,
-    input::{Unusable, feature_key, known_feature},
-    model::{Datasource, Deletion, Output, OutputMode, SourceKind},
+    input::{Unusable, delta_table, feature_key, known_feature, open_files},
+    model::{Datasource, Deletion, Output, OutputMode, SourceKind, TableRef},
     working::{Evaluator, METADATA, metadata_fields},
 };
 
@@ -35,6 +35,8 @@ pub(crate) struct OutputStep {
     pub(crate) destination: Destination,
     /// As a person would write it.
     pub(crate) shown: String,
+    /// What is the same for two spellings of one place.
+    pub(crate) identity: String,
 }
 
 impl OutputStep {
@@ -55,8 +57,9 @@ impl OutputStep {
 /// Where rows go.
 #[derive(Clone)]
 pub(crate) enum Destination {
-    /// A file of this machine; rows of `before` stay in front.
-    File { path: PathBuf, format: FileFormat, before: Option<RowFile> },
+    /// A file of this machine; rows of `before` stay in front, and files beside it have columns
+    /// that it must have as well.
+    File { path: PathBuf, format: FileFormat, before: Option<Before>, beside: Option<SchemaRef> },
     /// An object.
     Object { place: OpenedLocation, name: String, format: FileFormat },
     /// A Delta table.
@@ -65,6 +68,92 @@ pub(crate) enum Destination {
     Feature { store: String, key: FeatureKey, versions: Vec<VersionColumn>, deletion: Deletion },
     /// Memory, for tests of pipelines.
     Memory,
+}
+
+/// A file that is added to.
+#[derive(Clone)]
+pub(crate) struct Before {
+    pub(crate) file: RowFile,
+    /// The columns that are written, in the order of the file.
+    pub(crate) form: SchemaRef,
+}
+
+impl Destination {
+    /// What is the same for two spellings of one place.
+    fn identity(&self, shown: &str) -> String {
+        let table = |place: &OpenedLocation, name: &str| {
+            let user = place.url.username();
+            let host = place.url.host_str().unwrap_or_default();
+            format!("{user}@{host}/{}/{name}", place.prefix)
+        };
+        match self {
+            Self::File { path, .. } => files::canonical(path).display().to_string(),
+            Self::Object { place, name, .. } => table(place, name),
+            Self::Delta { backend, table } => {
+                let place = backend.location();
+                let place = match place.contains("://") {
+                    true => place.trim_end_matches('/').to_owned(),
+                    false => files::canonical(Path::new(&place)).display().to_string(),
+                };
+                format!("{place}/{table}.delta")
+            }
+            Self::Feature { store, key, .. } => format!("{store}:{key}"),
+            Self::Memory => shown.to_owned(),
+        }
+    }
+
+    /// Lines that are added to text have the columns of its header, and their own types: text
+    /// holds whatever is written.
+    fn form_of(&mut self, schema: &Schema) {
+        if let Self::File { format, before: Some(before), .. } = self
+            && format.is_text()
+        {
+            let known = before.file.schema();
+            let fields = known.fields().iter().map(|field| {
+                let own = schema.field_with_name(field.name()).map(Field::data_type);
+                Field::new(field.name(), own.unwrap_or(&DataType::Utf8).clone(), true)
+            });
+            before.form = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        }
+    }
+}
+
+/// Why rows cannot become samples.
+fn no_sample(output: &Output, (columns, schema): (&[usize], &Schema)) -> Option<String> {
+    if output.include_deleted {
+        return Some("deleted rows cannot become samples of a feature".to_owned());
+    }
+    // Provenance leaves them out, by their names: they differ from run to run.
+    let renamed = columns
+        .iter()
+        .zip(schema.fields())
+        .find_map(|(place, field)| METADATA.get(*place).filter(|own| field.name() != **own));
+    renamed.map(|own| format!("column `{own}` keeps its name in a feature"))
+}
+
+/// Whether columns can be added to those of files that are there, with nothing lost.
+fn require_fit(schema: &Schema, known: &Schema, format: FileFormat) -> Result<(), Unusable> {
+    let fits = |own: &DataType, known: &DataType| {
+        own == known
+            || *known == DataType::Null
+            || is_lossless(own, known)
+            || (format.is_text()
+                && ((own.is_numeric() && known.is_numeric())
+                    || matches!((own, known), (DataType::Timestamp(..), DataType::Timestamp(..)))))
+    };
+    let other = schema.fields().iter().find(|it| {
+        known.field_with_name(it.name()).map_or(true, |own| !fits(it.data_type(), own.data_type()))
+    });
+    let Some(field) = other else { return Ok(()) };
+    let there = match known.field_with_name(field.name()) {
+        Ok(own) => format!("is {} there", own.data_type()),
+        Err(_) => "is not there".to_owned(),
+    };
+    let (name, own) = (field.name(), field.data_type());
+    let reason =
+        format!("column `{name}` ({own}) does not fit the rows that are there: it {there}");
+    let hint = "convert with CAST, write elsewhere, or replace what is there".to_owned();
+    Err(Unusable::mistake(reason, Some(hint)))
 }
 
 impl Binder<'_> {
@@ -80,7 +169,7 @@ impl Binder<'_> {
             self.unknown_datasource(title, &output.datasource, output.span);
             return Ok(None);
         };
-        let (mode, destination, shown) = match self.destination(datasource, output).await {
+        let (mode, mut destination, shown) = match self.destination(datasource, output).await {
             Ok(found) => found,
             Err(unusable) => {
                 let mistake = refused(unusable, title, output.span)?;
@@ -89,23 +178,38 @@ impl Binder<'_> {
             }
         };
         let is_deletion = mode == OutputMode::Delete;
-        let taken = self.destinations.iter().find(|(known, _)| *known == shown);
+        if let Some(summed) = self.summed.as_ref().filter(|_| output.include_deleted || is_deletion)
+        {
+            let reason = format!("{summed} left nothing of rows that were deleted but NULL");
+            let hint = "archive deleted rows before it, or aggregate `into: summary_rows`";
+            let mistake = Mistake::new(title, reason, output.span);
+            self.mistakes.push(mistake.with_hint(Some(hint.to_owned())));
+            return Ok(None);
+        }
+        let identity = destination.identity(&shown);
+        let taken = self.destinations.iter().find(|(known, _)| *known == identity);
         if let Some((_, first)) = taken.filter(|_| !is_deletion) {
             let reason = format!("{first} writes to {shown} already");
             self.mistakes.push(Mistake::new(title, reason, output.span));
             return Ok(None);
         }
         if !is_deletion {
-            self.destinations.push((shown.clone(), operation.to_owned()));
+            self.destinations.push((identity.clone(), operation.to_owned()));
         }
         let (Some(selector), Some((columns, schema))) = (selector, columns) else {
             return Ok(None);
         };
-        if let Err(unusable) = self.check_columns((&mode, &destination), &schema) {
+        if let Err(unusable) = self.check_columns(&destination, &schema) {
             let mistake = refused(unusable, title, output.span)?;
             self.mistakes.push(mistake);
             return Ok(None);
         }
+        let samples = matches!(destination, Destination::Feature { .. }) && !is_deletion;
+        if samples && let Some(reason) = no_sample(output, (&columns, &schema)) {
+            self.mistakes.push(Mistake::new(title, reason, output.span));
+            return Ok(None);
+        }
+        destination.form_of(&schema);
         let include_deleted = output.include_deleted;
         Ok(Some(OutputStep {
             include_deleted,
@@ -115,6 +219,7 @@ impl Binder<'_> {
             mode,
             destination,
             shown,
+            identity,
         }))
     }
 
@@ -169,11 +274,7 @@ impl Binder<'_> {
     }
 
     /// What is written must have a place there.
-    fn check_columns(
-        &self,
-        (mode, destination): (&OutputMode, &Destination),
-        schema: &SchemaRef,
-    ) -> Result<(), Unusable> {
+    fn check_columns(&self, destination: &Destination, schema: &SchemaRef) -> Result<(), Unusable> {
         match destination {
             Destination::Feature { key, versions, .. } => {
                 let project = self.surroundings.project()?;
@@ -197,26 +298,17 @@ impl Binder<'_> {
                 }
                 Ok(())
             }
-            Destination::File { before: Some(before), .. } if *mode == OutputMode::Append => {
-                let known = before.schema();
-                let other = schema.fields().iter().find(|it| {
-                    known.field_with_name(it.name()).map_or(true, |own| {
-                        own.data_type() != it.data_type()
-                            && !(own.data_type().is_numeric() && it.data_type().is_numeric())
-                            && !(own.data_type().is_string() && it.data_type().is_string())
-                    })
-                });
-                match other {
-                    None => Ok(()),
-                    Some(field) => Err(Unusable::mistake(
-                        format!(
-                            "column `{}` ({}) does not fit the file that is there",
-                            field.name(),
-                            field.data_type()
-                        ),
-                        Some("write to another file, or replace this one".to_owned()),
-                    )),
+            Destination::File { before: Some(before), format, .. } => {
+                require_fit(schema, &before.file.schema(), *format)
+            }
+            Destination::File { beside: Some(known), format, .. } => {
+                let less = known.fields().iter().find(|it| schema.index_of(it.name()).is_err());
+                if let Some(field) = less {
+                    let reason = format!("files of the table have a column `{}`", field.name());
+                    let hint = "files of one table have the same columns".to_owned();
+                    return Err(Unusable::mistake(reason, Some(hint)));
                 }
+                require_fit(schema, known, *format)
             }
             Destination::File { .. }
             | Destination::Object { .. }
@@ -245,12 +337,12 @@ impl Binder<'_> {
         match datasource.kind {
             SourceKind::Files(format) => {
                 let place = (datasource, table, format);
-                self.file_destination(place, mode).map(|(to, shown)| (mode, to, shown))
+                let span = output.span;
+                let (to, shown) = self.file_destination(place, (mode, span)).await?;
+                Ok((mode, to, shown))
             }
             SourceKind::Delta => {
-                let table = feature_key(table)?;
-                let address = files::address(self.surroundings, &datasource.path);
-                let backend = open_backend(&address, &datasource.options, Layout::Nested)?;
+                let (backend, table) = delta_table(self.surroundings, datasource, table).await?;
                 Ok((mode, Destination::Delta { backend, table }, shown))
             }
             SourceKind::Store => {
@@ -276,15 +368,42 @@ impl Binder<'_> {
         }
     }
 
+    /// The columns of the files that are a table already.
+    async fn columns_beside(
+        &self,
+        datasource: &Datasource,
+        table: &str,
+        span: Span,
+    ) -> Result<Option<SchemaRef>, Unusable> {
+        match files::find(self.surroundings, datasource, table).await {
+            Ok(_) => {}
+            // There are none yet.
+            Err(Unusable::Mistake { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        let known = TableRef {
+            datasource: String::new(),
+            table: table.to_owned(),
+            alias: None,
+            columns: None,
+            types: Vec::new(),
+            span,
+        };
+        let SourceKind::Files(format) = datasource.kind else { return Ok(None) };
+        Ok(Some(open_files(self.surroundings, datasource, (&known, format)).await?.1))
+    }
+
     /// A file by the name of the table, or the file that the datasource is.
-    fn file_destination(
+    async fn file_destination(
         &self,
         (datasource, table, format): (&Datasource, &str, Option<FileFormat>),
-        mode: OutputMode,
+        (mode, span): (OutputMode, Span),
     ) -> Result<(Destination, String), Unusable> {
         if datasource.path.contains(['*', '?', '[', '{']) {
-            let reason =
-                format!("`{}` is a pattern, which nothing can be written to", datasource.path);
+            let reason = format!(
+                "`{}` is a pattern, which nothing can be written to",
+                files::told(&datasource.path)
+            );
             return Err(Unusable::mistake(reason, None));
         }
         let address = files::address(self.surroundings, &datasource.path);
@@ -300,8 +419,9 @@ impl Binder<'_> {
             return Err(Unusable::mistake(reason, None));
         }
         let location: ObjectLocation = address.parse()?;
-        match location {
+        match &location {
             ObjectLocation::Local(folder) => {
+                let folder = folder.clone();
                 let is_file = of_path.is_some() && !folder.is_dir();
                 let parts = folder.join(table);
                 let path = match (is_file, mode, parts.is_dir()) {
@@ -318,31 +438,46 @@ impl Binder<'_> {
                     (false, _, false) => folder.join(&name),
                 };
                 let before = match mode == OutputMode::Append && path.is_file() {
-                    true => Some(RowFile::open(&path, Some(format), &[])?),
+                    true => {
+                        let file = RowFile::open(&path, Some(format), &[])?;
+                        Some(Before { form: file.schema(), file })
+                    }
+                    false => None,
+                };
+                let is_part = !is_file && mode == OutputMode::Append && parts.is_dir();
+                let beside = match is_part {
+                    true => self.columns_beside(datasource, table, span).await?,
                     false => None,
                 };
                 let shown = path.display().to_string();
-                Ok((Destination::File { path, format, before }, shown))
+                Ok((Destination::File { path, format, before, beside }, shown))
             }
             ObjectLocation::Remote(_) => {
-                if mode == OutputMode::Append {
-                    let reason = "an object cannot be appended to";
-                    let hint = "write to a table of its own; a pattern reads several".to_owned();
-                    return Err(Unusable::mistake(reason, Some(hint)));
-                }
-                let mut place = metalith_objects::open(&location, &datasource.options)?;
-                let mut name = name;
-                let mut shown = format!("{location}/{name}");
-                if of_path.is_some()
-                    && let Some(own) = place.prefix.filename().map(str::to_owned)
-                {
-                    let parents: Vec<_> = place.prefix.parts().collect();
-                    place.prefix = parents[..parents.len() - 1].iter().cloned().collect();
-                    name = own;
-                    shown = location.to_string();
-                }
-                Ok((Destination::Object { place, name, format }, shown))
+                let file = (name, format, of_path.is_some());
+                object_destination((&location, datasource), file, mode)
             }
         }
     }
+}
+
+/// An object by the name of a file, or the one that the datasource is.
+fn object_destination(
+    (location, datasource): (&ObjectLocation, &Datasource),
+    (mut name, format, is_file): (String, FileFormat, bool),
+    mode: OutputMode,
+) -> Result<(Destination, String), Unusable> {
+    if mode == OutputMode::Append {
+        let reason = "an object cannot be appended to";
+        let hint = "write to a table of its own; a pattern reads several".to_owned();
+        return Err(Unusable::mistake(reason, Some(hint)));
+    }
+    let mut place = metalith_objects::open(location, &datasource.options)?;
+    let mut shown = format!("{location}/{name}");
+    if is_file && let Some(own) = place.prefix.filename().map(str::to_owned) {
+        let parents: Vec<_> = place.prefix.parts().collect();
+        place.prefix = parents[..parents.len() - 1].iter().cloned().collect();
+        name = own;
+        shown = location.to_string();
+    }
+    Ok((Destination::Object { place, name, format }, shown))
 }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     PipelineError, Surroundings,
-    bind::{Destination, OutputStep},
+    bind::{Before, Destination, OutputStep},
     input::fit,
     model::{Deletion, OutputMode},
     provenance,
@@ -32,6 +32,8 @@ pub(super) struct Sink {
     /// The operation that it is of.
     operation: String,
     content: Content,
+    /// How many rows were written to it.
+    rows: u64,
     /// A folder for what goes elsewhere in the end.
     folder: Option<Arc<tempfile::TempDir>>,
 }
@@ -40,7 +42,7 @@ enum Content {
     File(RowWriter),
     Memory(Vec<RecordBatch>),
     /// Rows are only counted.
-    Nothing(u64),
+    Nothing,
 }
 
 /// Whether rows are kept anywhere.
@@ -97,21 +99,26 @@ impl Sink {
         let content = match (&output.destination, output.mode) {
             // Ids of what is deleted are few against what is written.
             (_, OutputMode::Delete) | (Destination::Memory, _) => Content::Memory(Vec::new()),
-            _ if keeping == Keeping::Counts => Content::Nothing(0),
-            (Destination::File { path, format, before }, _) => {
+            _ if keeping == Keeping::Counts => Content::Nothing,
+            (Destination::File { path, format, before, .. }, _) => {
                 let failed = |source| failed_file(path, source);
                 if let Some(parent) = path.parent() {
                     fs::create_dir_all(parent).map_err(failed)?;
                 }
-                let schema = before.as_ref().map_or_else(|| Arc::clone(&schema), RowFile::schema);
-                let mut writer = RowWriter::create(path, schema, *format)?;
-                if let Some(before) = before {
-                    let rows = before.rows()?.into_stream();
-                    for batch in futures::executor::block_on_stream(rows) {
-                        writer.write(&batch?)?;
+                let form = Arc::clone(before.as_ref().map_or(&schema, |it| &it.form));
+                Content::File(match before {
+                    // Text is never read and written again: 007 would become 7.
+                    Some(_) if format.is_text() => RowWriter::append(path, form, *format)?,
+                    Some(Before { file, .. }) => {
+                        let mut writer = RowWriter::create(path, form, *format)?;
+                        let rows = file.rows()?.into_stream();
+                        for batch in futures::executor::block_on_stream(rows) {
+                            writer.write(&batch?)?;
+                        }
+                        writer
                     }
-                }
-                Content::File(writer)
+                    None => RowWriter::create(path, form, *format)?,
+                })
             }
             (Destination::Object { format, .. }, _) => {
                 Content::File(Self::aside(&mut folder, &schema, *format)?)
@@ -127,6 +134,7 @@ impl Sink {
             shown: output.shown.clone(),
             operation: operation.to_owned(),
             content,
+            rows: 0,
             folder,
         })
     }
@@ -144,12 +152,13 @@ impl Sink {
     }
 
     pub(super) fn write(&mut self, rows: &RecordBatch) -> Result<(), PipelineError> {
+        self.rows += rows.num_rows() as u64;
         match &mut self.content {
             Content::Memory(batches) => batches.push(rows.clone()),
-            Content::Nothing(count) => *count += rows.num_rows() as u64,
+            Content::Nothing => {}
             Content::File(writer) => {
                 if let Destination::File { before: Some(before), .. } = &self.destination {
-                    let fitted = fit(rows, &before.schema());
+                    let fitted = fit(rows, &before.form);
                     let fitted = fitted.map_err(|it| PipelineError::arrow(&self.operation, it))?;
                     writer.write(&fitted)?;
                 } else {
@@ -162,17 +171,11 @@ impl Sink {
 
     /// Ends it.
     pub(super) fn fill(self) -> Result<Filled, PipelineError> {
-        let Self { destination, mode, schema, shown, operation, content, folder } = self;
-        let (rows, content) = match content {
-            Content::File(writer) => {
-                let file = writer.complete()?;
-                (file.rows(), Complete::File(file))
-            }
-            Content::Nothing(count) => (count, Complete::Nothing),
-            Content::Memory(batches) => {
-                let frame = Frame { schema, batches };
-                (frame.rows() as u64, Complete::Memory(frame))
-            }
+        let Self { destination, mode, schema, shown, operation, content, rows, folder } = self;
+        let content = match content {
+            Content::File(writer) => Complete::File(writer.complete()?),
+            Content::Nothing => Complete::Nothing,
+            Content::Memory(batches) => Complete::Memory(Frame { schema, batches }),
         };
         Ok(Filled { operation, shown, mode, rows, destination, content, _folder: folder })
     }

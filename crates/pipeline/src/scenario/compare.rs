@@ -1,7 +1,12 @@
 //! What was written against what was expected.
 
+use std::sync::Arc;
+
 use arrow::{
     array::RecordBatch,
+    compute::cast,
+    datatypes::{DataType, Field, Schema},
+    error::ArrowError,
     json::{WriterBuilder, writer::LineDelimited},
 };
 use metalith_store::Frame;
@@ -14,13 +19,15 @@ const SHOWN: usize = 5;
 
 /// What is not as expected, if anything.
 pub(super) fn difference(expected: &Expected, found: &Frame) -> Option<String> {
+    let types = &found.schema;
     let found = match rows(&found.batches) {
         Ok(found) => found,
         Err(problem) => return Some(problem),
     };
     let fits = |expected_row: &Map<String, Value>, row: &Map<String, Value>| {
         let is_same = |(name, value): (&String, &Value)| {
-            row.get(name).is_some_and(|found| same(value, found))
+            let data_type = types.field_with_name(name).ok().map(Field::data_type);
+            row.get(name).is_some_and(|found| same(value, found, data_type))
         };
         expected_row.iter().all(is_same) && (!expected.is_exact || expected_row.len() == row.len())
     };
@@ -126,25 +133,75 @@ fn tell(told: &mut String, what: &str, rows: &[&Map<String, Value>]) {
     }
 }
 
-/// Whether two values are the same, however their numbers are written.
-fn same(expected: &Value, found: &Value) -> bool {
+/// Whether two values are the same, however their numbers are written. Only floats may differ, by
+/// what arithmetic loses.
+fn same(expected: &Value, found: &Value, data_type: Option<&DataType>) -> bool {
     match (expected, found) {
-        (Value::Number(one), Value::Number(other)) => {
-            one == other || one.as_f64().zip(other.as_f64()).is_some_and(|(a, b)| close(a, b))
+        (Value::Number(one), Value::Number(other))
+            if data_type.is_some_and(DataType::is_floating) =>
+        {
+            one.as_f64().zip(other.as_f64()).is_some_and(|(a, b)| close(a, b))
         }
-        // Decimals come as numbers or as text, by how exact they are.
-        (Value::Number(number), Value::String(text)) => {
-            let text = text.parse::<f64>().ok();
-            text.zip(number.as_f64()).is_some_and(|(a, b)| close(a, b))
+        (Value::Number(one), Value::Number(other)) => {
+            digits(&one.to_string()) == digits(&other.to_string())
+        }
+        // Decimals are text, which holds all of their digits.
+        (Value::Number(number), Value::String(text))
+            if data_type.is_some_and(DataType::is_decimal) =>
+        {
+            digits(&number.to_string()) == digits(text)
+        }
+        (Value::String(one), Value::String(other))
+            if data_type.is_some_and(DataType::is_decimal) =>
+        {
+            digits(one) == digits(other)
         }
         (Value::Array(one), Value::Array(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(a, b)| same(a, b))
+            let item = match data_type {
+                Some(
+                    DataType::List(item)
+                    | DataType::LargeList(item)
+                    | DataType::FixedSizeList(item, _),
+                ) => Some(item.data_type()),
+                _ => None,
+            };
+            one.len() == other.len() && one.iter().zip(other).all(|(a, b)| same(a, b, item))
         }
         (Value::Object(one), Value::Object(other)) => {
+            let member = |name: &str| match data_type {
+                Some(DataType::Struct(fields)) => {
+                    fields.find(name).map(|(_, field)| field.data_type())
+                }
+                _ => None,
+            };
             one.len() == other.len()
-                && one.iter().all(|(name, a)| other.get(name).is_some_and(|b| same(a, b)))
+                && one
+                    .iter()
+                    .all(|(name, a)| other.get(name).is_some_and(|b| same(a, b, member(name))))
         }
         _ => expected == found,
+    }
+}
+
+/// A decimal number as its sign, its digits without zeros at either end, and the power of ten of
+/// the last digit. What is no number is itself.
+fn digits(text: &str) -> (bool, String, i64) {
+    let (number, power) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    let (is_negative, whole) = match whole.strip_prefix('-') {
+        Some(whole) => (true, whole),
+        None => (false, whole),
+    };
+    let all = format!("{whole}{part}");
+    let Ok(power) = power.parse::<i64>() else { return (false, text.to_owned(), 0) };
+    if all.is_empty() || !all.bytes().all(|it| it.is_ascii_digit()) {
+        return (false, text.to_owned(), 0);
+    }
+    let short = all.trim_end_matches('0');
+    let power = power - part.len() as i64 + (all.len() - short.len()) as i64;
+    match short.trim_start_matches('0') {
+        "" => (false, "0".to_owned(), 0),
+        short => (is_negative, short.to_owned(), power),
     }
 }
 
@@ -153,15 +210,29 @@ fn close(one: f64, other: f64) -> bool {
     (one - other).abs() <= 1e-9 * one.abs().max(other.abs())
 }
 
+/// Rows as JSON, decimals as text: a JSON number would lose digits on its way here.
 fn rows(batches: &[RecordBatch]) -> Result<Vec<Map<String, Value>>, String> {
     let mut text = Vec::new();
     let builder = WriterBuilder::new().with_explicit_nulls(true);
     let mut writer: arrow::json::Writer<_, LineDelimited> = builder.build(&mut text);
     for batch in batches {
-        writer.write(batch).map_err(|error| error.to_string())?;
+        let batch = printed(batch).map_err(|error| error.to_string())?;
+        writer.write(&batch).map_err(|error| error.to_string())?;
     }
     writer.finish().map_err(|error| error.to_string())?;
     drop(writer);
     let lines = text.split(|it| *it == b'\n').filter(|line| !line.is_empty());
     lines.map(|line| serde_json::from_slice(line).map_err(|error| error.to_string())).collect()
+}
+
+fn printed(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let schema = batch.schema();
+    let (mut fields, mut columns) = (Vec::new(), Vec::new());
+    for (field, column) in schema.fields().iter().zip(batch.columns()) {
+        let is_decimal = field.data_type().is_decimal();
+        let data_type = if is_decimal { &DataType::Utf8 } else { field.data_type() };
+        fields.push(Field::new(field.name(), data_type.clone(), true));
+        columns.push(cast(column, data_type)?);
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }

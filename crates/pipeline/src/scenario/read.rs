@@ -132,6 +132,11 @@ async fn scenario(
         }
     }
     let error = table.text("expect_error")?.map(str::to_owned);
+    if error.as_ref().is_some_and(|it| it.trim().is_empty()) {
+        let hint = Some("write a part of the message".to_owned());
+        let message = "an empty `expect_error` is in every error".to_owned();
+        return Err(table.mistake(node, message, hint).into());
+    }
     if expected.is_empty() && error.is_none() {
         let hint = Some("add `expect` with the rows of an output, or `expect_error`".to_owned());
         return Err(table.mistake(node, "expects nothing".to_owned(), hint).into());
@@ -233,6 +238,11 @@ fn expectation(file: &str, entry: &Entry) -> Result<Expected, DocumentError> {
             return Err(table.mistake(&entry.node, format!("`{other}` is no `match`"), hint));
         }
     };
+    if rows.is_empty() && !is_exact {
+        let message = "a subset without rows is there always".to_owned();
+        let hint = Some("name rows, or leave `match: subset` out to expect none".to_owned());
+        return Err(table.mistake(&entry.node, message, hint));
+    }
     let is_ordered = table.flag("ordered")?.unwrap_or(false);
     table.finish()?;
     Ok(Expected { destination, rows, is_exact, is_ordered })

@@ -4,8 +4,10 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use expect_test::expect;
 use metalith_base::Timestamp;
+use metalith_delta::{Layout, open_backend};
 use metalith_ingest::read_file;
 use metalith_pipeline::{Options, PipelineError, Report, Surroundings, run, validate};
+use metalith_store::{HashSettings, StoreMarker};
 use metalith_testkit::rows_to_json;
 
 use crate::{NOW, folder, project, put};
@@ -269,4 +271,106 @@ async fn nothing_is_written_outside_of_a_datasource() {
           Hint: run it where a metalith.toml is, or name one with `--project`
     "#]]
     .assert_eq(&format!("{error}\n"));
+}
+
+#[tokio::test]
+async fn a_store_is_no_folder_of_delta_tables() {
+    let folder = folder();
+    let store = folder.path().join("lake/store");
+    let backend =
+        open_backend(&store.display().to_string(), &BTreeMap::new(), Layout::Nested).unwrap();
+    let marker = StoreMarker { format: StoreMarker::FORMAT, hash: HashSettings::default() };
+    backend.create(marker).await.unwrap();
+    let surroundings = Surroundings::new(folder.path(), Timestamp::from_micros(NOW));
+    for (path, table) in
+        [("lake/store", "video/raw"), ("lake", "store/video"), ("lake/store/video", "raw")]
+    {
+        let lakes = format!("datasources:\n- {{id: lake, type: delta, path: {path}}}\n");
+        let to = format!(
+            "operations:\n- {{seq: 1, type: output, destination: {{datasource_id: lake, table: {table}}}}}\n"
+        );
+        let output = project(&to).replace("datasources:\n", &lakes);
+        let input = project("operations: []\n")
+            .replace("datasources:\n", &lakes)
+            .replace("ds-orders, table: orders", &format!("lake, table: {table}"));
+        for text in [output, input] {
+            let error = run(("t.yaml", &text), &surroundings, Options::default()).await;
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains("is within the store at"), "{error}");
+            assert!(error.contains("Hint: use `type: store`"), "{error}");
+        }
+    }
+    let text = project(
+        "operations:\n- {seq: 1, type: output, destination: {datasource_id: lake, table: metaxy-system/events}}\n",
+    )
+    .replace("datasources:\n", "datasources:\n- {id: lake, type: delta, path: other}\n");
+    let error = run(("t.yaml", &text), &surroundings, Options::default()).await.unwrap_err();
+    assert!(error.to_string().contains("is what a store keeps about itself"), "{error}");
+    assert_eq!(files(&folder.path().join("other")), [""; 0]);
+}
+
+#[tokio::test]
+async fn appending_changes_no_byte_that_is_there() {
+    let folder = folder();
+    // Values that would be others if they were read as numbers and written again.
+    let before = "code,id,price\r\n007,1,1.10\r\n\"010\",2,1e3";
+    put(folder.path(), "out/a.csv", before);
+    let rest = "operations:\n\
+        - {seq: 1, type: update, assignments: {price: amount / 4.0}}\n\
+        - {seq: 2, type: output, mode: append, selector: id < 3, columns: [price, id], destination: {datasource_id: ds-warehouse, table: a.csv}}\n";
+    let report = run_in(folder.path(), rest, Options::default()).await.unwrap();
+    assert_eq!(report.outputs[0].rows, 2);
+    let after = fs::read_to_string(folder.path().join("out/a.csv")).unwrap();
+    assert_eq!(after, format!("{before}\n,1,2.5\n,2,0.0\n"));
+    // What is no text cannot hold a number of another type.
+    let binary = rest.replace("a.csv", "a.parquet");
+    let whole = binary.replace("[price, id]", "{price: amount}");
+    let part = binary.replace("[price, id]", "[price]");
+    run_in(folder.path(), &whole, Options::default()).await.unwrap();
+    let error = run_in(folder.path(), &part, Options::default()).await.unwrap_err();
+    assert!(error.to_string().contains("does not fit the rows that are there"), "{error}");
+    run_in(folder.path(), &whole, Options::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn files_of_one_table_have_the_same_columns() {
+    let folder = folder();
+    put(folder.path(), "out/parts/one.csv", "id,amount\n78,1\n");
+    let rest = |columns: &str| {
+        format!(
+            "operations:\n- {{seq: 1, type: output, mode: append, columns: {columns}, destination: {{datasource_id: ds-warehouse, table: parts}}}}\n"
+        )
+    };
+    for columns in ["[id]", "[id, amount, status]", "{id: id, amount: status}"] {
+        let error = run_in(folder.path(), &rest(columns), Options::default()).await;
+        assert!(error.is_err(), "{columns}");
+    }
+    assert_eq!(files(&folder.path().join("out/parts")), ["one.csv"]);
+    run_in(folder.path(), &rest("[amount, id]"), Options::default()).await.unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn one_place_has_one_output_however_it_is_spelt() {
+    let folder = folder();
+    fs::create_dir_all(folder.path().join("out")).unwrap();
+    std::os::unix::fs::symlink("out", folder.path().join("link")).unwrap();
+    for other in ["./out", "link", "in/../out"] {
+        let text = project(
+            "operations:\n\
+             - {seq: 1, type: output, destination: {datasource_id: ds-warehouse, table: a.csv}}\n\
+             - {seq: 2, type: output, destination: {datasource_id: other, table: a.csv}}\n",
+        );
+        let also = format!("datasources:\n- {{id: other, path: {other}}}\n");
+        let text = text.replace("datasources:\n", &also);
+        let surroundings = Surroundings::new(folder.path(), Timestamp::from_micros(NOW));
+        let error = run(("t.yaml", &text), &surroundings, Options::default()).await.unwrap_err();
+        assert!(error.to_string().contains("operation 1 (output) writes to"), "{error}");
+    }
+    let rest = "operations:\n\
+        - {seq: 1, type: output, destination: {datasource_id: ds-warehouse, table: a.csv}}\n";
+    let trace = Some(folder.path().join("link/a.csv"));
+    let error = run_in(folder.path(), rest, Options { trace, ..Options::default() }).await;
+    assert!(error.unwrap_err().to_string().contains("Invalid trace"));
+    assert_eq!(files(&folder.path().join("out")), [""; 0]);
 }

@@ -13,7 +13,7 @@ variables: {least: 1}
 datasources:
 - {id: in, type: csv, path: nowhere}
 - {id: out, path: nowhere}
-input: {datasource_id: in, table: orders, types: {price: 'decimal(10,2)'}}
+input: {datasource_id: in, table: orders, types: {price: 'decimal(20,2)'}}
 operations:
 - {seq: 1, type: delete, selector: \"amount < {{least}}\"}
 - {seq: 2, type: output, destination: {datasource_id: out, table: good}}
@@ -70,27 +70,27 @@ async fn what_is_not_expected_fails() {
     check(
         &with("out/good: [{id: 2, amount: 4, price: 0.25}]"),
         expect![[r#"
-        out/good: expected 1 rows, found 1
-          not found: {"amount":4,"id":2,"price":0.25}
-          not expected: {"amount":3,"id":2,"price":0.25}
-    "#]],
+            out/good: expected 1 rows, found 1
+              not found: {"amount":4,"id":2,"price":0.25}
+              not expected: {"amount":3,"id":2,"price":"0.25"}
+        "#]],
     )
     .await;
     check(
         &with("out/good: [{id: 2}]"),
         expect![[r#"
-        out/good: expected 1 rows, found 1
-          not found: {"id":2}
-          not expected: {"amount":3,"id":2,"price":0.25}
-    "#]],
+            out/good: expected 1 rows, found 1
+              not found: {"id":2}
+              not expected: {"amount":3,"id":2,"price":"0.25"}
+        "#]],
     )
     .await;
     check(
         &with("out/good: []"),
         expect![[r#"
-        out/good: expected 0 rows, found 1
-          not expected: {"amount":3,"id":2,"price":0.25}
-    "#]],
+            out/good: expected 0 rows, found 1
+              not expected: {"amount":3,"id":2,"price":"0.25"}
+        "#]],
     )
     .await;
     check(
@@ -155,6 +155,83 @@ async fn a_scenario_that_expects_nothing_is_a_mistake() {
           Reason: unknown key `expekt`
           At: line 8, column 3
           Hint: did you mean `expect`?
+    "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn integers_and_decimals_are_compared_to_the_last_digit() {
+    let with = |big: &str, price: &str| {
+        format!(
+            "  given:\n    in/orders: {{columns: {{price: 'decimal(20,2)'}}, rows: [{{id: 9007199254740993, amount: 3, price: \"123456789012345678.91\"}}]}}\n  \
+             expect: {{out/good: [{{id: {big}, amount: 3, price: {price}}}]}}\n"
+        )
+    };
+    let right = with("9007199254740993", "'123456789012345678.910'");
+    check(
+        &right,
+        expect![[r#"
+        passed
+    "#]],
+    )
+    .await;
+    check(
+        &with("9007199254740992", "'123456789012345678.91'"),
+        expect![[r#"
+        out/good: expected 1 rows, found 1
+          not found: {"amount":3,"id":9007199254740992,"price":"123456789012345678.91"}
+          not expected: {"amount":3,"id":9007199254740993,"price":"123456789012345678.91"}
+    "#]],
+    )
+    .await;
+    check(
+        &with("9007199254740993", "'123456789012345678.92'"),
+        expect![[r#"
+        out/good: expected 1 rows, found 1
+          not found: {"amount":3,"id":9007199254740993,"price":"123456789012345678.92"}
+          not expected: {"amount":3,"id":9007199254740993,"price":"123456789012345678.91"}
+    "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_could_not_fail_is_a_mistake() {
+    let misspelt = format!("{GIVEN}    in/order: [{{id: 1}}]\n");
+    check(
+        &format!("{misspelt}  expect: {{out/good: []}}\n"),
+        expect![[r#"
+            the pipeline failed:
+            a mistake in clean.yaml, nothing was done
+
+            Error: Invalid given table
+              Reason: the pipeline does not read `in/order`
+              Hint: did you mean `in/orders`?
+        "#]],
+    )
+    .await;
+    check(
+        &format!("{GIVEN}  expect: {{out/all: {{match: subset}}}}\n"),
+        expect![[r#"
+        a mistake in DIR/test.yaml, nothing was done
+
+        Error: Invalid scenario
+          Reason: a subset without rows is there always
+          At: line 8, column 21
+          Hint: name rows, or leave `match: subset` out to expect none
+    "#]],
+    )
+    .await;
+    check(
+        &format!("{GIVEN}  expect_error: ''\n"),
+        expect![[r#"
+        a mistake in DIR/test.yaml, nothing was done
+
+        Error: Invalid scenario
+          Reason: an empty `expect_error` is in every error
+          At: line 3, column 3
+          Hint: write a part of the message
     "#]],
     )
     .await;

@@ -198,3 +198,76 @@ async fn what_the_pipeline_keeps_cannot_be_assigned() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn deleted_rows_are_written_before_sums_take_their_place() {
+    check_refused(
+        &format!("operations:\n- {{seq: 1, type: aggregate, group_by: status}}\n{ALL}"),
+        expect![[r#"
+            a mistake in test.yaml, nothing was done
+
+            Error: Invalid destination in operation 99 (output)
+              Reason: operation 1 (aggregate) left nothing of rows that were deleted but NULL
+              At: line 10, column 17
+              Hint: archive deleted rows before it, or aggregate `into: summary_rows`
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn no_type_is_made_narrower_silently() {
+    check_refused(
+        "operations:\n\
+         - {seq: 1, type: aggregate, into: summary_rows, aggregations: {amount: AVG(amount)}}\n",
+        expect![[r#"
+            a mistake in test.yaml, nothing was done
+
+            Error: Invalid aggregation in operation 1 (aggregate)
+              Reason: column 'amount' is Float64 and cannot become Int64
+              At: line 8, column 3
+              Hint: choose another name, or convert with CAST or `types`
+        "#]],
+    )
+    .await;
+    let file = "operations:\n\
+        - {seq: 1, type: update, assignments: {price: \"CAST(amount AS decimal(10,2))\"}}\n\
+        - {seq: 2, type: aggregate, into: summary_rows, aggregations: {price: MIN(CAST(amount AS decimal(10,4)))}}\n";
+    check_refused(
+        file,
+        expect![[r#"
+        a mistake in test.yaml, nothing was done
+
+        Error: Invalid operation 2 (aggregate)
+          Reason: `4)))` must be text, but is nothing
+          At: line 9, column 105
+    "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_sum_without_room_fails() {
+    let file = format!(
+        "operations:\n\
+         - {{seq: 1, type: update, assignments: {{amount: 9223372036854775807}}}}\n\
+         - {{seq: 2, type: aggregate, aggregations: {{all: SUM(amount)}}}}\n{OUT}"
+    );
+    let error = captured(&file).await.unwrap_err().to_string();
+    assert!(error.contains("operation 2 (aggregate) failed"), "{error}");
+    let file = file.replace("all: SUM(amount)", "all: SUM(DISTINCT amount)");
+    check(&file, &["all"], expect![["9223372036854775807\n"]]).await;
+}
+
+#[tokio::test]
+async fn money_times_a_number_of_things_is_exact() {
+    let file = format!(
+        "operations:\n\
+         - {{seq: 1, type: update, assignments: {{price: \"CAST(0.1 AS decimal(10,2))\"}}}}\n\
+         - {{seq: 2, type: update, assignments: {{total: price * amount}}}}\n{OUT}"
+    );
+    let report = captured(&file).await.unwrap();
+    let schema = &report.outputs[0].captured.as_ref().unwrap().schema;
+    let total = schema.field_with_name("total").unwrap().data_type();
+    assert_eq!(*total, arrow::datatypes::DataType::Decimal128(31, 2));
+}

@@ -9,6 +9,8 @@ use metalith_expr::{Column, Literal, Schema, Type};
 
 /// How an integer is computed with.
 pub(super) const INT: DataType = DataType::Int64;
+/// Holds every integer, and their sums have room to spare.
+pub(super) const WHOLE: DataType = DataType::Decimal128(20, 0);
 /// How a number of days is stored in a date.
 pub(super) const DAYS: DataType = DataType::Int32;
 

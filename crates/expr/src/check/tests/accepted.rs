@@ -75,6 +75,8 @@ fn arithmetic_keeps_or_widens() {
             "i % -1",
             "abs(i) + round(f, 1)",
             "p * 1.5",
+            "p * i",
+            "i * p",
         ],
         expect![[r#"
             i + 1  =>  [+ i 1:BIGINT] : BIGINT
@@ -95,6 +97,8 @@ fn arithmetic_keeps_or_widens() {
             i % -1  =>  [% i -1:BIGINT] : BIGINT
             abs(i) + round(f, 1)  =>  [+ [cast DOUBLE [Abs i]] [Round f 1:BIGINT]] : DOUBLE
             p * 1.5  =>  [* p 150:DECIMAL(10, 2)] : DECIMAL(21, 4)
+            p * i  =>  [* p [cast DECIMAL(20, 0) i]] : DECIMAL(31, 2)
+            i * p  =>  [* [cast DECIMAL(20, 0) i] p] : DECIMAL(31, 2)
         "#]],
     );
 }
