@@ -235,8 +235,6 @@ fn encode(array: &ArrayRef, row: usize, bytes: &mut Vec<u8>) -> Result<(), Arrow
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use arrow::array::{Decimal128Array, Float64Array, Int32Array, Int64Array};
 
     use super::*;
