@@ -61,6 +61,11 @@ def verdict(results):
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--metalith", type=Path, help="our binary; without it the peer runs alone")
+    parser.add_argument(
+        "--package",
+        type=Path,
+        help="the folder python/ with a built engine: Delta cells are measured from Python as well",
+    )
     parser.add_argument("--scratch", type=Path, required=True, help="a folder that is emptied")
     parser.add_argument("--output", type=Path, required=True, help="where the JSON goes")
     parser.add_argument("--rounds", type=int, default=3)
@@ -97,6 +102,18 @@ class Cell:
         fixed = ["--graph", self.graph, "--engine", self.engine, "--data", str(self.data)]
         return [*PEER, command, *fixed, "--store", str(self.store / "peer"), *options]
 
+    def package(self, command, *options):
+        """The peer's own script, on our engine: the package has the same names."""
+        sources = [self.args.package / "src", self.args.package / "metaxy-compat/src"]
+        path = os.pathsep.join(map(str, sources))
+        fixed = ["--graph", self.graph, "--engine", self.engine, "--data", str(self.data)]
+        place = ["--store", str(self.store / "package")]
+        return ["env", f"PYTHONPATH={path}", *PEER, command, *fixed, *place, *options]
+
+    @property
+    def from_python(self):
+        return self.args.package is not None and self.engine == "delta"
+
     def ours(self):
         return ours.Metalith(self.args.metalith, self.store / "ours")
 
@@ -114,6 +131,8 @@ class Cell:
         if self.args.metalith:
             for command in self.ours().seed(self.graph, case, self.data, self.store / "first"):
                 run(command)
+        if self.from_python:
+            run(self.package("seed", "--case", case))
         shutil.rmtree(self.template, ignore_errors=True)
         self.store.rename(self.template)
 
@@ -129,22 +148,29 @@ class Cell:
 def resolves(args, cell):
     for case in args.cases:
         cell.seed(case)
-        peers, mine = [], []
+        peers, mine, package = [], [], []
         for _ in range(args.rounds):
             cell.fresh()
             peers.append(measure(cell.peer("resolve")))
+            if cell.from_python:
+                package.append(measure(cell.package("resolve")))
+                same_counts(peers[-1], package[-1])
             if args.metalith:
                 mine.append(measure(cell.ours().resolve(cell.leaf, cell.store / "found")))
                 same_counts(peers[-1], mine[-1])
         yield cell.result(f"resolve {case}", peers, mine)
+        if package:
+            yield cell.result(f"resolve {case} from Python", peers, package)
 
 
 def writes_and_reads(args, cell):
-    found = {"write": ([], []), "read": ([], [])}
+    found = {"write": ([], [], []), "read": ([], [], [])}
     for _ in range(args.rounds):
         cell.empty()
-        for what, (peers, mine) in found.items():
+        for what, (peers, mine, package) in found.items():
             peers.append(measure(cell.peer(what)))
+            if cell.from_python:
+                package.append(measure(cell.package(what)))
             if args.metalith:
                 data, output = cell.data / "root_0.parquet", cell.store / "read.parquet"
                 commands = {
@@ -152,8 +178,10 @@ def writes_and_reads(args, cell):
                     "read": cell.ours().read(cell.root, output),
                 }
                 mine.append(measure(commands[what]))
-    for what, (peers, mine) in found.items():
+    for what, (peers, mine, package) in found.items():
         yield cell.result(what, peers, mine)
+        if package:
+            yield cell.result(f"{what} from Python", peers, package)
 
 
 BENCHES = [resolves, writes_and_reads]

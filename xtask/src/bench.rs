@@ -7,7 +7,7 @@ use std::{path::PathBuf, process::Command};
 use anyhow::{Context as _, Result};
 
 use crate::{
-    interop, root,
+    interop, python, root,
     step::{cargo, command, step},
     tidy,
 };
@@ -15,9 +15,13 @@ use crate::{
 /// Builds our binary, installs the peer, and measures both. Options go to the script. With
 /// `deletions` or `pipelines` first, only these are measured.
 pub(crate) fn run(options: &[String]) -> Result<()> {
-    step("build", || cargo(&["build", "--release", "--package", "metalith-cli"]))?;
+    step("build", || {
+        let packages = ["--package", "metalith-cli", "--package", "metalith-python"];
+        cargo(&[&["build", "--release"][..], &packages].concat())
+    })?;
     let python = step("peer", || interop::python("tools/bench/requirements.txt"))?;
     let target = target()?;
+    python::put_engine(&target.join("release/lib_metalith.so"))?;
     let script = |name: &str, options: &[String]| {
         let output = target.join(name).with_extension("json");
         command(
@@ -40,7 +44,8 @@ pub(crate) fn run(options: &[String]) -> Result<()> {
             _ => {}
         }
     }
-    step("bench", || script("bench.py", options))?;
+    let package = ["--package".to_owned(), root().join("python").display().to_string()];
+    step("bench", || script("bench.py", &[&package[..], options].concat()))?;
     step("bench deletions", || script("deletions.py", &[]))?;
     step("bench pipelines", || script("pipelines.py", &[]))
 }

@@ -4,6 +4,7 @@
 mod bench;
 mod counted;
 mod interop;
+mod python;
 mod step;
 mod tidy;
 
@@ -25,6 +26,7 @@ cargo xtask <command>
   test     everything that decides whether a change lands (the README's test command)
   check    the quick part of it, for before a push
   golden   the vectors of the versioning contract alone
+  python   the Python package alone: build its engine, check and test it
   tools    install the Python packages that tests need, and say how to use them
   tidy     layers, heavy dependencies, licences, file sizes, stray paths
   bench    Metalith and Metaxy side by side; `bench --help` lists its options
@@ -57,6 +59,7 @@ fn run(command: &str, options: &[String]) -> Result<()> {
         "check" => check(),
         "golden" => golden(),
         "tidy" => step("tidy", tidy::run),
+        "python" => python::test().map(drop),
         "tools" => tools(),
         "fix" => fix(),
         "" | "help" | "--help" => {
@@ -84,7 +87,8 @@ fn test() -> Result<()> {
             &[("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links")],
         )
     })?;
-    let Counts { passed, failed, .. } = unit.and(documented);
+    let in_python = python::test()?;
+    let Counts { passed, failed, .. } = unit.and(documented).and(in_python);
     println!("==> format, tidy, clippy and docs are clean");
     println!("==> {passed} passed, {failed} failed");
     Ok(())

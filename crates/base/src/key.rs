@@ -20,7 +20,7 @@ pub struct FeatureKey(Arc<str>);
 pub struct FieldKey(Arc<str>);
 
 /// A field of a particular feature, shown as `feature/key.field/key`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QualifiedField {
     /// The feature that has the field.
     pub feature: FeatureKey,

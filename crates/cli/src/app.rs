@@ -1,8 +1,9 @@
 //! The tree of commands.
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::{Parser, Subcommand};
+use metalith_graph::FeatureDefinition;
 use tokio::sync::oneshot;
 
 use crate::{
@@ -122,19 +123,29 @@ enum Metadata {
     Restore(restore::Args),
 }
 
-pub(crate) fn run() -> ExitCode {
-    let app = App::parse();
+pub(crate) fn run(
+    arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    declared: Option<Vec<FeatureDefinition>>,
+) -> u8 {
+    let app = match App::try_parse_from(arguments) {
+        Ok(app) => app,
+        // Help and the version come this way too.
+        Err(told) => {
+            told.print().ok();
+            return u8::try_from(told.exit_code()).unwrap_or(2);
+        }
+    };
     log::start();
     let printer = Printer::new(app.globals.json, app.globals.quiet, app.globals.color);
-    let context = Arc::new(Context::new(printer, &app.globals));
+    let context = Arc::new(Context::new(printer, &app.globals, declared));
     match start(app.command, &context) {
-        Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::CheckFailed) => ExitCode::from(1),
+        Ok(Outcome::Done) => 0,
+        Ok(Outcome::CheckFailed) => 1,
         Err(Ended::Failed(failure)) => {
             printer.failure(&failure);
-            ExitCode::from(failure.kind().exit_code())
+            failure.kind().exit_code()
         }
-        Err(Ended::Interrupted) => ExitCode::from(130),
+        Err(Ended::Interrupted) => 130,
     }
 }
 

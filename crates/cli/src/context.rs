@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use metalith_base::FeatureKey;
 use metalith_expr::Expr;
+use metalith_graph::FeatureDefinition;
 use metalith_lifecycle::{deletion::finish_interrupted, quota::Meter};
 use metalith_objects::ObjectPlaces;
 use metalith_project::{Project, ProjectError, ProjectOptions};
-use metalith_store::{Mode, Store};
+use metalith_store::{Mode, OverFallback, Store};
 
 use crate::{
     failure::{CliError, Failure, fail},
@@ -21,7 +22,11 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(printer: Printer, globals: &crate::app::Globals) -> Self {
+    pub(crate) fn new(
+        printer: Printer,
+        globals: &crate::app::Globals,
+        declared: Option<Vec<FeatureDefinition>>,
+    ) -> Self {
         let environment: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
@@ -33,6 +38,7 @@ impl Context {
             store: globals.store.clone(),
             actor,
             environment,
+            declared,
         };
         Self { printer, options }
     }
@@ -94,6 +100,23 @@ pub(crate) async fn meter(project: &Project, store: &Store) -> Result<Option<Met
     }
     let places = project.places();
     Meter::read(work(project, store, &places), quota).await.map(Some).map_err(fail)
+}
+
+/// What about samples that are read from a fallback store, for commands that write.
+#[derive(clap::Args)]
+pub(crate) struct OverFallbackArg {
+    /// When the feature's samples are read from a fallback store so far: refuse to hide them, or
+    /// hide them
+    #[arg(long, value_parser = parse_over_fallback, default_value = "refuse", value_name = "refuse|hide")]
+    pub(crate) over_fallback: OverFallback,
+}
+
+fn parse_over_fallback(name: &str) -> Result<OverFallback, String> {
+    match name {
+        "refuse" => Ok(OverFallback::Refuse),
+        "hide" => Ok(OverFallback::Hide),
+        _ => Err("choose refuse or hide".to_owned()),
+    }
 }
 
 /// Conditions as the user wrote them.

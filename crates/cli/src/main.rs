@@ -1,15 +1,7 @@
-//! The `metalith` command: a door that parses, calls and prints. No rule lives here.
-
-mod app;
-mod commands;
-mod context;
-mod failure;
-mod log;
-mod printer;
-mod progress;
+//! The `metalith` command.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    app::run()
+    ExitCode::from(metalith_cli::run(std::env::args_os(), None))
 }

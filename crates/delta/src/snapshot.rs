@@ -254,6 +254,12 @@ impl Since {
     }
 }
 
+/// Whether a file was added that has rows, or may have.
+fn has_rows(action: &Action) -> bool {
+    let Action::Add(add) = action else { return false };
+    add.get_stats().ok().flatten().is_none_or(|stats| stats.num_records != 0)
+}
+
 fn chunks(files: &[DataFile]) -> Vec<Chunk> {
     files.iter().map(|it| Chunk { rows: it.rows, bytes: it.bytes }).collect()
 }
@@ -304,6 +310,23 @@ impl Table for Snapshot {
 
     fn chunks(&self) -> &[Chunk] {
         &self.chunks
+    }
+
+    async fn has_held_rows(&self) -> Result<bool, StoreError> {
+        if self.chunks.iter().any(|chunk| chunk.rows > 0) {
+            return Ok(true);
+        }
+        for version in 0..=self.version {
+            let entry = self.place.get(&log_entry::file(&self.folder, version)).await?;
+            // An entry that was cleaned up, or that is not understood, may have added rows.
+            let Some(actions) = entry.and_then(|entry| log_entry::actions(&entry)) else {
+                return Ok(true);
+            };
+            if actions.iter().any(has_rows) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn has_commit(&self, tag: &str) -> Result<bool, StoreError> {

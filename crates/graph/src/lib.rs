@@ -27,6 +27,7 @@
 //! ```
 
 pub mod columns;
+mod diff;
 mod error;
 mod feature;
 mod files;
@@ -34,6 +35,7 @@ mod graph;
 mod objects;
 mod order;
 mod render;
+mod render_diff;
 mod snapshot;
 mod spec;
 mod validate;
@@ -41,12 +43,14 @@ mod version;
 mod wire;
 
 pub use crate::{
+    diff::{ChangeKind, FeatureChange, FieldChange, GraphDiff, Reason},
     error::{GraphError, SpecProblem},
     feature::Feature,
     files::parse_features,
     graph::{Direction, FeatureGraph, Start},
     objects::{ObjectName, ObjectTemplate, RenderProblem, SampleObjects, TemplateProblem},
     render::{RenderOptions, render_dot, render_mermaid, render_text},
+    render_diff::{DrawnDiff, render_diff_dot, render_diff_mermaid, render_diff_text},
     snapshot::SnapshotError,
     spec::{
         DEFAULT_CODE_VERSION, DepFields, Expiry, External, FeatureDefinition, FeatureDep,

@@ -86,10 +86,7 @@ pub fn render_mermaid(graph: &FeatureGraph, options: &RenderOptions) -> String {
 /// As a Graphviz digraph.
 pub fn render_dot(graph: &FeatureGraph, options: &RenderOptions) -> String {
     let mut out = "digraph features {\n    node [shape=box];\n".to_owned();
-    let quoted = |text: &str| {
-        let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-        format!("\"{text}\"")
-    };
+    let quoted = dot_text;
     for feature in shown(graph, options) {
         let label = quoted(&label(feature, options, "\n"));
         line(&mut out, &format!("    {} [label={label}];", quoted(feature.key().as_str())));
@@ -149,6 +146,12 @@ fn mermaid_label(text: &str) -> Cow<'_, str> {
     Cow::Owned(quoted)
 }
 
+/// A text in Graphviz.
+pub(crate) fn dot_text(text: &str) -> String {
+    let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    format!("\"{text}\"")
+}
+
 /// Text as it is, unless it holds marks that would break the line.
 fn on_one_line(text: &str) -> Cow<'_, str> {
     match text.contains(char::is_control) {
@@ -157,7 +160,7 @@ fn on_one_line(text: &str) -> Cow<'_, str> {
     }
 }
 
-fn line(out: &mut String, text: &str) {
+pub(crate) fn line(out: &mut String, text: &str) {
     // Writing to a string cannot fail.
     writeln!(out, "{text}").ok();
 }

@@ -66,7 +66,9 @@ impl Diagnostic for SnapshotError {
 struct WireGraph {
     #[serde(default)]
     hash_length: HashLength,
-    snapshot_version: String,
+    /// Absent in what other systems recorded, who compute another one.
+    #[serde(default)]
+    snapshot_version: Option<String>,
     features: Vec<WireDefinition>,
 }
 
@@ -104,7 +106,7 @@ impl FeatureGraph {
         });
         let graph = WireGraph {
             hash_length: self.hash_length(),
-            snapshot_version: self.snapshot_version().to_owned(),
+            snapshot_version: Some(self.snapshot_version().to_owned()),
             features: features.collect(),
         };
         // Text keys throughout: there is nothing that could fail.
@@ -136,7 +138,9 @@ impl FeatureGraph {
             let version = recorded.remove(feature.key()).unwrap_or_default();
             same(Some(feature.key()), version, feature.feature_version())?;
         }
-        same(None, snapshot.snapshot_version, graph.snapshot_version())?;
+        if let Some(version) = snapshot.snapshot_version {
+            same(None, version, graph.snapshot_version())?;
+        }
         Ok(graph)
     }
 }

@@ -1,4 +1,5 @@
 mod declarations;
+mod diffs;
 mod golden;
 mod orders;
 mod protection;

@@ -41,7 +41,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use metalith_base::FeatureKey;
 use metalith_graph::{Feature, FeatureGraph};
 use metalith_objects::OpenedLocation;
-use metalith_store::{Rows, Store, StoreError};
+use metalith_store::{OverFallback, Rows, Store, StoreError};
 
 pub use self::report::{GoneSamples, Remark, Remarks, ScanReport};
 use self::{content::look, list::list_place, run::Run};
@@ -60,6 +60,8 @@ pub struct ScanOptions {
     pub parallelism: usize,
     /// What rows go through on their way to the store.
     pub guard: Option<RowGuard>,
+    /// What about samples that are read from a store further down the fallback chain.
+    pub over_fallback: OverFallback,
 }
 
 /// Something that rows go through on their way to the store, and that may end them in an error.
@@ -74,7 +76,14 @@ impl fmt::Debug for RowGuard {
 
 impl Default for ScanOptions {
     fn default() -> Self {
-        Self { glob: None, quick: false, gone: Gone::Report, parallelism: 8, guard: None }
+        Self {
+            glob: None,
+            quick: false,
+            gone: Gone::Report,
+            parallelism: 8,
+            guard: None,
+            over_fallback: OverFallback::Refuse,
+        }
     }
 }
 
@@ -127,6 +136,11 @@ pub async fn scan(
 ) -> Result<ScanReport, IngestError> {
     let feature = graph.feature(feature).map_err(StoreError::from)?;
     let (id_column, guard) = (id_column(feature)?, options.guard.as_ref());
+    // A store that hides what is behind needs the files that are known there as well.
+    let store = match options.over_fallback {
+        OverFallback::Refuse => store,
+        OverFallback::Hide => &store.alone(),
+    };
     let target = Target { store, graph, feature, id_column, guard };
     scan_at(place, target, options, PACE, progress).await
 }

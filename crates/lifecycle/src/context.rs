@@ -18,7 +18,13 @@ pub struct Context<'a> {
     pub space: Option<&'a str>,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    /// The same work on the stores that this one falls back to, one by one. What their rows name is
+    /// named, though nothing in them is changed from here.
+    pub(crate) fn behind(self) -> impl Iterator<Item = Self> {
+        self.store.chain().skip(1).map(move |store: &'a Store| Self { store, ..self })
+    }
+
     /// Whether an object is surely of this space.
     pub(crate) fn is_of_space(&self, uri: &ObjectUri) -> bool {
         self.space.is_none_or(|space| uri.key().split('/').any(|part| part == space))

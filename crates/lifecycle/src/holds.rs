@@ -41,7 +41,8 @@ pub struct Hold {
 }
 
 /// Places a hold. Its conditions are tried first: one that cannot be evaluated would block every
-/// deletion of the feature.
+/// deletion of the feature. Samples of a store further down the fallback chain are refused: who
+/// deletes there does not look here.
 pub async fn add(
     store: &Store,
     graph: &FeatureGraph,
@@ -50,6 +51,7 @@ pub async fn add(
     reason: Option<&str>,
 ) -> Result<(Hold, u64), DeletionError> {
     let feature = graph.feature(feature).map_err(StoreError::from)?.key().clone();
+    store.require_here(&feature).await?;
     let held = held(store, graph, &feature, filters).await?.map_or(0, |keys| keys.len() as u64);
     let hold = Hold {
         id: Uuid::now_v7().to_string(),

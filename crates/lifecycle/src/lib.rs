@@ -7,6 +7,7 @@
 
 pub mod audit;
 mod context;
+pub mod copying;
 pub mod deletion;
 pub mod events;
 pub mod holds;

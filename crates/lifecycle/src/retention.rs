@@ -79,7 +79,7 @@ pub async fn plan(context: Context<'_>) -> Result<Vec<Due>, DeletionError> {
     let now = context.store.now();
     let mut found = Vec::new();
     for feature in context.graph.features().filter(|feature| !feature.is_external()) {
-        if context.store.stored_schema(context.graph, feature.key()).await?.is_none() {
+        if !has_samples(context, feature).await? {
             continue;
         }
         for rule in [Rule::Expire, Rule::KeepDeleted, Rule::KeepVersions] {
@@ -97,7 +97,7 @@ pub async fn apply(context: Context<'_>) -> Result<Applied, DeletionError> {
     for rule in [Rule::Expire, Rule::KeepDeleted, Rule::KeepVersions] {
         let now = context.store.now();
         for feature in context.graph.features().filter(|feature| !feature.is_external()) {
-            if context.store.stored_schema(context.graph, feature.key()).await?.is_none() {
+            if !has_samples(context, feature).await? {
                 continue;
             }
             let Some(Due { plan: Some(plan), .. }) = due(context, feature, rule, now).await? else {
@@ -123,6 +123,14 @@ pub async fn apply(context: Context<'_>) -> Result<Applied, DeletionError> {
         audit::append(context.store, Record { event, deletion: None, details, once: None }).await?;
     }
     Ok(applied)
+}
+
+/// Whether a feature has a table, and in this very store: what is further down the fallback chain is
+/// kept as long as is said there.
+async fn has_samples(context: Context<'_>, feature: &Feature) -> Result<bool, StoreError> {
+    let Context { store, graph, .. } = context;
+    let has_table = store.stored_schema(graph, feature.key()).await?.is_some();
+    Ok(has_table && store.read_from(feature.key()).await?.is_none())
 }
 
 /// What a rule asks of the store.

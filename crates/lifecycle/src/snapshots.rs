@@ -1,7 +1,12 @@
 //! Recorded states of the feature graph.
 //!
 //! They are rows of the system table `metaxy-system/feature_versions`, one a feature, in the form
-//! in which the reference system keeps them, so that either can read what the other recorded.
+//! in which the reference system keeps them, so that either can read what the other recorded. What
+//! one recording wrote has one time. In the reference system each row has its own, and features that
+//! are only declared otherwise are added to those of the same version; so what it wrote of a project
+//! is one recording until another version comes.
+
+mod error;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,17 +14,24 @@ use std::{
 };
 
 use datafusion::arrow::{
-    array::{
-        Array as _, ArrayRef, AsArray as _, RecordBatch, StringArray, TimestampMicrosecondArray,
-    },
-    datatypes::{DataType, Field, Schema, TimeUnit, TimestampMicrosecondType},
+    array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array},
+    compute::cast,
+    datatypes::DataType,
 };
 use metalith_base::{FeatureKey, Timestamp};
 use metalith_graph::{Feature, FeatureGraph, spec_to_wire};
 use metalith_store::{CommitNote, Rows, Store, StoreError};
+use serde_json::{Map, Value, json};
+
+pub use self::error::SnapshotError;
+use crate::system_rows::{self, Row, table};
 
 /// The table that snapshots are kept in.
 const TABLE: &str = "metaxy-system/feature_versions";
+/// The name of the tag in which Metalith keeps what the columns have no place for.
+const OURS: &str = "metalith";
+/// The same of the reference system.
+const THEIRS: &str = "metaxy";
 
 /// A recorded state of the graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,12 +40,21 @@ pub struct Snapshot {
     pub project: String,
     /// The version of the graph.
     pub version: String,
-    /// When it was recorded first.
+    /// When it was recorded.
     pub recorded_at: Timestamp,
     /// How many features it has.
     pub features: usize,
     /// What was noted with it.
     pub tags: BTreeMap<String, String>,
+}
+
+/// A recorded state with its graph.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// What is known of the recording.
+    pub snapshot: Snapshot,
+    /// The graph as it was.
+    pub graph: FeatureGraph,
 }
 
 /// What a push did.
@@ -45,85 +66,248 @@ pub struct Pushed {
     pub features: Vec<FeatureKey>,
 }
 
+/// The table that snapshots are kept in, for those who copy it.
+pub(crate) fn system_table() -> FeatureKey {
+    table(TABLE)
+}
+
 /// Records the graph of a project, unless it is the one recorded last.
 pub async fn push(
     store: &Store,
     graph: &FeatureGraph,
     project: &str,
     tags: &BTreeMap<String, String>,
-) -> Result<Pushed, StoreError> {
+) -> Result<Pushed, SnapshotError> {
+    if let Some(name) = [OURS, THEIRS].into_iter().find(|name| tags.contains_key(*name)) {
+        return Err(SnapshotError::ReservedTag { name: name.to_owned() });
+    }
     let version = graph.snapshot_version().to_owned();
-    let known = list(store).await?;
-    let last = known.iter().filter(|it| it.project == project).max_by_key(|it| it.recorded_at);
-    if last.is_some_and(|last| last.version == version) {
+    let own: Vec<&Feature> = graph.features().filter(|feature| !feature.is_external()).collect();
+    let last = pushes(store).await?.into_iter().rfind(|it| it.project == project);
+    let definitions: BTreeMap<String, String> =
+        own.iter().map(|it| (it.key().to_string(), it.definition_version())).collect();
+    let is_known = |last: &Push| last.version == version && last.definitions().eq(&definitions);
+    if own.is_empty() || last.as_ref().is_some_and(is_known) {
         return Ok(Pushed { version, features: Vec::new() });
     }
-    let own: Vec<&Feature> = graph.features().filter(|feature| !feature.is_external()).collect();
     let features: Vec<FeatureKey> = own.iter().map(|feature| feature.key().clone()).collect();
-    if !features.is_empty() {
-        let rows = Rows::from_batch(rows(&own, project, &version, tags, store.now())?);
-        store.append_system(&table(), rows, CommitNote::new("push")).await?;
-    }
-    Ok(Pushed { version, features })
+    let rows = as_stored(store, rows(&own, project, graph, tags, store.now())?).await?;
+    // Of two that push the same at the same time, one does.
+    let after = last.map_or(0, |last| last.recorded_at.as_micros());
+    let note = CommitNote::new("push").once(format!("push/{project}/{after}/{version}"));
+    let commit = store.append_system(&table(TABLE), Rows::from_batch(rows), note).await?;
+    Ok(Pushed { version, features: if commit.is_new { features } else { Vec::new() } })
 }
 
-/// Every recorded state, the oldest first.
-pub async fn list(store: &Store) -> Result<Vec<Snapshot>, StoreError> {
-    let Some(rows) = store.read_system(&table()).await? else { return Ok(Vec::new()) };
-    let mut found: BTreeMap<(String, String), (Snapshot, BTreeSet<String>)> = BTreeMap::new();
-    for batch in rows.collect().await? {
-        let text = |name: &str| {
-            let column = batch.column_by_name(name);
-            column.and_then(|it| it.as_string_opt::<i32>()).cloned()
-        };
-        let (Some(projects), Some(versions)) = (text("project"), text("metaxy_project_version"))
-        else {
-            continue;
-        };
-        let (keys, tags) = (text("feature_key"), text("tags"));
-        let times = batch.column_by_name("recorded_at");
-        let times = times.and_then(|it| it.as_primitive_opt::<TimestampMicrosecondType>());
-        for row in 0..batch.num_rows() {
-            let place = (projects.value(row).to_owned(), versions.value(row).to_owned());
-            let at = Timestamp::from_micros(times.map_or(0, |times| times.value(row)));
-            let (snapshot, features) = found.entry(place.clone()).or_insert_with(|| {
-                let snapshot = Snapshot {
-                    project: place.0,
-                    version: place.1,
-                    recorded_at: at,
-                    features: 0,
-                    tags: tags.as_ref().map(|it| parse_tags(it.value(row))).unwrap_or_default(),
-                };
-                (snapshot, BTreeSet::new())
-            });
-            snapshot.recorded_at = snapshot.recorded_at.min(at);
-            features.extend(keys.as_ref().map(|keys| keys.value(row).to_owned()));
+/// Every recorded state, the oldest first. A graph that came back is there again.
+pub async fn list(store: &Store) -> Result<Vec<Snapshot>, SnapshotError> {
+    Ok(pushes(store).await?.iter().map(Push::snapshot).collect())
+}
+
+/// The recorded state of a project that a name means: `latest`, the beginning of a version, or
+/// `NAME=VALUE` for the latest with such a tag. What this store does not know is looked for in those
+/// that it falls back to.
+pub async fn find(store: &Store, project: &str, name: &str) -> Result<Recorded, SnapshotError> {
+    let mut refused = None;
+    for store in store.chain() {
+        match find_in(store, project, name).await {
+            Err(error @ (SnapshotError::NothingPushed { .. } | SnapshotError::Unknown { .. })) => {
+                refused = refused.or(Some(error));
+            }
+            other => return other,
         }
     }
-    let mut snapshots: Vec<Snapshot> = found
-        .into_values()
-        .map(|(snapshot, features)| Snapshot { features: features.len(), ..snapshot })
-        .collect();
-    snapshots.sort_by_key(|snapshot| snapshot.recorded_at);
-    Ok(snapshots)
+    let project = project.to_owned();
+    Err(refused.unwrap_or(SnapshotError::NothingPushed { project }))
 }
 
-/// Tags that are text; other systems keep more in theirs.
-fn parse_tags(json: &str) -> BTreeMap<String, String> {
-    let tags: BTreeMap<String, serde_json::Value> = serde_json::from_str(json).unwrap_or_default();
-    let text =
-        |(name, value): (String, serde_json::Value)| Some((name, value.as_str()?.to_owned()));
-    tags.into_iter().filter_map(text).collect()
+async fn find_in(store: &Store, project: &str, name: &str) -> Result<Recorded, SnapshotError> {
+    let mut pushes = pushes(store).await?;
+    pushes.retain(|push| push.project == project);
+    if pushes.is_empty() {
+        return Err(SnapshotError::NothingPushed { project: project.to_owned() });
+    }
+    let found = match name.split_once('=') {
+        _ if name.is_empty() => None,
+        _ if name == "latest" => pushes.len().checked_sub(1),
+        Some((tag, value)) => {
+            pushes.iter().rposition(|it| it.tags().get(tag).is_some_and(|it| it == value))
+        }
+        None => {
+            let matching = pushes.iter().filter(|it| it.version.starts_with(name));
+            let versions: BTreeSet<&str> = matching.map(|it| it.version.as_str()).collect();
+            if versions.len() > 1 {
+                let versions = versions.into_iter().map(str::to_owned).collect();
+                return Err(SnapshotError::Ambiguous { name: name.to_owned(), versions });
+            }
+            pushes.iter().rposition(|it| it.version.starts_with(name))
+        }
+    };
+    let unknown = || SnapshotError::Unknown {
+        name: name.to_owned(),
+        known: pushes.iter().map(|it| it.version.clone()).collect(),
+    };
+    let place = found.ok_or_else(unknown)?;
+    pushes[place].recorded(store)
 }
 
-fn table() -> FeatureKey {
-    TABLE.parse().expect("the name of the table is a key")
+/// The recorded state that a name means, or today's graph for `current`.
+pub async fn find_or_current(
+    store: &Store,
+    project: &str,
+    name: &str,
+    current: &FeatureGraph,
+) -> Result<FeatureGraph, SnapshotError> {
+    match name {
+        "current" => Ok(current.clone()),
+        _ => find(store, project, name).await.map(|recorded| recorded.graph),
+    }
+}
+
+/// What was recorded at one time.
+struct Push {
+    project: String,
+    version: String,
+    recorded_at: Timestamp,
+    tags: Map<String, Value>,
+    /// By key.
+    features: BTreeMap<String, Stored>,
+}
+
+/// A feature as it is recorded.
+struct Stored {
+    version: String,
+    definition_version: String,
+    spec: String,
+}
+
+/// What was recorded, the oldest first.
+async fn pushes(store: &Store) -> Result<Vec<Push>, StoreError> {
+    let Some(rows) = store.read_system(&table(TABLE)).await? else { return Ok(Vec::new()) };
+    let batches = rows.collect().await?;
+    let mut rows = system_rows::rows(&batches)
+        .map(|row| {
+            Push::of_row(row).ok_or_else(|| {
+                let detail = "a row lacks the project, the feature or a version".to_owned();
+                let (feature, location) = (table(TABLE), store.location());
+                StoreError::Corrupt { feature, location, detail }
+            })
+        })
+        .collect::<Result<Vec<Push>, _>>()?;
+    rows.sort_by_key(|row| row.recorded_at);
+    let mut found: Vec<Push> = Vec::new();
+    for row in rows {
+        match found.iter_mut().rfind(|push| push.project == row.project) {
+            Some(push) if push.goes_on_with(&row) => {
+                push.tags.extend(row.tags);
+                push.features.extend(row.features);
+            }
+            _ => found.push(row),
+        }
+    }
+    Ok(found)
+}
+
+impl Push {
+    /// What one row tells.
+    fn of_row(row: Row<'_>) -> Option<Self> {
+        let text = |name: &str| row.text(name).map(str::to_owned);
+        let feature = Stored {
+            version: text("metaxy_feature_version")?,
+            definition_version: text("metaxy_definition_version").unwrap_or_default(),
+            spec: text("feature_spec")?,
+        };
+        let tags = row.text("tags").and_then(|tags| serde_json::from_str(tags).ok());
+        Some(Self {
+            project: text("project")?,
+            version: text("metaxy_project_version")?,
+            recorded_at: row.time("recorded_at")?,
+            tags: tags.unwrap_or_default(),
+            features: BTreeMap::from([(text("feature_key")?, feature)]),
+        })
+    }
+
+    fn is_theirs(&self) -> bool {
+        self.tags.contains_key(THEIRS)
+    }
+
+    /// Whether a later row of the same project belongs to this push. Each row of the reference
+    /// system has a time of its own.
+    fn goes_on_with(&self, row: &Self) -> bool {
+        let at_once = self.recorded_at == row.recorded_at || (self.is_theirs() && row.is_theirs());
+        self.version == row.version && at_once
+    }
+
+    fn definitions(&self) -> BTreeMap<String, String> {
+        let features = self.features.iter();
+        features.map(|(key, it)| (key.clone(), it.definition_version.clone())).collect()
+    }
+
+    /// What a user noted.
+    fn tags(&self) -> BTreeMap<String, String> {
+        let tags = self.tags.iter().filter(|(name, _)| ![OURS, THEIRS].contains(&name.as_str()));
+        tags.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            project: self.project.clone(),
+            version: self.version.clone(),
+            recorded_at: self.recorded_at,
+            features: self.features.len(),
+            tags: self.tags(),
+        }
+    }
+
+    /// Puts the graph together, and checks that it has the versions that were recorded.
+    fn recorded(&self, store: &Store) -> Result<Recorded, SnapshotError> {
+        let unreadable = |source| {
+            let (version, source) = (self.version.clone(), Box::new(source));
+            SnapshotError::Unreadable { version, source }
+        };
+        let mut features = Vec::new();
+        for feature in self.features.values() {
+            let spec: Value = serde_json::from_str(&feature.spec)
+                .map_err(|error| unreadable(metalith_graph::SnapshotError::Form(error)))?;
+            features.push(json!({
+                "project": self.project,
+                "feature_version": feature.version,
+                "spec": spec,
+            }));
+        }
+        let external = self.tags.get(OURS).and_then(|ours| ours["external"].as_array());
+        features.extend(external.into_iter().flatten().cloned());
+        let graph = json!({
+            "hash_length": store.hash().length,
+            "snapshot_version": (!self.is_theirs()).then_some(&self.version),
+            "features": features,
+        });
+        let graph = FeatureGraph::from_snapshot(&graph).map_err(unreadable)?;
+        Ok(Recorded { snapshot: self.snapshot(), graph })
+    }
+}
+
+/// The rows with times as the table has them: the reference system keeps UTC without saying so.
+async fn as_stored(store: &Store, rows: RecordBatch) -> Result<RecordBatch, StoreError> {
+    let Some(stored) = store.read_system(&table(TABLE)).await? else { return Ok(rows) };
+    let (schema, mut columns) = (stored.schema(), Vec::new());
+    for (field, column) in rows.schema_ref().fields().iter().zip(rows.columns()) {
+        let wanted = schema.field_with_name(field.name()).map(|it| it.data_type());
+        let column = match wanted {
+            Ok(wanted @ DataType::Timestamp(..)) => {
+                cast(column, wanted).map_err(StoreError::arrow)?
+            }
+            _ => Arc::clone(column),
+        };
+        columns.push((field.name().as_str(), column));
+    }
+    system_rows::batch(columns)
 }
 
 fn rows(
     features: &[&Feature],
     project: &str,
-    version: &str,
+    graph: &FeatureGraph,
     tags: &BTreeMap<String, String>,
     now: Timestamp,
 ) -> Result<RecordBatch, StoreError> {
@@ -132,28 +316,35 @@ fn rows(
         Arc::new(features.iter().map(|feature| Some(value(feature))).collect::<StringArray>())
     };
     let same = |text: &str| -> ArrayRef { Arc::new(StringArray::new_repeated(text, count)) };
-    let tags = serde_json::Value::from_iter(
-        tags.iter().map(|(name, value)| (name.as_str(), value.as_str())),
+    let recorded_at: ArrayRef = Arc::new(
+        TimestampMicrosecondArray::from_value(now.as_micros(), count).with_timezone("UTC"),
     );
-    let recorded_at = TimestampMicrosecondArray::from_value(now.as_micros(), count);
-    let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    let columns: Vec<(&str, ArrayRef)> = vec![
+    let deleted_at = new_null_array(recorded_at.data_type(), count);
+    system_rows::batch(vec![
         ("project", same(project)),
         ("feature_key", each(&|feature| feature.key().to_string())),
         ("metaxy_feature_version", each(&|feature| feature.feature_version().to_owned())),
         ("metaxy_definition_version", each(&|feature| feature.definition_version())),
-        ("recorded_at", Arc::new(recorded_at.with_timezone("UTC"))),
+        ("recorded_at", recorded_at),
         ("feature_spec", each(&|feature| spec_to_wire(feature.spec()).to_string())),
         ("feature_schema", same("{}")),
         ("feature_class_path", same("")),
-        ("metaxy_project_version", same(version)),
-        ("tags", same(&tags.to_string())),
-        ("deleted_at", datafusion::arrow::array::new_null_array(&time, count)),
-    ];
-    let fields: Vec<Field> = columns
-        .iter()
-        .map(|(name, array)| Field::new(*name, array.data_type().clone(), true))
-        .collect();
-    let arrays = columns.into_iter().map(|(_, array)| array).collect();
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(StoreError::arrow)
+        ("metaxy_project_version", same(graph.snapshot_version())),
+        ("tags", same(&tags_text(graph, tags))),
+        ("deleted_at", deleted_at),
+    ])
+}
+
+/// The tags, and with them the features of other projects, which have no rows of their own here.
+fn tags_text(graph: &FeatureGraph, tags: &BTreeMap<String, String>) -> String {
+    let mut all: Map<String, Value> =
+        tags.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+    let snapshot = graph.to_snapshot();
+    let features = snapshot["features"].as_array().into_iter().flatten();
+    let external: Vec<Value> =
+        features.filter(|feature| feature.get("external").is_some()).cloned().collect();
+    if !external.is_empty() {
+        all.insert(OURS.to_owned(), json!({ "external": external }));
+    }
+    Value::Object(all).to_string()
 }

@@ -27,6 +27,8 @@ pub struct Settings {
     pub hash: Option<HashSettings>,
     /// Feature files: paths relative to the project, `*` allowed in file names.
     pub features: Vec<String>,
+    /// Modules that declare features in Python. The Python package loads them.
+    pub entrypoints: Vec<String>,
     /// Options of the places that objects are in, by address (`s3://bucket`) or scheme (`s3://`).
     pub objects: BTreeMap<String, BTreeMap<String, String>>,
     /// How much samples may hold.
@@ -46,6 +48,8 @@ pub struct StoreSettings {
     pub flat: bool,
     /// Options of the object storage.
     pub options: BTreeMap<String, String>,
+    /// The stores that features are read from which are missing in this one, by name, in order.
+    pub fallback_stores: Vec<String>,
 }
 
 /// A kind of store. A new one is a line here, its name, and its opener in `project.rs`.
@@ -76,13 +80,21 @@ pub(crate) fn read_settings(
     expand_texts(&name, &mut tree, environment)?;
     let mut table = Table::new(&name, &tree)?;
     let root = file.parent().unwrap_or(Path::new("."));
+    let entrypoints = table.texts("entrypoints")?.unwrap_or_default();
+    // A project in Python needs no file of features.
+    let features = match table.texts("features")? {
+        Some(features) => features,
+        None if entrypoints.is_empty() => vec!["features.toml".to_owned()],
+        None => Vec::new(),
+    };
     let mut settings = Settings {
         project: table.required_text("project")?.to_owned(),
         store: table.text("store")?.unwrap_or(DEFAULT_STORE).to_owned(),
         space: table.text("space")?.map(str::to_owned),
         stores: BTreeMap::new(),
         hash: None,
-        features: table.texts("features")?.unwrap_or_else(|| vec!["features.toml".to_owned()]),
+        features,
+        entrypoints,
         actor: table.text("actor")?.map(str::to_owned),
         objects: BTreeMap::new(),
         quota: Quota::default(),
@@ -119,6 +131,7 @@ fn local(path: PathBuf) -> StoreSettings {
         address: path.display().to_string(),
         flat: false,
         options: BTreeMap::new(),
+        fallback_stores: Vec::new(),
     }
 }
 
@@ -190,8 +203,9 @@ fn read_store(file: &str, root: &Path, node: &Node) -> Result<StoreSettings, Pro
         Some(given) => read_options(file, &given)?,
         None => BTreeMap::new(),
     };
+    let fallback_stores = table.texts("fallback_stores")?.unwrap_or_default();
     table.finish()?;
-    Ok(StoreSettings { kind, address, flat, options })
+    Ok(StoreSettings { kind, address, flat, options, fallback_stores })
 }
 
 fn read_quota(mut table: Table<'_>) -> Result<Quota, ProjectError> {
@@ -287,6 +301,10 @@ fn override_by(
         match key {
             "PATH" => store.address = root.join(value).display().to_string(),
             "ADDRESS" => store.address.clone_from(value),
+            "FALLBACK_STORES" => {
+                let names = value.split(',').map(str::trim).filter(|name| !name.is_empty());
+                store.fallback_stores = names.map(str::to_owned).collect();
+            }
             other => match other.strip_prefix("OPTIONS__") {
                 Some(option) => {
                     store.options.insert(option.to_lowercase(), value.clone());
@@ -295,7 +313,8 @@ fn override_by(
                     return Err(ProjectError::Variable {
                         name: variable.clone(),
                         value: value.clone(),
-                        expected: "one of PATH, ADDRESS and OPTIONS__<KEY>".to_owned(),
+                        expected: "one of PATH, ADDRESS, FALLBACK_STORES and OPTIONS__<KEY>"
+                            .to_owned(),
                     });
                 }
             },

@@ -26,6 +26,10 @@ pub const VARIABLES: &[Variable] = &[
     Variable { name: "METALITH_STORES__<NAME>__PATH", doc: "the folder of a store" },
     Variable { name: "METALITH_STORES__<NAME>__ADDRESS", doc: "the address of a store" },
     Variable {
+        name: "METALITH_STORES__<NAME>__FALLBACK_STORES",
+        doc: "the stores it falls back to, with commas between them",
+    },
+    Variable {
         name: "METALITH_STORES__<NAME>__OPTIONS__<KEY>",
         doc: "an option of a store's object storage",
     },

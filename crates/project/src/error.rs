@@ -44,6 +44,12 @@ pub enum ProjectError {
         /// The names there are.
         known: Vec<String>,
     },
+    /// Stores that fall back to each other.
+    #[error("stores fall back to each other in a circle: {}", .path.join(" -> "))]
+    FallbackCircle {
+        /// The way round, the first store again at the end.
+        path: Vec<String>,
+    },
     /// An entry of `features` that names no file.
     #[error("`{pattern}` in `features` names no file")]
     NoFeatureFile {
@@ -59,6 +65,12 @@ pub enum ProjectError {
         value: String,
         /// What it should be.
         expected: String,
+    },
+    /// Features that only the Python package can load.
+    #[error("the project declares features in Python: {}", quoted(.entrypoints))]
+    InPython {
+        /// The modules.
+        entrypoints: Vec<String>,
     },
     /// A place where a project would be overwritten.
     #[error("`{}` is there already", .path.display())]
@@ -79,7 +91,10 @@ impl Diagnostic for ProjectError {
             Self::Document(error) => error.kind(),
             Self::Graph(error) => error.kind(),
             Self::Store(error) => error.kind(),
-            Self::Variable { .. } | Self::Exists { .. } => Kind::Invalid,
+            Self::Variable { .. }
+            | Self::InPython { .. }
+            | Self::Exists { .. }
+            | Self::FallbackCircle { .. } => Kind::Invalid,
         }
     }
 
@@ -91,8 +106,10 @@ impl Diagnostic for ProjectError {
             Self::Graph(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::UnknownStore { .. } => "project.unknown-store",
+            Self::FallbackCircle { .. } => "project.fallback-circle",
             Self::NoFeatureFile { .. } => "project.no-feature-file",
             Self::Variable { .. } => "project.variable",
+            Self::InPython { .. } => "project.in-python",
             Self::Exists { .. } => "project.exists",
         }
     }
@@ -112,10 +129,16 @@ impl Diagnostic for ProjectError {
                     None => format!("there are {}", quoted(known)).into(),
                 })
             }
+            Self::FallbackCircle { .. } => Some("take it out of one `fallback_stores`".into()),
             Self::NoFeatureFile { .. } => {
                 Some("paths are relative to metalith.toml, and `*` stands for any name".into())
             }
             Self::Variable { name, .. } => Some(format!("change or unset {name}").into()),
+            Self::InPython { .. } => Some(
+                "use the `metalith` command that the Python package installs, in the environment \
+                 of these modules"
+                    .into(),
+            ),
             Self::Exists { .. } => Some("choose an empty folder".into()),
         }
     }

@@ -12,7 +12,7 @@ use metalith_graph::{FeatureDefinition, FeatureGraph, HashLength, parse_features
 use metalith_objects::ObjectPlaces;
 use metalith_store::{Backend, MemoryBackend, Mode, OpenOptions, Store};
 
-use crate::{ProjectError, Settings, StoreKind, config::read_settings};
+use crate::{ProjectError, Settings, StoreKind, StoreSettings, config::read_settings};
 
 const CONFIG: &str = "metalith.toml";
 
@@ -36,6 +36,9 @@ pub struct ProjectOptions {
     pub actor: Option<String>,
     /// The environment.
     pub environment: BTreeMap<String, String>,
+    /// Features that the project declares in Python, beside those in its files. `None`: nobody
+    /// loaded them, so a project that has any cannot be used.
+    pub declared: Option<Vec<FeatureDefinition>>,
 }
 
 /// The `metalith.toml` of a folder or of the nearest folder above it; a file is taken as it is.
@@ -71,7 +74,11 @@ impl Project {
             settings.actor = Some(actor.clone());
         }
         let root = file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-        let graph = read_graph(&root, &settings)?;
+        if options.declared.is_none() && !settings.entrypoints.is_empty() {
+            return Err(ProjectError::InPython { entrypoints: settings.entrypoints });
+        }
+        let declared = options.declared.clone().unwrap_or_default();
+        let graph = read_graph(&root, &settings, declared)?;
         Ok(Self { root, settings, graph })
     }
 
@@ -106,16 +113,63 @@ impl Project {
         ObjectPlaces::new(options)
     }
 
-    /// Opens a store of the project: the named one, or the configured one.
+    /// Opens a store of the project, the named one or the configured one, with those that it falls
+    /// back to. These are opened for reading, whatever the first one is opened for.
     pub async fn open_store(&self, name: Option<&str>, mode: Mode) -> Result<Store, ProjectError> {
         let name = name.unwrap_or(&self.settings.store);
-        let settings =
-            self.settings.stores.get(name).ok_or_else(|| ProjectError::UnknownStore {
-                name: name.to_owned(),
-                known: self.settings.stores.keys().cloned().collect(),
-            })?;
-        let backend: Arc<dyn Backend> = match settings.kind {
-            StoreKind::Memory => Arc::new(MemoryBackend::new()),
+        let mut chain = Vec::new();
+        self.add_to_chain(&[name], &mut chain)?;
+        let mut behind: Option<Store> = None;
+        for (place, settings) in chain.iter().enumerate().rev() {
+            let options = match mode {
+                Mode::Write if place == 0 => OpenOptions::write(),
+                Mode::Write | Mode::Read => OpenOptions::read(),
+            };
+            let options = OpenOptions {
+                hash: self.settings.hash,
+                actor: self.settings.actor.clone(),
+                fallback: behind.take(),
+                ..options
+            };
+            behind = Some(Store::open(self.backend(settings)?, options).await?);
+        }
+        behind.ok_or_else(|| self.unknown_store(name))
+    }
+
+    /// Puts a store and what it falls back to into a list: first come those it names, each followed
+    /// by those that it names in turn. `path` leads to the store.
+    fn add_to_chain<'a>(
+        &'a self,
+        path: &[&'a str],
+        chain: &mut Vec<&'a StoreSettings>,
+    ) -> Result<(), ProjectError> {
+        let Some((name, before)) = path.split_last() else { return Ok(()) };
+        if before.contains(name) {
+            let path = path.iter().map(|name| (*name).to_owned()).collect();
+            return Err(ProjectError::FallbackCircle { path });
+        }
+        let settings = self.settings.stores.get(*name);
+        let settings = settings.ok_or_else(|| self.unknown_store(name))?;
+        if chain.iter().any(|known| std::ptr::eq(*known, settings)) {
+            return Ok(());
+        }
+        chain.push(settings);
+        for next in &settings.fallback_stores {
+            self.add_to_chain(&[path, &[next.as_str()]].concat(), chain)?;
+        }
+        Ok(())
+    }
+
+    fn unknown_store(&self, name: &str) -> ProjectError {
+        ProjectError::UnknownStore {
+            name: name.to_owned(),
+            known: self.settings.stores.keys().cloned().collect(),
+        }
+    }
+
+    fn backend(&self, settings: &StoreSettings) -> Result<Arc<dyn Backend>, ProjectError> {
+        match settings.kind {
+            StoreKind::Memory => Ok(Arc::new(MemoryBackend::new())),
             StoreKind::Delta => {
                 let layout = if settings.flat { Layout::Flat } else { Layout::Nested };
                 let address = match &self.settings.space {
@@ -124,16 +178,9 @@ impl Project {
                     }
                     None => settings.address.clone(),
                 };
-                open_backend(&address, &settings.options, layout)?
+                Ok(open_backend(&address, &settings.options, layout)?)
             }
-        };
-        let options = match mode {
-            Mode::Read => OpenOptions::read(),
-            Mode::Write => OpenOptions::write(),
-        };
-        let options =
-            OpenOptions { hash: self.settings.hash, actor: self.settings.actor.clone(), ..options };
-        Ok(Store::open(backend, options).await?)
+        }
     }
 }
 
@@ -145,8 +192,12 @@ fn read(path: &Path) -> Result<String, ProjectError> {
     })
 }
 
-fn read_graph(root: &Path, settings: &Settings) -> Result<FeatureGraph, ProjectError> {
-    let mut definitions: Vec<FeatureDefinition> = Vec::new();
+fn read_graph(
+    root: &Path,
+    settings: &Settings,
+    declared: Vec<FeatureDefinition>,
+) -> Result<FeatureGraph, ProjectError> {
+    let mut definitions = declared;
     for pattern in &settings.features {
         for path in files(root, pattern)? {
             // Messages call a file as the user would from the project.

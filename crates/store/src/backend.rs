@@ -84,6 +84,10 @@ pub trait Table: Any + fmt::Debug + Send + Sync {
     /// The chunks, in the order in which they were committed.
     fn chunks(&self) -> &[Chunk];
 
+    /// Whether there are rows in it, or ever were: a table that was made and never filled is told
+    /// from one that was emptied. Where that cannot be known any more, it was.
+    async fn has_held_rows(&self) -> Result<bool, StoreError>;
+
     /// Whether a commit was made [`once`](CommitNote::once) under a tag.
     async fn has_commit(&self, tag: &str) -> Result<bool, StoreError>;
 
@@ -174,6 +178,15 @@ impl CommitNote {
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.details.push((name, value.into()));
         self
+    }
+
+    /// Adds who is working, if that is known.
+    #[must_use]
+    pub fn by(self, actor: Option<&str>) -> Self {
+        match actor {
+            Some(actor) => self.with("actor", actor),
+            None => self,
+        }
     }
 
     /// Makes the commit depend on the version of the table that its rows were computed from.

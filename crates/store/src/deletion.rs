@@ -27,6 +27,7 @@ use crate::{
     chunk_scan::Selection,
     doomed::{Doomed, find_doomed},
     lower::column,
+    retry::until_undisturbed,
     unique::IdSet,
     write::{constant, times, with_column},
 };
@@ -183,9 +184,6 @@ impl fmt::Debug for DeletionPlan {
     }
 }
 
-/// How often a deletion is planned anew because somebody wrote in between.
-const ATTEMPTS: usize = 20;
-
 impl Store {
     /// Plans and executes a deletion; plans anew when somebody wrote in between.
     pub async fn delete(
@@ -194,17 +192,11 @@ impl Store {
         feature: &FeatureKey,
         request: &DeletionRequest,
     ) -> Result<DeletionReceipt, StoreError> {
-        let mut attempt = 1;
-        loop {
+        until_undisturbed(|| async {
             let plan = self.plan_deletion(graph, feature, request).await?;
-            match self.apply_deletion(plan).await {
-                Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
-                Err(StoreError::Conflict { feature, with, .. }) => {
-                    return Err(StoreError::Conflict { feature, with, attempts: attempt });
-                }
-                other => return other,
-            }
-        }
+            self.apply_deletion(plan).await
+        })
+        .await
     }
 
     /// Finds what a deletion would do, and does nothing.
@@ -228,7 +220,8 @@ impl Store {
         if request.within.as_ref().is_some_and(Keys::is_empty) {
             return Ok(plan);
         }
-        let Some(table) = self.backend().open_table(feature.key()).await? else { return Ok(plan) };
+        let Some(found) = self.find_table(feature.key()).await? else { return Ok(plan) };
+        let table = Arc::clone(&found.table);
         if let Some(id) = &request.id
             && table.has_commit(id).await?
         {
@@ -246,6 +239,9 @@ impl Store {
                     plan.work = Work::Rewrite { table, doomed };
                 }
             }
+        }
+        if plan.rows > 0 {
+            found.require_here(feature.key())?;
         }
         Ok(plan)
     }
@@ -339,11 +335,10 @@ impl Store {
 
     fn deletion_note(&self, plan: &DeletionPlan) -> CommitNote {
         // One deletion changes a table in one commit, so it can be repeated after a crash.
-        let mut note =
-            CommitNote::new("delete").with("deletionId", &plan.id).once(plan.id.as_str());
-        if let Some(actor) = self.actor() {
-            note = note.with("actor", actor);
-        }
+        let mut note = CommitNote::new("delete")
+            .with("deletionId", &plan.id)
+            .once(plan.id.as_str())
+            .by(self.actor());
         if let Some(reason) = &plan.reason {
             note = note.with("reason", reason);
         }
@@ -381,7 +376,6 @@ impl TombstoneStamp {
         for (name, array) in [
             (columns::FEATURE_VERSION, constant(&self.feature_version, rows)),
             (columns::PROJECT_VERSION, constant(&self.project_version, rows)),
-            (columns::UPDATED_AT, Arc::clone(&deleted_at)),
             (columns::DELETED_AT, deleted_at),
             (columns::DELETION_ID, constant(&self.deletion, rows)),
         ] {

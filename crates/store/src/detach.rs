@@ -23,6 +23,7 @@ use crate::{
     current::newest_rows,
     deletion::later_than,
     lower::column,
+    retry::until_undisturbed,
     write::{constant, with_column},
 };
 
@@ -47,9 +48,6 @@ pub struct DetachReceipt {
     pub table_version: Option<u64>,
 }
 
-/// How often it is tried anew because somebody wrote in between.
-const ATTEMPTS: usize = 20;
-
 impl Store {
     /// Sets columns of samples to NULL, in one commit that happens once for a deletion.
     pub async fn detach(
@@ -63,10 +61,10 @@ impl Store {
         let columns = request.references.names();
         let tag = format!("{}/detach/{}", request.deletion, columns.join(","));
         let nothing = DetachReceipt { samples: 0, table_version: None };
-        self.repeatedly(|| async {
-            let Some(table) = self.backend().open_table(feature.key()).await? else {
-                return Ok(nothing);
-            };
+        until_undisturbed(|| async {
+            let Some(found) = self.find_table(feature.key()).await? else { return Ok(nothing) };
+            found.require_here(feature.key())?;
+            let table = found.table;
             if table.has_commit(&tag).await? {
                 return Ok(nothing);
             }
@@ -98,7 +96,7 @@ impl Store {
         self.require_write()?;
         let nothing = DetachReceipt { samples: 0, table_version: None };
         let feature = graph.feature(feature)?;
-        self.repeatedly(|| async {
+        until_undisturbed(|| async {
             let Some(table) = self.backend().open_table(feature.key()).await? else {
                 return Ok(nothing);
             };
@@ -182,25 +180,8 @@ impl Store {
         Ok(DetachReceipt { samples: commit.rows, table_version })
     }
 
-    async fn repeatedly<F>(&self, attempt: impl Fn() -> F) -> Result<DetachReceipt, StoreError>
-    where
-        F: Future<Output = Result<DetachReceipt, StoreError>>,
-    {
-        let mut attempts = 1;
-        loop {
-            match attempt().await {
-                Err(StoreError::Conflict { .. }) if attempts < ATTEMPTS => attempts += 1,
-                other => return other,
-            }
-        }
-    }
-
     fn detach_note(&self, operation: &'static str, deletion: &str) -> CommitNote {
-        let note = CommitNote::new(operation).with("deletionId", deletion);
-        match self.actor() {
-            Some(actor) => note.with("actor", actor),
-            None => note,
-        }
+        CommitNote::new(operation).with("deletionId", deletion).by(self.actor())
     }
 }
 

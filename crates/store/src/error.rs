@@ -194,18 +194,23 @@ impl Diagnostic for StoreError {
                 RequestProblem::NothingToRestore { .. } => Kind::NotFound,
                 RequestProblem::Superseded { .. } => Kind::Blocked,
                 RequestProblem::PlanOutdated { .. } => Kind::Conflict,
+                RequestProblem::InFallback { .. } | RequestProblem::WouldHide { .. } => {
+                    Kind::Blocked
+                }
                 RequestProblem::SamplesRequired
                 | RequestProblem::External
                 | RequestProblem::SharedColumn { .. }
                 | RequestProblem::UnknownColumn { .. }
                 | RequestProblem::IdsRequired { .. }
-                | RequestProblem::RootRebase => Kind::Invalid,
+                | RequestProblem::RootRebase
+                | RequestProblem::RootJoin => Kind::Invalid,
             },
             Self::Place { problem, .. } => match problem {
                 PlaceProblem::Missing => Kind::NotFound,
                 PlaceProblem::NewerFormat { .. } => Kind::Unsupported,
                 PlaceProblem::NotAStore { .. }
                 | PlaceProblem::OtherHash { .. }
+                | PlaceProblem::FallbackHash { .. }
                 | PlaceProblem::OtherLength { .. }
                 | PlaceProblem::HashUnknown
                 | PlaceProblem::ReadOnly => Kind::Invalid,

@@ -78,27 +78,28 @@ pub(crate) async fn expected_rows(
 }
 
 /// One dep of the feature whose rows are expected.
-struct Dep<'a> {
-    index: usize,
-    dep: &'a FeatureDep,
-    upstream: &'a Feature,
-    feature: &'a Feature,
+pub(crate) struct Dep<'a> {
+    pub(crate) index: usize,
+    pub(crate) dep: &'a FeatureDep,
+    pub(crate) upstream: &'a Feature,
+    pub(crate) feature: &'a Feature,
 }
 
 /// An upstream ready to be joined.
-struct Prepared {
+pub(crate) struct Prepared {
     feature: FeatureKey,
     optional: bool,
-    plan: LogicalPlan,
+    pub(crate) plan: LogicalPlan,
     /// Columns that go into the result, renamed and selected, ids included.
-    columns: Vec<String>,
+    pub(crate) columns: Vec<String>,
     ids: Vec<String>,
     /// Where the value of each upstream field is.
-    values: Vec<(QualifiedField, String)>,
+    pub(crate) values: Vec<(QualifiedField, String)>,
 }
 
 impl Dep<'_> {
-    async fn prepare(
+    /// Everything up to the join.
+    pub(crate) async fn prepare(
         &self,
         store: &Store,
         filters: Filters<'_>,
@@ -217,7 +218,7 @@ impl Dep<'_> {
     }
 
     /// The upstream fields that some field of the feature is computed from, and their columns.
-    fn values(&self) -> Vec<(QualifiedField, String)> {
+    pub(crate) fn values(&self) -> Vec<(QualifiedField, String)> {
         let mut values: Vec<(QualifiedField, String)> = Vec::new();
         for parent in self.feature.parent_fields().values().flatten() {
             let known = values.iter().any(|(field, _)| field == parent);
@@ -337,10 +338,11 @@ fn refuse_shared_columns(feature: &Feature, deps: &[Prepared]) -> Result<(), Sto
 }
 
 /// All upstreams in one plan: the join keys, every other column once, and the field values.
-struct Joined {
-    plan: LogicalPlanBuilder,
-    columns: Vec<String>,
-    values: Vec<(QualifiedField, String, bool)>,
+pub(crate) struct Joined {
+    pub(crate) plan: LogicalPlanBuilder,
+    pub(crate) columns: Vec<String>,
+    /// Field, column, and whether the field's dep is optional.
+    pub(crate) values: Vec<(QualifiedField, String, bool)>,
 }
 
 /// Required deps inner-join in order, then optional ones left-join; all optional: full outer join.
@@ -413,7 +415,11 @@ fn join_one(feature: &Feature, left: Joined, dep: Prepared, kind: JoinType) -> P
 }
 
 /// Replaces the field values by the hashes of the feature's own fields.
-fn with_provenance(store: &Store, feature: &Feature, joined: Joined) -> PlanResult<LogicalPlan> {
+pub(crate) fn with_provenance(
+    store: &Store,
+    feature: &Feature,
+    joined: Joined,
+) -> PlanResult<LogicalPlan> {
     let hashed = |index: usize| format!("__field_{index}");
     let fields = feature.spec().fields.iter().enumerate().map(|(index, field)| {
         let mut texts = vec![lit(format!("{}|{}", field.key, field.code_version))];

@@ -170,7 +170,7 @@ impl Resolve<'_> {
     /// The stored side, or `None` when the feature has no table yet.
     async fn stored(&self, keys: &[String]) -> Result<Option<Stored>, StoreError> {
         let key = self.feature.key();
-        let Some(table) = self.store.backend().open_table(key).await? else { return Ok(None) };
+        let Some(table) = self.store.open_table(key).await? else { return Ok(None) };
         let schema = table.schema();
         if let Some(missing) = keys.iter().find(|name| schema.index_of(name).is_err()) {
             let problem = RequestProblem::UnknownColumn {

@@ -14,10 +14,12 @@
 )]
 
 mod backend;
+mod chain;
 mod chunk_scan;
 mod compare;
 mod copy;
 mod current;
+mod custom_join;
 mod deletion;
 mod detach;
 mod doomed;
@@ -33,6 +35,7 @@ mod memory;
 mod read;
 mod rebase;
 mod restore;
+mod retry;
 mod rows;
 mod samples;
 mod selections;
@@ -64,7 +67,7 @@ pub use crate::{
     rows::Rows,
     settings::{HashAlgorithm, HashSettings},
     status::{FeatureStatus, IncrementCounts},
-    store::{Mode, OpenOptions, Store},
+    store::{Absent, Mode, OpenOptions, Store},
     system::{SystemTail, is_system as is_system_table},
-    write::WriteOptions,
+    write::{OverFallback, WriteOptions},
 };

@@ -145,9 +145,17 @@ impl Lower<'_> {
         }
     }
 
+    /// Halved again and again: the query engine goes down an expression by recursion, and one that
+    /// leans to a side would be as deep as it has items.
     fn joined(self, items: &[Typed], join: fn(PlanExpr, PlanExpr) -> PlanExpr) -> PlanExpr {
-        let items = items.iter().map(|it| self.expr(it));
-        items.reduce(join).unwrap_or_else(|| lit(ScalarValue::Boolean(None)))
+        match items {
+            [] => lit(ScalarValue::Boolean(None)),
+            [item] => self.expr(item),
+            items => {
+                let (left, right) = items.split_at(items.len() / 2);
+                join(self.joined(left, join), self.joined(right, join))
+            }
+        }
     }
 
     fn binary(self, left: &Typed, op: PlanOperator, right: &Typed) -> PlanExpr {

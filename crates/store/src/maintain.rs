@@ -60,7 +60,7 @@ impl Store {
         options: &MaintainOptions,
     ) -> Result<MaintenanceReport, StoreError> {
         self.require_write()?;
-        let table = self.require_table(feature).await?;
+        let table = self.require_own_table(feature).await?;
         let mut report = MaintenanceReport::default();
         report.chunks_before = table.chunks().len() as u64;
         report.chunks_after = report.chunks_before;
@@ -69,7 +69,8 @@ impl Store {
             report.chunks_compacted = small.len() as u64;
             if !options.dry_run && !small.is_empty() {
                 self.compact(feature, &table, small).await?;
-                report.chunks_after = self.require_table(feature).await?.chunks().len() as u64;
+                let table = self.require_own_table(feature).await?;
+                report.chunks_after = table.chunks().len() as u64;
             }
         }
         if let Some(keep) = options.vacuum {

@@ -42,6 +42,7 @@ struct MemoryTable {
     next_id: u64,
     /// Of commits that happen only once.
     tags: BTreeSet<String>,
+    has_held_rows: bool,
 }
 
 impl MemoryBackend {
@@ -221,6 +222,7 @@ impl MemoryTable {
             ids: Vec::new(),
             next_id: old.map_or(0, |old| old.next_id),
             tags: old.map(|old| old.tags.clone()).unwrap_or_default(),
+            has_held_rows: old.is_some_and(|old| old.has_held_rows),
         };
         if let Some(old) = old {
             for (batch, id) in old.batches.iter().zip(&old.ids) {
@@ -241,6 +243,7 @@ impl MemoryTable {
 
     fn push(&mut self, batch: RecordBatch, id: u64) {
         let bytes = batch.get_array_memory_size() as u64;
+        self.has_held_rows |= batch.num_rows() > 0;
         self.chunks.push(Chunk { rows: batch.num_rows(), bytes });
         self.batches.push(batch);
         self.ids.push(id);
@@ -259,6 +262,10 @@ impl Table for MemoryTable {
 
     fn chunks(&self) -> &[Chunk] {
         &self.chunks
+    }
+
+    async fn has_held_rows(&self) -> Result<bool, StoreError> {
+        Ok(self.has_held_rows)
     }
 
     async fn has_commit(&self, tag: &str) -> Result<bool, StoreError> {

@@ -116,7 +116,7 @@ impl Store {
         }
     }
 
-    /// Reads every stored row of a feature, whatever its version, deleted and superseded ones too:
+    /// Reads every row of a feature in this very store, whatever its version, deleted and superseded ones too:
     /// those that meet the filters, with the columns asked for. Columns that the table lacks are
     /// left out. `None` when there is no table.
     pub async fn read_everything(
@@ -158,7 +158,7 @@ impl Store {
         graph: &FeatureGraph,
         feature: &FeatureKey,
     ) -> Result<Option<SchemaRef>, StoreError> {
-        let table = self.backend().open_table(graph.feature(feature)?.key()).await?;
+        let table = self.open_table(graph.feature(feature)?.key()).await?;
         Ok(table.map(|table| table.schema()))
     }
 

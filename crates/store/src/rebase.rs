@@ -2,16 +2,18 @@
 
 use datafusion::{
     arrow::{array::RecordBatch, datatypes::SchemaRef},
-    common::{Column, JoinType},
-    logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit, when},
+    common::{Column, JoinType, Result as PlanResult, ScalarValue},
+    functions::core::expr_fn::named_struct,
+    logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Operator, binary_expr, lit, not, when},
 };
 use metalith_base::FeatureKey;
 use metalith_graph::{Feature, FeatureGraph, columns};
 
 use crate::{
-    Frame, ReadOptions, RequestProblem, Store, StoreError,
+    Frame, HashSettings, ReadOptions, RequestProblem, Store, StoreError,
     compare::names,
     expected::{Filters, UpstreamVersions, expected_rows},
+    hash::{field_version, hash_of},
     lower::column,
 };
 
@@ -19,8 +21,9 @@ impl Store {
     /// The current samples of an older feature version, with their provenance recomputed under the
     /// graph's definition. Write them to carry them over.
     ///
-    /// User columns are kept, and so are data versions that differ from the old provenance: a user
-    /// gave those. The others are NULL, to be filled when written. Samples that upstream does not
+    /// User columns are kept, and so are data versions that differ from the old provenance, field by
+    /// field: a user gave those. The others follow the new provenance, or are NULL, to be filled
+    /// when written. Samples that upstream does not
     /// have any more are left out.
     pub async fn rebase(
         &self,
@@ -41,7 +44,7 @@ impl Store {
             ..ReadOptions::default()
         };
         let old = self.visible_rows(graph, feature.key(), &options).await?;
-        let plan = rebased(feature, expected, old)
+        let plan = rebased(feature, self.hash(), expected, old)
             .map_err(|error| StoreError::engine(feature.key().as_str(), error))?;
         let rows = self.run(plan, feature.key().as_str()).await?;
         let schema: SchemaRef = rows.schema();
@@ -52,36 +55,30 @@ impl Store {
 
 fn rebased(
     feature: &Feature,
+    hash: HashSettings,
     expected: LogicalPlan,
     old: LogicalPlan,
-) -> datafusion::common::Result<LogicalPlan> {
+) -> PlanResult<LogicalPlan> {
     let keys = feature.join_keys();
-    let new_key = |name: &str| format!("__new_{name}");
     let versions = [columns::PROVENANCE_BY_FIELD, columns::PROVENANCE];
     let expected = LogicalPlanBuilder::from(expected)
         .project(
             keys.iter()
                 .map(String::as_str)
                 .chain(versions)
-                .map(|name| column(name).alias(new_key(name))),
+                .map(|name| column(name).alias(expected_name(name))),
         )?
         .distinct()?
         .build()?;
     let on = (
         keys.iter().map(Column::from_name).collect::<Vec<_>>(),
-        keys.iter().map(|name| Column::from_name(new_key(name))).collect::<Vec<_>>(),
+        keys.iter().map(|name| Column::from_name(expected_name(name))).collect::<Vec<_>>(),
     );
-    let user_given = column(columns::DATA_VERSION).not_eq(column(columns::PROVENANCE));
-    let kept = |name: &str| -> datafusion::common::Result<Expr> {
-        let nothing = lit(datafusion::common::ScalarValue::Null);
-        Ok(when(user_given.clone(), column(name)).otherwise(nothing)?.alias(name))
-    };
     let user_columns: Vec<String> =
         names(&old).into_iter().filter(|name| !columns::is_system(name)).collect();
     let mut projected: Vec<Expr> = user_columns.iter().map(|name| column(name)).collect();
-    projected.extend(versions.map(|name| column(&new_key(name)).alias(name)));
-    projected.push(kept(columns::DATA_VERSION_BY_FIELD)?);
-    projected.push(kept(columns::DATA_VERSION)?);
+    projected.extend(versions.map(|name| column(&expected_name(name)).alias(name)));
+    projected.extend(data_versions(feature, hash)?);
     for name in [columns::CREATED_AT, columns::MATERIALIZATION_ID] {
         projected.push(column(name));
     }
@@ -89,4 +86,61 @@ fn rebased(
         .join(expected, JoinType::Inner, on, None)?
         .project(projected)?
         .build()
+}
+
+/// What a column of the expected rows is called beside the old ones.
+fn expected_name(name: &str) -> String {
+    format!("__new_{name}")
+}
+
+/// A field on its way from the old rows to the new ones.
+struct FieldVersions {
+    name: String,
+    old: Expr,
+    is_given: Expr,
+    new: Expr,
+}
+
+impl FieldVersions {
+    fn of(name: String) -> PlanResult<Self> {
+        let old = field_version(column(columns::DATA_VERSION_BY_FIELD), &name);
+        let provenance = |by_field: &str| field_version(column(by_field), &name);
+        let is_given =
+            old.clone().is_not_null().and(differ(&old, provenance(columns::PROVENANCE_BY_FIELD)));
+        let followed = provenance(&expected_name(columns::PROVENANCE_BY_FIELD));
+        let new = when(is_given.clone(), old.clone()).otherwise(followed)?;
+        Ok(Self { name, old, is_given, new })
+    }
+}
+
+/// The data versions by field and of the whole. Both are NULL where a user gave neither. A field
+/// that a user gave no version for follows its provenance, whatever was given for others; and the
+/// whole follows the fields where it did.
+fn data_versions(feature: &Feature, hash: HashSettings) -> PlanResult<[Expr; 2]> {
+    let fields = feature.spec().fields.iter().map(|it| FieldVersions::of(it.key.struct_name()));
+    let mut fields = fields.collect::<PlanResult<Vec<_>>>()?;
+    let by_field = named_struct(
+        fields.iter().flat_map(|it| [lit(it.name.as_str()), it.new.clone()]).collect(),
+    );
+    fields.sort_by(|left, right| left.name.cmp(&right.name));
+    let of_fields = |of: fn(&FieldVersions) -> &Expr| {
+        hash_of(hash, fields.iter().map(|field| of(field).clone()).collect())
+    };
+    let whole = column(columns::DATA_VERSION);
+    let is_given = differ(&whole, column(columns::PROVENANCE));
+    let follows = whole.clone().eq(of_fields(|field| &field.old));
+    let nothing = || lit(ScalarValue::Null);
+    let new_whole = when(not(is_given.clone()), nothing())
+        .when(follows, of_fields(|field| &field.new))
+        .otherwise(whole)?;
+    let any = fields.into_iter().fold(is_given, |any, field| any.or(field.is_given));
+    Ok([
+        when(any, by_field).otherwise(nothing())?.alias(columns::DATA_VERSION_BY_FIELD),
+        new_whole.alias(columns::DATA_VERSION),
+    ])
+}
+
+/// Whether two values differ, where NULL is a value like any other.
+fn differ(one: &Expr, other: Expr) -> Expr {
+    binary_expr(one.clone(), Operator::IsDistinctFrom, other)
 }

@@ -15,6 +15,7 @@ use crate::{
     CommitNote, Keys, ReadOptions, RequestProblem, Rows, Store, StoreError,
     deletion::later_than,
     lower::column,
+    retry::until_undisturbed,
     unique::{IdSet, show_id},
     write::{constant, text_column, timestamp_type, with_column},
 };
@@ -43,9 +44,6 @@ pub struct RestoreReceipt {
     pub table_version: Option<u64>,
 }
 
-/// How often a restore is tried anew because somebody wrote in between.
-const ATTEMPTS: usize = 20;
-
 impl Store {
     /// Brings deleted samples back, as they were, in one commit.
     ///
@@ -59,16 +57,7 @@ impl Store {
     ) -> Result<RestoreReceipt, StoreError> {
         self.require_write()?;
         let feature = graph.feature(feature)?;
-        let mut attempt = 1;
-        loop {
-            match self.restore_once(graph, feature, request).await {
-                Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
-                Err(StoreError::Conflict { feature, with, .. }) => {
-                    return Err(StoreError::Conflict { feature, with, attempts: attempt });
-                }
-                other => return other,
-            }
-        }
+        until_undisturbed(|| self.restore_once(graph, feature, request)).await
     }
 
     async fn restore_once(
@@ -82,7 +71,8 @@ impl Store {
             let problem = RequestProblem::NothingToRestore { deletion: request.deletion.clone() };
             StoreError::request(key, problem)
         };
-        let table = self.require_table(key).await?;
+        let found = self.find_table(key).await?.ok_or_else(|| self.no_table(key))?;
+        let table = Arc::clone(&found.table);
         let by_us = table.schema().index_of(columns::DELETION_ID).is_ok();
         if request.deletion.is_some() && !by_us {
             return Err(nothing());
@@ -102,6 +92,7 @@ impl Store {
         if batches.is_empty() {
             return Err(nothing());
         }
+        found.require_here(key)?;
         let is_whole = request.filters.is_empty() && request.within.is_none();
         if let (Some(deletion), true) = (&request.deletion, is_whole) {
             self.refuse_superseded(feature, &table, deletion, &batches).await?;
@@ -121,10 +112,7 @@ impl Store {
         let restored = restored
             .into_stream()
             .map(move |batch| alive(&batch?, active.as_deref(), now, &project_version));
-        let mut note = CommitNote::new("restore").only_at(table.version());
-        if let Some(actor) = self.actor() {
-            note = note.with("actor", actor);
-        }
+        let note = CommitNote::new("restore").only_at(table.version()).by(self.actor());
         let commit = self.backend().append(key, Rows::new(form, restored), note).await?;
         receipt.table_version = Some(commit.version);
         Ok(receipt)

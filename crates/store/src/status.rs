@@ -3,13 +3,15 @@
 use metalith_base::FeatureKey;
 use metalith_graph::FeatureGraph;
 
-use crate::{ResolveOptions, Store, StoreError, current::Visibility};
+use crate::{ResolveOptions, Store, StoreError, chain::Found, current::Visibility};
 
 /// How a feature stands in a store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FeatureStatus {
     /// Whether it has a table.
     pub exists: bool,
+    /// Where the store is that it is read from, if it is one further down the fallback chain.
+    pub read_from: Option<String>,
     /// Current samples.
     pub samples: u64,
     /// Samples that are deleted and could be restored.
@@ -49,8 +51,9 @@ impl Store {
         self.require_same_length(graph)?;
         let feature = graph.feature(feature)?;
         let mut status = FeatureStatus::default();
-        if let Some(table) = self.backend().open_table(feature.key()).await? {
+        if let Some(Found { table, behind }) = self.find_table(feature.key()).await? {
             status.exists = true;
+            status.read_from = behind;
             status.table_version = Some(table.version());
             for chunk in table.chunks() {
                 status.rows += chunk.rows as u64;
@@ -78,7 +81,7 @@ impl Store {
             return Ok(None);
         }
         for dep in deps {
-            if self.backend().open_table(&dep.feature).await?.is_none() {
+            if self.open_table(&dep.feature).await?.is_none() {
                 return Ok(None);
             }
         }

@@ -33,6 +33,7 @@ pub struct Store {
     mode: Mode,
     clock: Arc<dyn Clock>,
     actor: Option<String>,
+    pub(crate) fallback: Option<Arc<Self>>,
     session: SessionContext,
     selections: Arc<Selections>,
 }
@@ -51,14 +52,30 @@ pub enum Mode {
 pub struct OpenOptions {
     /// What for.
     pub mode: Mode,
-    /// How it must hash. `None`: as the store says, or the default for a new one.
+    /// How it must hash. `None`: as the store says, or `hash_if_new` for a new one.
     pub hash: Option<HashSettings>,
+    /// How a new store hashes, if `hash` does not say.
+    pub hash_if_new: HashSettings,
+    /// What to make of a place with nothing in it, when opening for reading.
+    pub absent: Absent,
     /// Tells the times that are stored.
     pub clock: Arc<dyn Clock>,
     /// Who is working, for the log of tables.
     pub actor: Option<String>,
     /// How many threads a query may use; 0 for as many as there are cores.
     pub parallelism: usize,
+    /// The store that features are read from which are missing here, with those behind it.
+    pub fallback: Option<Store>,
+}
+
+/// What a place with nothing in it is taken for, when a store is opened for reading.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Absent {
+    /// A mistake.
+    #[default]
+    Refused,
+    /// A store that nobody has written to yet.
+    Empty,
 }
 
 impl OpenOptions {
@@ -67,9 +84,12 @@ impl OpenOptions {
         Self {
             mode: Mode::Read,
             hash: None,
+            hash_if_new: HashSettings::default(),
+            absent: Absent::Refused,
             clock: Arc::new(SystemClock::default()),
             actor: None,
             parallelism: 0,
+            fallback: None,
         }
     }
 
@@ -83,36 +103,60 @@ impl Store {
     /// Opens the store at a place.
     ///
     /// For reading, it must exist. For writing, an empty place becomes a store, whose hash is
-    /// recorded for ever; a place that holds something else is refused.
+    /// recorded for ever; a place that holds something else is refused. With a store to fall back
+    /// to, an empty place can be read too, and hashes as that one does unless told otherwise; one
+    /// that hashes otherwise is refused.
     pub async fn open(backend: Arc<dyn Backend>, options: OpenOptions) -> Result<Self, StoreError> {
         let refuse = |problem| StoreError::Place { location: backend.location(), problem };
-        let marker = match (backend.marker().await?, options.mode, options.hash) {
-            (MarkerState::Store(marker), _, _) => marker,
-            (MarkerState::Empty, Mode::Read, _) => return Err(refuse(PlaceProblem::Missing)),
-            (MarkerState::Occupied(found), _, _) => {
+        let behind = options.fallback.as_ref();
+        let agreed = |hash: HashSettings| match behind.filter(|it| it.hash != hash) {
+            None => Ok(hash),
+            Some(other) => Err(refuse(PlaceProblem::FallbackHash {
+                stored: hash,
+                fallback: other.location(),
+                hash: other.hash,
+            })),
+        };
+        let asked = options.hash;
+        let if_new = asked.or(behind.map(Self::hash)).unwrap_or(options.hash_if_new);
+        let format = StoreMarker::FORMAT;
+        let marker = match (backend.marker().await?, options.mode) {
+            (MarkerState::Store(marker), _) => marker,
+            (MarkerState::Occupied(found), _) => {
                 return Err(refuse(PlaceProblem::NotAStore { found }));
             }
-            (MarkerState::Foreign, _, None) => return Err(refuse(PlaceProblem::HashUnknown)),
-            (MarkerState::Foreign, Mode::Read, Some(hash)) => {
-                StoreMarker { format: StoreMarker::FORMAT, hash }
+            (MarkerState::Empty, Mode::Read) => match (behind, options.absent) {
+                (None, Absent::Refused) => return Err(refuse(PlaceProblem::Missing)),
+                (Some(_), _) | (None, Absent::Empty) => StoreMarker { format, hash: if_new },
+            },
+            (MarkerState::Empty, Mode::Write) => {
+                backend.create(StoreMarker { format, hash: agreed(if_new)? }).await?
             }
-            (MarkerState::Empty | MarkerState::Foreign, Mode::Write, hash) => {
-                let hash = hash.unwrap_or_default();
-                backend.create(StoreMarker { format: StoreMarker::FORMAT, hash }).await?
+            (MarkerState::Foreign, mode) => {
+                // What is there was hashed somehow; what is behind does not tell how.
+                let Some(hash) = asked else { return Err(refuse(PlaceProblem::HashUnknown)) };
+                match mode {
+                    Mode::Read => StoreMarker { format, hash },
+                    Mode::Write => {
+                        backend.create(StoreMarker { format, hash: agreed(hash)? }).await?
+                    }
+                }
             }
         };
         if marker.format > StoreMarker::FORMAT {
             return Err(refuse(PlaceProblem::NewerFormat { format: marker.format }));
         }
-        if let Some(asked) = options.hash.filter(|asked| *asked != marker.hash) {
+        if let Some(asked) = asked.filter(|asked| *asked != marker.hash) {
             return Err(refuse(PlaceProblem::OtherHash { stored: marker.hash, asked }));
         }
+        agreed(marker.hash)?;
         Ok(Self {
             backend,
             hash: marker.hash,
             mode: options.mode,
             clock: options.clock,
             actor: options.actor,
+            fallback: options.fallback.map(Arc::new),
             selections: Arc::default(),
             session: session(match options.parallelism {
                 0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -179,14 +223,25 @@ impl Store {
         })
     }
 
+    /// The table that a feature is read from.
     pub(crate) async fn require_table(
         &self,
         feature: &FeatureKey,
     ) -> Result<Arc<dyn Table>, StoreError> {
-        self.backend.open_table(feature).await?.ok_or_else(|| StoreError::NoTable {
-            feature: feature.clone(),
-            location: self.location(),
-        })
+        self.open_table(feature).await?.ok_or_else(|| self.no_table(feature))
+    }
+
+    /// The table of a feature in this very store.
+    pub(crate) async fn require_own_table(
+        &self,
+        feature: &FeatureKey,
+    ) -> Result<Arc<dyn Table>, StoreError> {
+        self.backend.open_table(feature).await?.ok_or_else(|| self.no_table(feature))
+    }
+
+    pub(crate) fn no_table(&self, feature: &FeatureKey) -> StoreError {
+        let places: Vec<String> = self.chain().map(Self::location).collect();
+        StoreError::NoTable { feature: feature.clone(), location: places.join(" or ") }
     }
 
     /// The visible rows of a feature's table.
@@ -234,6 +289,7 @@ impl fmt::Debug for Store {
             .field("backend", &self.backend)
             .field("hash", &self.hash)
             .field("mode", &self.mode)
+            .field("fallback", &self.fallback)
             .finish_non_exhaustive()
     }
 }

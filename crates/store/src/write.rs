@@ -26,6 +26,20 @@ use crate::{
 pub struct WriteOptions {
     /// The run that made the rows. Without one, a `metaxy_materialization_id` of the rows is kept.
     pub materialization_id: Option<String>,
+    /// What about samples that are read from a store further down the fallback chain.
+    pub over_fallback: OverFallback,
+}
+
+/// What to do about samples of a feature that this store does not have yet, and that are read from
+/// one further down the fallback chain: after the first write or copy they would not be seen any
+/// more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OverFallback {
+    /// Refuse, if there are any under the current definition.
+    #[default]
+    Refuse,
+    /// Write all the same: from then on the feature is what this store has.
+    Hide,
 }
 
 /// The type of every time that the store sets.
@@ -52,6 +66,9 @@ impl Store {
         if feature.is_external() {
             return Err(StoreError::request(feature.key(), RequestProblem::External));
         }
+        if options.over_fallback == OverFallback::Refuse {
+            self.refuse_hiding(graph, feature.key()).await?;
+        }
         let stamp = Stamp {
             feature: feature.clone(),
             hash: self.hash(),
@@ -60,10 +77,7 @@ impl Store {
             materialization_id: options.materialization_id.clone(),
         };
         let rows = stamp.apply_to(rows)?;
-        let mut note = CommitNote::new("write");
-        if let Some(actor) = self.actor() {
-            note = note.with("actor", actor);
-        }
+        let mut note = CommitNote::new("write").by(self.actor());
         if let Some(run) = &options.materialization_id {
             note = note.with("materializationId", run);
         }

@@ -71,6 +71,7 @@ cases! {
     reads::old_chunks_read_new_columns_as_null,
     replacements::replaced_rows_are_gone,
     replacements::nothing_can_replace_a_chunk,
+    replacements::an_emptied_table_is_told_from_one_never_filled,
     replacements::the_same_rows_can_be_stored_otherwise,
     replacements::a_chunk_is_replaced_once,
     replacements::an_append_does_not_disturb_a_replacement,

@@ -1,11 +1,12 @@
 //! `metalith metadata copy`.
 
 use metalith_base::FeatureKey;
+use metalith_lifecycle::copying::{Copied, CopyRequest, copy};
 use metalith_store::{CopyOptions, Mode};
 use serde_json::{Value, json};
 
 use crate::{
-    context::{Context, features, filters},
+    context::{Context, OverFallbackArg, features, filters},
     failure::{Failure, Outcome, fail},
     printer::{number, table},
     progress,
@@ -30,6 +31,12 @@ pub(crate) struct Args {
     /// Every row of a sample, deleted ones included
     #[arg(long)]
     sample_history: bool,
+    /// Everything there is: both histories, features that the project does not declare, and the
+    /// graphs that were recorded
+    #[arg(long, conflicts_with_all = ["features", "filters"])]
+    everything: bool,
+    #[command(flatten)]
+    over: OverFallbackArg,
 }
 
 pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
@@ -37,30 +44,45 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
     let source = project.open_store(Some(&args.from), Mode::Read).await.map_err(fail)?;
     let target = project.open_store(Some(&args.to), Mode::Write).await.map_err(fail)?;
     context.finish(&project, &target).await?;
-    let options = CopyOptions {
-        filters: filters(&args.filters)?,
-        feature_history: args.feature_history,
-        sample_history: args.sample_history,
+    let over_fallback = args.over.over_fallback;
+    let request = match (args.everything, args.features.is_empty()) {
+        (true, _) => CopyRequest::everything(over_fallback),
+        (false, is_all) => CopyRequest {
+            features: (!is_all).then(|| features(&project, &args.features)).transpose()?,
+            options: CopyOptions {
+                filters: filters(&args.filters)?,
+                feature_history: args.feature_history,
+                sample_history: args.sample_history,
+                over_fallback,
+            },
+            snapshots: false,
+        },
     };
-    let present = source.features().await.map_err(fail)?;
-    let mut wanted = features(&project, &args.features)?;
-    if args.features.is_empty() {
-        wanted.retain(|key| present.contains(key));
-    }
     let bar = progress::bar(&context.printer, "copying");
-    let mut copied = Vec::new();
-    for key in wanted {
-        bar.set_message(format!("copying {key}"));
-        let receipt = target.copy_from(&source, project.graph(), &key, &options).await;
-        copied.push((key, receipt.map_err(fail)?.rows));
-    }
+    let tell = |feature: &FeatureKey| bar.set_message(format!("copying {feature}"));
+    let done = copy(&source, &target, project.graph(), &request, tell).await;
     bar.finish_and_clear();
-    let json: Vec<Value> =
-        copied.iter().map(|(key, rows)| json!({"feature": key.as_str(), "rows": rows})).collect();
+    let done = done.map_err(fail)?;
+    let json: Vec<Value> = done.iter().map(as_json).collect();
     context.printer.show(json!({"from": args.from, "to": args.to, "copied": json}), || {
-        let rows: Vec<Vec<String>> =
-            copied.iter().map(|(key, rows)| vec![key.to_string(), number(*rows)]).collect();
-        table(&["FEATURE", "ROWS COPIED"], &rows)
+        let rows: Vec<Vec<String>> = done
+            .iter()
+            .map(|Copied { feature, receipt }| {
+                let digest = receipt.digest.chars().take(12).collect();
+                vec![feature.to_string(), number(receipt.rows), number(receipt.already), digest]
+            })
+            .collect();
+        table(&["FEATURE", "ROWS COPIED", "WERE THERE", "DIGEST"], &rows)
     })?;
     Ok(Outcome::Done)
+}
+
+fn as_json(Copied { feature, receipt }: &Copied) -> Value {
+    json!({
+        "feature": feature.as_str(),
+        "rows": receipt.rows,
+        "already": receipt.already,
+        "digest": receipt.digest,
+        "verified": true,
+    })
 }

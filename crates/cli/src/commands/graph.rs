@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use metalith_base::FeatureKey;
-use metalith_graph::{RenderOptions, render_dot, render_mermaid, render_text};
+use metalith_graph::{
+    DrawnDiff, GraphDiff, RenderOptions, render_diff_dot, render_diff_mermaid, render_diff_text,
+    render_dot, render_mermaid, render_text,
+};
 use metalith_lifecycle::snapshots;
 use metalith_store::Mode;
 use serde_json::{Value, json};
@@ -21,7 +24,22 @@ pub(crate) enum Command {
     /// Record the graph in the store
     Push(Push),
     /// List the graphs that were recorded
-    Snapshots,
+    #[command(alias = "snapshots")]
+    History,
+    /// Say what changed between two graphs, and why
+    Diff(Diff),
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Diff {
+    /// The older graph: `latest`, the beginning of a version, TAG=VALUE, or `current`
+    old: String,
+    /// The newer graph
+    #[arg(default_value = "current")]
+    new: String,
+    /// As what to draw it
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
 }
 
 #[derive(clap::Args)]
@@ -57,7 +75,8 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Outcome, 
     match command {
         Command::Render(args) => render(args, context),
         Command::Push(args) => push(&args, context).await,
-        Command::Snapshots => list(context).await,
+        Command::History => list(context).await,
+        Command::Diff(args) => diff(&args, context).await,
     }
 }
 
@@ -103,6 +122,22 @@ async fn push(args: &Push, context: &Context) -> Result<Outcome, Failure> {
     context.printer.show(json, || match features.len() {
         0 => format!("{} was recorded already", pushed.version),
         count => format!("recorded {} with {count} features", pushed.version),
+    })?;
+    Ok(Outcome::Done)
+}
+
+async fn diff(args: &Diff, context: &Context) -> Result<Outcome, Failure> {
+    let (project, store) = context.open(Mode::Read).await?;
+    let (name, current) = (&project.settings().project, project.graph());
+    let find = |side| snapshots::find_or_current(&store, name, side, current);
+    let old = find(args.old.as_str()).await.map_err(fail)?;
+    let new = find(args.new.as_str()).await.map_err(fail)?;
+    let diff = GraphDiff::between(&old, &new);
+    let drawn = DrawnDiff { old: &old, new: &new, diff: &diff };
+    context.printer.show(diff.to_json(), || match args.format {
+        Format::Text => render_diff_text(&diff),
+        Format::Mermaid => render_diff_mermaid(drawn),
+        Format::Dot => render_diff_dot(drawn),
     })?;
     Ok(Outcome::Done)
 }

@@ -13,7 +13,7 @@ use metalith_store::{DeletionMode, Mode};
 use serde_json::json;
 
 use crate::{
-    context::{Context, meter, work},
+    context::{Context, OverFallbackArg, meter, work},
     failure::{CliError, Failure, Outcome, fail},
     printer::{bytes, number},
     progress,
@@ -38,6 +38,8 @@ pub(crate) struct Args {
     /// How many files are read at once
     #[arg(long, default_value_t = 8)]
     parallelism: usize,
+    #[command(flatten)]
+    over: OverFallbackArg,
     /// An option of the object storage, e.g. endpoint=http://localhost:9000
     #[arg(long = "option", value_name = "KEY=VALUE")]
     options: Vec<String>,
@@ -65,6 +67,7 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
         gone: if args.delete_gone { Gone::Choose } else { Gone::Report },
         parallelism: args.parallelism,
         guard,
+        over_fallback: args.over.over_fallback,
     };
     let bar = progress::bar(&context.printer, "listing");
     let mut progress = |event| match event {

@@ -31,7 +31,13 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
         let rows: Vec<Vec<String>> = found.iter().map(|(key, status)| row(key, status)).collect();
         let headers =
             ["FEATURE", "SAMPLES", "NEW", "STALE", "ORPHANED", "WAITING", "DELETED", "BYTES"];
-        table(&headers, &rows)
+        let mut text = table(&headers, &rows);
+        for (key, status) in &found {
+            if let Ok(FeatureStatus { read_from: Some(place), .. }) = status {
+                text.push_str(&format!("\n{key} is read from {place}"));
+            }
+        }
+        text
     })?;
     let in_sync = found.iter().all(|(_, status)| status.as_ref().is_ok_and(is_in_sync));
     Ok(if args.assert_in_sync && !in_sync { Outcome::CheckFailed } else { Outcome::Done })
@@ -71,6 +77,7 @@ fn status_json(key: &FeatureKey, status: &Result<FeatureStatus, StoreError>) -> 
         Ok(status) => json!({
             "key": key.as_str(),
             "exists": status.exists,
+            "read_from": status.read_from,
             "samples": status.samples,
             "new": status.increment.map(|it| it.new),
             "stale": status.increment.map(|it| it.stale),

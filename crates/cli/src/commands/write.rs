@@ -9,7 +9,7 @@ use metalith_store::{Mode, WriteOptions};
 use serde_json::json;
 
 use crate::{
-    context::{Context, meter},
+    context::{Context, OverFallbackArg, meter},
     failure::{Failure, Outcome, fail},
     printer::number,
     progress,
@@ -31,6 +31,8 @@ pub(crate) struct Args {
     /// The run that made the rows
     #[arg(long, value_name = "ID")]
     materialization_id: Option<String>,
+    #[command(flatten)]
+    over: OverFallbackArg,
 }
 
 pub(crate) fn parse_format(name: &str) -> Result<FileFormat, String> {
@@ -45,7 +47,10 @@ fn parse_version_column(text: &str) -> Result<VersionColumn, String> {
 
 pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
     let (project, store) = context.open(Mode::Write).await?;
-    let options = WriteOptions { materialization_id: args.materialization_id.clone() };
+    let options = WriteOptions {
+        materialization_id: args.materialization_id.clone(),
+        over_fallback: args.over.over_fallback,
+    };
     let meter = meter(&project, &store).await?;
     let feature = project.graph().feature(&args.feature).map_err(fail)?;
     let (mut rows_written, mut version) = (0, None);

@@ -9,6 +9,7 @@ use std::{
 use expect_test::{Expect, expect};
 
 mod bad_input;
+mod branches;
 mod deletions;
 mod interrupts;
 mod pipelines;

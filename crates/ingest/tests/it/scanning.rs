@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::Path,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -11,7 +12,9 @@ use metalith_base::Diagnostic as _;
 use metalith_graph::FeatureGraph;
 use metalith_ingest::{Gone, ScanOptions, ScanReport, scan};
 use metalith_objects::open;
-use metalith_store::{DeletionMode, DeletionRequest, Store};
+use metalith_store::{
+    DeletionMode, DeletionRequest, MemoryBackend, OpenOptions, OverFallback, Store,
+};
 use metalith_testkit::fixtures::{graph, key, memory_store, read};
 
 const GRAPH: &str = r#"
@@ -170,4 +173,29 @@ async fn a_disk_that_is_not_there_makes_nothing_look_gone() {
     fs::remove_dir(&disk).unwrap();
     assert_eq!(refused(&store, &graph, &disk).await, "not-found");
     assert_eq!(read(&store, &graph, "raw", &["path"]).await, ["a"]);
+}
+
+#[tokio::test]
+async fn a_scan_into_a_branch_hides_nothing_unless_asked_and_then_takes_every_file() {
+    let (prod, graph) = (memory_store().await, graph(GRAPH));
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(folder, "a.txt", "one", 60);
+    let plain = ScanOptions::default();
+    look(&prod, &graph, folder, &plain).await;
+    let options = OpenOptions { fallback: Some(prod.clone()), ..OpenOptions::write() };
+    let branch = Store::open(Arc::new(MemoryBackend::new()), options).await.unwrap();
+    // Nothing to write, nothing to hide.
+    assert_eq!(counts(&look(&branch, &graph, folder, &plain).await), [0, 0, 1, 0]);
+    write(folder, "b.txt", "two", 60);
+    let location = folder.to_str().unwrap().parse().unwrap();
+    let place = open(&location, &BTreeMap::new()).unwrap();
+    let refused = scan(&place, &branch, &graph, &key("raw"), &plain, &mut |_| {}).await;
+    let refused = refused.expect_err("it would hide a.txt");
+    assert_eq!(refused.kind().name(), "blocked");
+    assert!(branch.features().await.unwrap().is_empty());
+    let hide = ScanOptions { over_fallback: OverFallback::Hide, ..plain };
+    assert_eq!(counts(&look(&branch, &graph, folder, &hide).await), [2, 0, 0, 0]);
+    assert_eq!(read(&branch, &graph, "raw", &["path"]).await, ["a.txt", "b.txt"]);
+    assert_eq!(read(&prod, &graph, "raw", &["path"]).await, ["a.txt"]);
 }

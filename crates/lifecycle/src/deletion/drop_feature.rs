@@ -19,6 +19,8 @@ pub async fn drop_feature(
     context: Context<'_>,
     feature: &FeatureKey,
 ) -> Result<bool, DeletionError> {
+    // What is further down the fallback chain stays, and is seen again.
+    let context = Context { store: &context.store.alone(), ..context };
     if context.graph.feature(feature).is_ok() {
         let request = CascadeRequest {
             feature_history: true,

@@ -159,6 +159,9 @@ async fn add_steps(
     plan: &mut CascadePlan,
 ) -> Result<(), DeletionError> {
     let key = feature.key();
+    if !walk.detached(key).is_empty() {
+        context.store.require_here(key).await?;
+    }
     for detached in walk.detached(key) {
         let intent = IntentStep {
             set_null: detached.references.names().to_vec(),

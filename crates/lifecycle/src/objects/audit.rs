@@ -217,8 +217,10 @@ async fn for_each_name(
 ) -> Result<(), DeletionError> {
     for feature in context.graph.features() {
         for objects in &feature.spec().objects {
-            named::each(context, feature, Which::Everything, objects, |named, _| visit(named))
-                .await?;
+            for context in std::iter::once(context).chain(context.behind()) {
+                let visit = |named, _| visit(named);
+                named::each(context, feature, Which::Everything, objects, visit).await?;
+            }
         }
     }
     Ok(())

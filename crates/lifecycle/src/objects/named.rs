@@ -11,7 +11,7 @@ use futures::TryStreamExt as _;
 use metalith_expr::Expr;
 use metalith_graph::{Feature, ObjectName, SampleObjects};
 use metalith_objects::ObjectUri;
-use metalith_store::{DeletionPlan, Rows, StoreError};
+use metalith_store::{DeletionPlan, Rows, Store, StoreError};
 use xxhash_rust::xxh64::xxh64;
 
 use crate::{Context, deletion::DeletionError};
@@ -38,7 +38,7 @@ pub(crate) enum Which<'a> {
     Kept(&'a DeletionPlan),
 }
 
-/// Goes through what rows of a feature name, with sizes where a column tells them.
+/// Goes through what rows of a feature in this very store name, with sizes where a column tells them.
 pub(crate) async fn each(
     context: Context<'_>,
     feature: &Feature,
@@ -46,7 +46,8 @@ pub(crate) async fn each(
     objects: &SampleObjects,
     mut visit: impl FnMut(Named, Option<u64>),
 ) -> Result<(), DeletionError> {
-    let Context { store, graph, .. } = context;
+    let Context { graph, .. } = context;
+    let store = &context.store.alone();
     let Some(schema) = store.stored_schema(graph, feature.key()).await? else { return Ok(()) };
     // A name that is misspelled would leave objects of others unprotected.
     for column in objects.named_by.columns() {
@@ -170,30 +171,33 @@ pub(crate) fn fingerprint_of(place: &str, key: &str) -> u128 {
     (u128::from(half(1)) << 64) | u128::from(half(2))
 }
 
-/// The files of a store itself, which are nobody's objects: its marker and the folders of its
-/// tables, wherever below its root.
+/// The files of stores themselves, which are nobody's objects: their markers and the folders of
+/// their tables, wherever below their roots.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StoreFiles {
-    /// `None` for a store in memory.
-    root: Option<ObjectUri>,
+    /// Where it is, and the stores that it falls back to; those in memory have no files.
+    roots: Vec<ObjectUri>,
 }
 
 impl StoreFiles {
     pub(crate) fn of(context: Context<'_>) -> Result<Self, DeletionError> {
-        let location = context.store.location();
-        if location == "memory" {
-            return Ok(Self::default());
+        let mut roots = Vec::new();
+        for location in context.store.chain().map(Store::location) {
+            if location == "memory" {
+                continue;
+            }
+            roots.push(ObjectUri::of_place(&location).map_err(|problem| {
+                let what = format!("where the store itself is: `{location}`: {problem}");
+                DeletionError::Incomplete { what }
+            })?);
         }
-        let root = ObjectUri::of_place(&location).map_err(|problem| {
-            let what = format!("where the store itself is: `{location}`: {problem}");
-            DeletionError::Incomplete { what }
-        })?;
-        Ok(Self { root: Some(root) })
+        Ok(Self { roots })
     }
 
     pub(crate) fn have(&self, uri: &ObjectUri) -> bool {
-        let Some(root) = self.root.as_ref().filter(|root| root.covers(uri)) else { return false };
-        let below = uri.key()[root.key().len()..].trim_start_matches('/');
-        below == "metalith-store.json" || below.split('/').any(|part| part.contains(".delta"))
+        self.roots.iter().filter(|root| root.covers(uri)).any(|root| {
+            let below = uri.key()[root.key().len()..].trim_start_matches('/');
+            below == "metalith-store.json" || below.split('/').any(|part| part.contains(".delta"))
+        })
     }
 }

@@ -241,6 +241,10 @@ pub(crate) async fn keep_referenced(
                 None => Which::Everything,
             };
             named::each(context, feature, which, objects, |named, _| doomed.keep(named)).await?;
+            for behind in context.behind() {
+                let keep = |named, _| doomed.keep(named);
+                named::each(behind, feature, Which::Everything, objects, keep).await?;
+            }
         }
     }
     doomed.keep_unless(|uri| context.is_of_space(uri));
@@ -250,11 +254,15 @@ pub(crate) async fn keep_referenced(
     Ok(())
 }
 
-/// The features that have a table here and are not declared: what they name is not known.
+/// The features that have a table here, or further down the fallback chain, and are not declared:
+/// what they name is not known.
 pub(crate) async fn undeclared(context: Context<'_>) -> Result<Vec<FeatureKey>, DeletionError> {
-    let mut stored = context.store.features().await?;
-    stored.retain(|key| context.graph.feature(key).is_err());
-    Ok(stored)
+    let mut undeclared = BTreeSet::new();
+    for store in context.store.chain() {
+        undeclared.extend(store.features().await?);
+    }
+    undeclared.retain(|key| context.graph.feature(key).is_err());
+    Ok(undeclared.into_iter().collect())
 }
 
 /// Refuses to go on while there is a table of which it is not known what it names.

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod audit;
+mod chains;
+mod copying;
 mod crashes;
 mod deletion;
 mod holds;

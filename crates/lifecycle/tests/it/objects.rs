@@ -6,12 +6,12 @@ use futures::TryStreamExt as _;
 use metalith_graph::FeatureGraph;
 use metalith_lifecycle::{
     Context,
-    deletion::{Cascade, CascadePlan, Done, StepDone, list, retry_purges},
+    deletion::{Cascade, CascadePlan, CascadeRequest, Done, StepDone, list, retry_purges},
     objects::audit::{compare, delete_orphans},
 };
 use metalith_objects::{ObjectPlaces, ObjectUri, OpenedLocation};
-use metalith_store::{DeletionMode, Store};
-use metalith_testkit::fixtures::{graph, write};
+use metalith_store::{CopyOptions, DeletionMode, MemoryBackend, OpenOptions, OverFallback, Store};
+use metalith_testkit::fixtures::{graph, key, write};
 use object_store::{ObjectStore, ObjectStoreExt as _, memory::InMemory, path::Path as ObjectPath};
 use serde_json::{Value, json};
 
@@ -347,4 +347,31 @@ async fn while_a_table_is_not_declared_objects_stay() {
     let error = CascadePlan::make(context, &request).await.unwrap_err();
     assert!(error.to_string().contains("`favourite`"), "{error}");
     assert_eq!(world.files(), before);
+}
+
+#[tokio::test]
+async fn what_a_store_further_down_names_stays() {
+    let prod = world().await;
+    let options = OpenOptions { fallback: Some(prod.store.clone()), ..OpenOptions::write() };
+    let store = Store::open(Arc::new(MemoryBackend::new()), options).await.unwrap();
+    let everything = CopyOptions { over_fallback: OverFallback::Hide, ..CopyOptions::everything() };
+    store.copy_from(&prod.store, &prod.graph, &key("video/raw"), &everything).await.unwrap();
+    let branch = World {
+        store,
+        graph: prod.graph.clone(),
+        places: ObjectPlaces::default(),
+        root: prod.root,
+    };
+    // Of the branch's own rows one goes, and the store behind has it still.
+    let filters = vec![metalith_expr::parse("id = 'b'").unwrap()];
+    let request = CascadeRequest::new(key("video/raw"), DeletionMode::Hard, filters);
+    let plan = CascadePlan::make(branch.context(), &request).await.unwrap();
+    let done = plan.apply(branch.context()).await.unwrap();
+    assert_eq!((done.rows(), done.objects.map(|it| it.deleted)), (1, Some(0)));
+    assert!(branch.files().contains("videos/b b.mp4"));
+    let root = ObjectUri::parse(branch.root.path().to_str().unwrap()).unwrap();
+    let report = compare(branch.context(), &[root], Duration::ZERO).await.unwrap();
+    let orphans: Vec<&str> =
+        report.orphan_examples.iter().map(|it| it.address.rsplit('/').next().unwrap()).collect();
+    assert_eq!(orphans, ["orphan.mp4", "x.png"], "{report:?}");
 }

@@ -373,7 +373,8 @@ async fn add_samples(
         let meter = Meter::read(surroundings.lifecycle(store, &places)?, quota).await?;
         rows = meter.guard(graph.feature(key).map_err(StoreError::from)?, rows);
     }
-    let options = WriteOptions { materialization_id: Some(surroundings.run.clone()) };
+    let run = Some(surroundings.run.clone());
+    let options = WriteOptions { materialization_id: run, ..WriteOptions::default() };
     Ok(store.write(graph, key, rows, &options).await?)
 }
 

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, path::Path};
 use expect_test::{Expect, expect};
 use metalith_base::Diagnostic as _;
 use metalith_project::{Project, ProjectOptions, StoreKind, init};
+use metalith_store::Mode;
 
 fn load(folder: &Path, environment: &[(&str, &str)]) -> Result<Project, String> {
     let environment: BTreeMap<String, String> =
@@ -110,9 +111,45 @@ async fn spaces_beside_each_other_do_not_see_each_other() {
     init(folder.path(), "media").unwrap();
     for space in ["anna", "bert"] {
         let project = load(folder.path(), &[("METALITH_SPACE", space)]).unwrap();
-        let store = project.open_store(None, metalith_store::Mode::Write).await.unwrap();
+        let store = project.open_store(None, Mode::Write).await.unwrap();
         assert!(store.location().ends_with(&format!("/spaces/{space}")), "{}", store.location());
     }
     let refused = load(folder.path(), &[("METALITH_SPACE", "../bert")]).expect_err("refused");
     assert!(refused.contains("letters, digits"), "{refused}");
+}
+
+#[test]
+fn features_in_python_are_left_to_the_python_package() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "project = \"media\"\nentrypoints = [\"media.features\"]\n";
+    std::fs::write(folder.path().join("metalith.toml"), config).unwrap();
+    expect![[r#"
+        the project declares features in Python: `media.features`
+        hint: use the `metalith` command that the Python package installs, in the environment of these modules"#]].assert_eq(&load(folder.path(), &[]).expect_err("nobody loaded them"));
+    let options = ProjectOptions {
+        project: Some(folder.path().into()),
+        declared: Some(Vec::new()),
+        ..ProjectOptions::default()
+    };
+    assert!(Project::load(&options).unwrap().graph().is_empty());
+}
+
+#[test]
+fn stores_that_fall_back_to_each_other_are_refused() {
+    let config = "project = \"p\"\nstore = \"a\"\n[stores.a]\ntype = \"memory\"\nfallback_stores = [\"b\"]\n\
+                  [stores.b]\ntype = \"memory\"\nfallback_stores = [\"a\"]\n\
+                  [stores.c]\ntype = \"memory\"\nfallback_stores = [\"d\"]\n";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("metalith.toml"), config).unwrap();
+    std::fs::write(folder.path().join("features.toml"), "").unwrap();
+    let environment = [("METALITH_STORES__E__FALLBACK_STORES", "b, a")];
+    let project = load(folder.path(), &environment).unwrap();
+    assert_eq!(project.settings().stores["e"].fallback_stores, ["b", "a"]);
+    let opened = |name: &str| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let opened = runtime.block_on(project.open_store(Some(name), Mode::Write));
+        opened.expect_err("refused").to_string()
+    };
+    assert_eq!(opened("a"), "stores fall back to each other in a circle: a -> b -> a");
+    assert_eq!(opened("c"), "the project has no store `d`");
 }

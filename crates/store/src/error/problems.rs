@@ -136,6 +136,8 @@ pub enum RequestProblem {
     },
     /// A root feature cannot be rebased: nothing is upstream of it.
     RootRebase,
+    /// A root feature has no upstreams to join.
+    RootJoin,
     /// There is nothing to restore.
     NothingToRestore {
         /// The deletion, when one was named.
@@ -147,6 +149,18 @@ pub enum RequestProblem {
         samples: usize,
         /// Up to three of them, shown.
         examples: Vec<String>,
+    },
+    /// The feature is read from a store further down the fallback chain, which is not written to.
+    InFallback {
+        /// Where that store is.
+        location: String,
+    },
+    /// Samples that are read from a store further down would not be seen any more.
+    WouldHide {
+        /// Where that store is.
+        location: String,
+        /// How many it has.
+        samples: usize,
     },
     /// The table changed after the plan was made.
     PlanOutdated {
@@ -174,6 +188,7 @@ impl fmt::Display for RequestProblem {
                 write!(f, "`columns` must include the id columns {}", known(ids))
             }
             Self::RootRebase => write!(f, "a root feature has no upstream to rebase on"),
+            Self::RootJoin => write!(f, "a root feature has no upstreams to join"),
             Self::NothingToRestore { deletion: Some(deletion) } => {
                 write!(f, "no sample is deleted by deletion `{deletion}`")
             }
@@ -182,6 +197,14 @@ impl fmt::Display for RequestProblem {
                 f,
                 "{samples} of the deleted samples have been written again since, e.g. {}",
                 examples.join("; ")
+            ),
+            Self::InFallback { location } => {
+                write!(f, "these samples are read from {location}, which is only read from here")
+            }
+            Self::WouldHide { location, samples } => write!(
+                f,
+                "its {samples} samples are read from {location}, and the first rows here would \
+                 hide them"
             ),
             Self::PlanOutdated { planned, found } => {
                 write!(f, "the plan was made at table version {planned}, which is now {found}")
@@ -208,6 +231,15 @@ pub enum PlaceProblem {
         /// How it was asked to.
         asked: HashSettings,
     },
+    /// The store it falls back to hashes otherwise.
+    FallbackHash {
+        /// How the store hashes.
+        stored: HashSettings,
+        /// Where the other one is.
+        fallback: String,
+        /// How that one hashes.
+        hash: HashSettings,
+    },
     /// The graph's versions are cut to another length than the store's hashes.
     OtherLength {
         /// How the store cuts.
@@ -232,6 +264,11 @@ impl fmt::Display for PlaceProblem {
             Self::OtherHash { stored, asked } => {
                 write!(f, "the store hashes with {stored}, but {asked} was asked for")
             }
+            Self::FallbackHash { stored, fallback, hash } => write!(
+                f,
+                "the store hashes with {stored}, but {fallback}, which it falls back to, with \
+                 {hash}"
+            ),
             Self::OtherLength { stored } => {
                 write!(
                     f,
@@ -292,12 +329,25 @@ pub(super) fn request_hint(problem: &RequestProblem) -> Option<Cow<'_, str>> {
         }
         RequestProblem::IdsRequired { ids } => Some(format!("add {}", known(ids)).into()),
         RequestProblem::RootRebase => Some("write its samples again".into()),
+        RequestProblem::RootJoin => {
+            Some("give its rows `metaxy_provenance_by_field` themselves".into())
+        }
         RequestProblem::NothingToRestore { .. } => Some(
             "list deleted samples with `metalith metadata read FEATURE --include-deleted`".into(),
         ),
         RequestProblem::Superseded { .. } => {
             Some("narrow the restore with `--filter` to samples that were not written again".into())
         }
+        RequestProblem::InFallback { .. } => Some(
+            "work in that store, or copy the feature from it first with `metalith metadata copy \
+             --over-fallback hide`"
+                .into(),
+        ),
+        RequestProblem::WouldHide { .. } => Some(
+            "with `--over-fallback hide` the feature is what this store has from then on; `metalith \
+             metadata copy` takes it so and brings what is there along"
+                .into(),
+        ),
         RequestProblem::PlanOutdated { .. } => Some("make the plan again".into()),
     }
 }
@@ -308,6 +358,9 @@ pub(super) fn place_hint(problem: &PlaceProblem) -> &'static str {
         PlaceProblem::NotAStore { .. } => "choose an empty folder or an existing store",
         PlaceProblem::OtherHash { .. } | PlaceProblem::OtherLength { .. } => {
             "set `[hash]` in metalith.toml to what the store uses, or open another store"
+        }
+        PlaceProblem::FallbackHash { .. } => {
+            "fall back to a store with the same hash, or create this one anew with that hash"
         }
         PlaceProblem::HashUnknown => "say how it hashes under `[hash]` in metalith.toml",
         PlaceProblem::NewerFormat { .. } => "update Metalith",

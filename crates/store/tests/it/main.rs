@@ -7,3 +7,4 @@ mod golden;
 mod increments;
 mod model;
 mod opening;
+mod rebasing;

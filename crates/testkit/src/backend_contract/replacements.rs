@@ -37,6 +37,22 @@ pub(super) async fn nothing_can_replace_a_chunk(backend: Arc<dyn Backend>) {
     assert_eq!(stored_sorted(&backend).await, [1, 2, 5, 6]);
 }
 
+pub(super) async fn an_emptied_table_is_told_from_one_never_filled(backend: Arc<dyn Backend>) {
+    for _ in 0..2 {
+        append(&backend, numbers([])).await;
+        assert!(!open(&backend).await.has_held_rows().await.unwrap());
+    }
+    append(&backend, numbers([1, 2])).await;
+    let table = open(&backend).await;
+    assert!(table.has_held_rows().await.unwrap());
+    let chunks: Vec<usize> = (0..table.chunks().len()).collect();
+    let nothing = Rows::from_batch(numbers([]));
+    backend.replace(&feature(), replacement(&table, &chunks, nothing), note()).await.unwrap();
+    let table = open(&backend).await;
+    assert_eq!(table.chunks().iter().map(|chunk| chunk.rows).sum::<usize>(), 0);
+    assert!(table.has_held_rows().await.unwrap());
+}
+
 pub(super) async fn the_same_rows_can_be_stored_otherwise(backend: Arc<dyn Backend>) {
     let table = three_chunks(&backend).await;
     let rows = Rows::from_batch(numbers([1, 2, 3, 4, 5, 6]));

@@ -85,6 +85,7 @@ impl Story<'_> {
     async fn write(&self, feature: &FeatureKey, step: &Value) -> Result<Found, StoreError> {
         let options = WriteOptions {
             materialization_id: step["materialization_id"].as_str().map(str::to_owned),
+            ..WriteOptions::default()
         };
         let rows = self.batch(feature, &step["rows"]);
         self.store.write(&self.graph, feature, Rows::from_batch(rows), &options).await?;

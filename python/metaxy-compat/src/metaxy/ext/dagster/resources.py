@@ -1,0 +1,5 @@
+"""Stores as resources."""
+
+from metalith.ext.dagster import MetaxyStoreFromConfigResource
+
+__all__ = ["MetaxyStoreFromConfigResource"]

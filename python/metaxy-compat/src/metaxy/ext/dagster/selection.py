@@ -1,0 +1,5 @@
+"""Assets by feature."""
+
+from metalith.ext.dagster import select_metaxy_assets
+
+__all__ = ["select_metaxy_assets"]

@@ -1,0 +1,5 @@
+"""Provenance of frames of Polars without a store."""
+
+from metaxy.versioning.polars import PolarsVersioningEngine
+
+__all__ = ["PolarsVersioningEngine"]

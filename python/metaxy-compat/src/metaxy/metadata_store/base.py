@@ -1,0 +1,5 @@
+"""The base of all stores."""
+
+from metalith.stores import MetadataStore
+
+__all__ = ["MetadataStore"]

@@ -1,0 +1,5 @@
+"""Stores in memory."""
+
+from metalith.stores import InMemoryMetadataStore
+
+__all__ = ["InMemoryMetadataStore"]

@@ -1,0 +1,1 @@
+"""Features and what they are made of."""

@@ -1,0 +1,5 @@
+"""Which features are meant."""
+
+from metalith.selection import FeatureSelection
+
+__all__ = ["FeatureSelection"]

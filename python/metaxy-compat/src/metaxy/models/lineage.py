@@ -1,0 +1,19 @@
+"""How samples of an upstream correspond to samples of a feature."""
+
+from metalith.lineage import (
+    AggregationRelationship,
+    BaseLineageRelationship,
+    ExpansionRelationship,
+    IdentityRelationship,
+    LineageRelationship,
+    LineageRelationshipType,
+)
+
+__all__ = [
+    "AggregationRelationship",
+    "BaseLineageRelationship",
+    "ExpansionRelationship",
+    "IdentityRelationship",
+    "LineageRelationship",
+    "LineageRelationshipType",
+]

@@ -1,0 +1,3 @@
+"""Constants."""
+
+DEFAULT_CODE_VERSION = "__metaxy_initial__"

@@ -1,0 +1,236 @@
+"""A project that was written for Metaxy."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import narwhals as nw
+import polars as pl
+import pytest
+from metalith.errors import UnsupportedError
+
+import metaxy as mx
+from metaxy.ext.dagster import MetaxyStoreFromConfigResource, delete, delete_metadata
+from metaxy.ext.polars.handlers.delta import DeltaMetadataStore
+from metaxy.metadata_store import FeatureNotFoundError, StoreNotOpenError
+from metaxy.metadata_store.system import SystemTableStorage
+from metaxy.models.constants import METAXY_DELETED_AT, METAXY_PROVENANCE_BY_FIELD
+
+CONFIG = """
+project = "shop"
+store = "default"
+entrypoints = ["features_of_the_shop"]
+
+[stores.default]
+type = "metaxy.metadata_store.delta.DeltaMetadataStore"
+
+[stores.default.config]
+root_path = "${SHOP_ROOT:-metadata}"
+"""
+FEATURES = """
+import metaxy as mx
+
+
+class Segment(
+    mx.BaseFeature,
+    spec=mx.FeatureSpec(key=["customer", "segment"], id_columns=["id"], fields=["status"]),
+):
+    id: str
+    status: str | None = None
+"""
+
+
+@pytest.fixture(autouse=True)
+def graph() -> Iterator[mx.FeatureGraph]:
+    with mx.FeatureGraph().use() as graph:
+        yield graph
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[mx.MetaxyConfig]:
+    (tmp_path / "metaxy.toml").write_text(CONFIG)
+    (tmp_path / "features_of_the_shop.py").write_text(FEATURES)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "features_of_the_shop", raising=False)
+    with mx.MetaxyConfig().use():
+        yield mx.init()
+
+
+def segments(*ids: str, status: str = "active") -> pl.DataFrame:
+    versions = [{"status": name} for name in ids]
+    rows = {"id": list(ids), "status": status, METAXY_PROVENANCE_BY_FIELD: versions}
+    return pl.DataFrame(rows)
+
+
+def test_its_configuration_is_read(project: mx.MetaxyConfig, tmp_path: Path) -> None:
+    store = project.get_store("default", expected_type=DeltaMetadataStore)
+    assert store.root_path == str(tmp_path / "metadata")
+    assert (project.project, project.hash_length) == ("shop", 8)
+    (key,) = mx.FeatureGraph.get_active().list_features(only_current_project=False)
+    assert len(mx.get_feature_by_key(key).spec.feature_spec_version) == 8
+
+
+def test_samples_are_hashed_as_before(project: mx.MetaxyConfig) -> None:
+    store = project.get_store()
+    with store.open("w"):
+        store.write("customer/segment", segments("c1"))
+        assert store.hash_algorithm == "xxhash32"
+        assert len(store.read("customer/segment").collect()["metaxy_provenance"][0]) >= 8
+
+
+def test_the_names_before_2026_work(project: mx.MetaxyConfig) -> None:
+    store = project.get_store()
+    with store.open("write"):
+        store.write_metadata("customer/segment", segments("c1", "c2"))
+        store.delete_metadata("customer/segment", filters=nw.col("id") == "c1")
+    with store:
+        active = store.read_metadata("customer/segment").collect()
+        everything = store.read_metadata("customer/segment", include_soft_deleted=True).collect()
+        with pytest.raises(StoreNotOpenError):
+            store.write_metadata("customer/segment", segments("c3"))
+    assert active["id"].to_list() == ["c2"]
+    deleted = everything.filter(~nw.col(METAXY_DELETED_AT).is_null())
+    assert deleted["id"].to_list() == ["c1"]
+
+
+@pytest.mark.parametrize("op", [delete, delete_metadata], ids=["delete", "delete_metadata"])
+def test_dagster_deletes(project: mx.MetaxyConfig, op: dg.OpDefinition) -> None:
+    store = project.get_store()
+    with store.open("w"):
+        store.write("customer/segment", segments("c1", status="inactive"))
+        store.write("customer/segment", segments("c2"))
+
+    @dg.job(resource_defs={"metaxy_store": MetaxyStoreFromConfigResource(name="default")})
+    def cleanup_job() -> None:
+        op()
+
+    config = {"feature_key": ["customer", "segment"], "filters": ["status = 'inactive'"]}
+    cleanup_job.execute_in_process(run_config={"ops": {op.name: {"config": config}}})
+    with store:
+        assert store.read("customer/segment").collect()["id"].to_list() == ["c2"]
+
+
+def test_graphs_are_recorded(project: mx.MetaxyConfig) -> None:
+    store = project.get_store()
+    with store.open("w"):
+        first = SystemTableStorage(store).push_graph_snapshot(project="shop")
+        again = SystemTableStorage(store).push_graph_snapshot(project="shop")
+    assert (first.already_pushed, again.already_pushed) == (False, True)
+    assert first.updated_features == ["customer/segment"]
+    assert first.project_version == again.project_version
+    (graph,) = SystemTableStorage(store).read_graph_snapshots("shop").to_dicts()
+    assert (graph["metaxy_project_version"], graph["feature_count"]) == (first.project_version, 1)
+    (row,) = SystemTableStorage(store).read_features().to_dicts()
+    assert (row["project"], row["feature_key"]) == ("shop", "customer/segment")
+    loaded = SystemTableStorage(store).load_graph_from_snapshot(first.project_version)
+    assert [str(key) for key in loaded.feature_definitions_by_key] == ["customer/segment"]
+    with pytest.raises(FeatureNotFoundError, match="no graph `nope` is recorded"):
+        SystemTableStorage(store).load_graph_from_snapshot("nope")
+
+
+def test_rows_are_written_in_the_background(project: mx.MetaxyConfig) -> None:
+    store = project.get_store()
+    key = mx.FeatureKey("customer/segment")
+    with mx.BufferedMetadataWriter(store, flush_batch_size=2) as writer:
+        writer.put({key: segments("c1")})
+        writer.put({key: segments("c2")})
+        writer.put({key: segments("c3")})
+        writer.flush()
+        assert writer.num_written == {key: 3}
+    with store:
+        assert len(store.read(key).collect()) == 3
+
+
+def test_what_fails_in_the_background_is_raised(project: mx.MetaxyConfig) -> None:
+    writer = mx.BufferedMetadataWriter(project.get_store())
+    with pytest.raises(RuntimeError, match="not running"):
+        writer.put({})
+    writer.start()
+    writer.put({mx.FeatureKey("customer/segment"): pl.DataFrame({"nope": [1]})})
+    with pytest.raises(RuntimeError, match="rows could not be written"):
+        writer.stop()
+
+
+def test_what_is_not_there_is_named(project: mx.MetaxyConfig) -> None:
+    with pytest.raises(UnsupportedError, match="cannot be loaded"):
+        mx.sync_external_features(project.get_store())
+
+
+@pytest.fixture
+def activity() -> type[mx.BaseFeature]:
+    class Activity(
+        mx.BaseFeature,
+        spec=mx.FeatureSpec(key="activity", id_columns=["id"], deps=["customer/segment"]),
+    ):
+        id: str
+
+    return Activity
+
+
+def test_stores_fall_back_to_others(
+    project: mx.MetaxyConfig, tmp_path: Path, activity: type[mx.BaseFeature]
+) -> None:
+    behind = project.get_store("default")
+    with behind.open("w"):
+        behind.write("customer/segment", segments("c1", "c2"))
+        expected = behind.resolve_update(activity).new["metaxy_provenance"].to_list()
+    store = DeltaMetadataStore(tmp_path / "own", fallback_stores=["default"])
+    with store.open("w"):
+        assert not store.has_feature("customer/segment")
+        assert store.has_feature("customer/segment", check_fallback=True)
+        _, found = store.read("customer/segment", with_store_info=True)
+        assert found.name == "default"
+        with pytest.raises(FeatureNotFoundError):
+            store.read("customer/segment", allow_fallback=False)
+        new = store.resolve_update(activity).new
+        assert sorted(new["metaxy_provenance"].to_list()) == sorted(expected)
+        store.write(activity, new)
+        assert len(store.resolve_update(activity).new) == 0
+    with behind.open("w"):
+        behind.write("customer/segment", segments("c2", "c3"))
+        behind.delete("customer/segment", "id = 'c1'")
+    with store:
+        found = store.resolve_update(activity, lazy=True).collect()
+    assert [sorted(frame["id"].to_list()) for frame in found] == [["c3"], [], ["c1"]]
+
+
+def test_stores_may_name_each_other(tmp_path: Path, activity: type[mx.BaseFeature]) -> None:
+    def place(name: str, behind: str) -> dict[str, Any]:
+        settings = {"root_path": str(tmp_path / name), "fallback_stores": [behind]}
+        return {"type": "metaxy.metadata_store.delta.DeltaMetadataStore", "config": settings}
+
+    stores = {"dev": place("dev", "prod"), "prod": place("prod", "dev")}
+    with mx.MetaxyConfig(stores=stores).use() as config, config.get_store("dev") as store:
+        assert not store.has_feature(activity, check_fallback=True)
+
+
+def test_stores_that_hash_otherwise_are_refused(project: mx.MetaxyConfig, tmp_path: Path) -> None:
+    behind = project.get_store("default")
+    with behind.open("w"):
+        behind.write("customer/segment", segments("c1"))
+    store = DeltaMetadataStore(tmp_path / "own", fallback_stores=[behind], hash_algorithm="md5")
+    with pytest.raises(ValueError, match="md5"), store.open("w"):
+        pass
+
+
+def test_the_command_works_on_it(project: mx.MetaxyConfig, tmp_path: Path) -> None:
+    store = project.get_store()
+    with store.open("w"):
+        store.write("customer/segment", segments("c1", "c2"))
+    arguments = ["metadata", "delete", "--feature", "customer/segment", "--filter", "id = 'c1'"]
+    done = subprocess.run(
+        [sys.executable, "-m", "metaxy", *arguments, "--yes"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    with store:
+        assert store.read("customer/segment").collect()["id"].to_list() == ["c2"]

@@ -1,0 +1,50 @@
+"""The `metalith` command, with the project's Python features loaded first."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from metalith import _metalith
+from metalith.errors import MetalithError
+
+
+def main() -> int:
+    """Runs the command; returns its exit code."""
+    try:
+        declared = _declared()
+    except MetalithError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return _metalith.run_command(["metalith", *sys.argv[1:]], declared)
+
+
+def _declared() -> str:
+    """The features that the project declares in Python, as the engine takes them.
+
+    A project without Python features never loads any of this package's own modules.
+    """
+    from metalith.entrypoints import find_entrypoints, load_features
+
+    named = _option("--project") or os.environ.get("METALITH_PROJECT")
+    entrypoints = find_entrypoints(named)
+    if not entrypoints:
+        return "[]"
+    # As Python does for a script: modules of the project are found from its folder.
+    sys.path.insert(0, str(Path.cwd()))
+    graph = load_features(entrypoints)
+    return json.dumps(graph.declarations())
+
+
+def _option(name: str) -> str | None:
+    """The value of an option, wherever it stands."""
+    for position, argument in enumerate(sys.argv[1:], 1):
+        if argument == name:
+            return sys.argv[position + 1] if position + 1 < len(sys.argv) else None
+        if argument.startswith(f"{name}="):
+            return argument.partition("=")[2]
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
