@@ -2,6 +2,7 @@
 //! at that point.
 
 mod aggregate;
+mod destination;
 mod output;
 mod rows;
 mod tables;
@@ -16,17 +17,19 @@ use metalith_expr::{
 
 pub(crate) use self::{
     aggregate::{AggregateStep, BoundSummary},
-    output::{Before, Destination, OutputStep},
+    destination::{Before, DeltaDestination, Destination, FeatureDestination, FileDestination},
+    output::OutputStep,
     rows::UpdateStep,
     tables::{AppendStep, JoinStep},
 };
 use crate::{
     PipelineError, Surroundings,
     engine::Engine,
-    error::Mistake,
+    error::{Mistake, with_causes},
     input::{Input, Unusable},
-    model::{Operation, OperationKind, Pipeline, TableRef, Text},
+    model::{Operation, OperationKind, OutputMode, Pipeline, TableRef, Text},
     read::Reading,
+    reads::{Reads, State},
     working::{Columns, Evaluator},
 };
 
@@ -34,9 +37,39 @@ use crate::{
 pub(crate) struct Program {
     pub(crate) input: Input,
     pub(crate) steps: Vec<Step>,
+    /// In which state everything was found.
+    pub(crate) reads: Reads,
 }
 
 impl Program {
+    fn new(input: Input, steps: Vec<Step>) -> Self {
+        let mut program = Self { input, steps, reads: Reads::default() };
+        let mut reads = Reads::default();
+        for (place, state) in program.inputs().flat_map(|input| &input.reads) {
+            reads.add(place, state.clone());
+        }
+        // What is deleted from was looked at as well, by whoever wrote the file.
+        for output in program.outputs().filter(|it| it.mode == OutputMode::Delete) {
+            if let Some(version) = output.destination.version() {
+                reads.add(&output.identity, State::Table(version));
+            }
+        }
+        for step in &mut program.steps {
+            if let Work::Rows(RowStep::Output(output)) = &mut step.work {
+                output.destination.depend_on(&reads, &output.identity);
+            }
+        }
+        program.reads = reads;
+        program
+    }
+
+    fn outputs(&self) -> impl Iterator<Item = &OutputStep> {
+        self.steps.iter().filter_map(|step| match &step.work {
+            Work::Rows(RowStep::Output(output)) => Some(output.as_ref()),
+            Work::Rows(_) | Work::Aggregate(_) | Work::Append(_) => None,
+        })
+    }
+
     /// Every table that is read.
     pub(crate) fn inputs(&self) -> impl Iterator<Item = &Input> {
         let others = self.steps.iter().filter_map(|step| match &step.work {
@@ -128,7 +161,7 @@ pub(crate) async fn bind(
         binder.require_given_read();
     }
     match input {
-        Some(input) if binder.mistakes.is_empty() => Ok(Program { input, steps }),
+        Some(input) if binder.mistakes.is_empty() => Ok(Program::new(input, steps)),
         _ => Err(PipelineError::Invalid {
             file: pipeline.file.clone(),
             mistakes: in_order(binder.mistakes),
@@ -326,14 +359,7 @@ fn refused(unusable: Unusable, title: String, span: Span) -> Result<Mistake, Pip
         Unusable::Mistake { reason, hint } => Ok(Mistake::new(title, reason, span).with_hint(hint)),
         Unusable::Error(error) => match error.kind() {
             Kind::Invalid | Kind::NotFound | Kind::Unsupported => {
-                let mut reason = error.to_string();
-                let mut source = std::error::Error::source(error.as_ref());
-                while let Some(cause) = source {
-                    if !reason.contains(&cause.to_string()) {
-                        reason.push_str(&format!(": {cause}"));
-                    }
-                    source = cause.source();
-                }
+                let reason = with_causes(error.as_ref());
                 let hint = error.hint().map(Into::into);
                 Ok(Mistake::new(title, reason, span).with_hint(hint))
             }

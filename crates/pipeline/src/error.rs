@@ -1,6 +1,6 @@
 //! Why a pipeline cannot run, or did not.
 
-use std::{borrow::Cow, fmt, io, path::PathBuf};
+use std::{borrow::Cow, error::Error, fmt, io, path::PathBuf};
 
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
@@ -66,6 +66,12 @@ pub enum PipelineError {
     NoConsent {
         /// The operation.
         operation: String,
+    },
+    /// Somebody else changed what was read, or what is to be changed.
+    #[error("`{place}` was changed by somebody else since the run began")]
+    Changed {
+        /// What was changed.
+        place: String,
     },
     /// Some outputs could not be put in place after others were.
     #[error("{source}; before that, these outputs were written: {}", .written.join(", "))]
@@ -256,6 +262,20 @@ fn told(file: &str, mistakes: &[Mistake]) -> String {
     format!("{count} in {file}, nothing was done\n\n{}", each.join("\n\n"))
 }
 
+/// An error with what is behind it, in one line.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let told = cause.to_string();
+        if !text.contains(&told) {
+            text.push_str(&format!(": {told}"));
+        }
+        source = cause.source();
+    }
+    text
+}
+
 impl PipelineError {
     pub(crate) fn value(operation: &str, source: DataFusionError) -> Self {
         // Errors of ours travel through the engine, and are told as they are.
@@ -290,6 +310,7 @@ impl Diagnostic for PipelineError {
                 DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => Kind::Invalid,
                 _ => Kind::Internal,
             },
+            Self::Changed { .. } => Kind::Conflict,
             Self::Partly { source, .. } => source.kind(),
             Self::Ingest(error) => error.kind(),
             Self::Objects(error) => error.kind(),
@@ -307,6 +328,7 @@ impl Diagnostic for PipelineError {
             Self::RepeatedKey { .. } => "pipeline.repeated-key",
             Self::LargeLookup { .. } => "pipeline.large-lookup",
             Self::NoConsent { .. } => "pipeline.no-consent",
+            Self::Changed { .. } => "pipeline.changed",
             Self::Partly { source, .. } => source.code(),
             Self::Ingest(error) => error.code(),
             Self::Objects(error) => error.code(),
@@ -332,6 +354,9 @@ impl Diagnostic for PipelineError {
             }
             Self::NoConsent { .. } => {
                 Some("see what would happen with `--dry-run`, then pass `--yes`".into())
+            }
+            Self::Changed { .. } => {
+                Some("run the pipeline again: it reads what is there now".into())
             }
             Self::Partly { source, .. } => source.hint(),
             Self::Ingest(error) => error.hint(),

@@ -4,6 +4,7 @@
 //! Only groups, sorts and lookups hold more than a few batches, and only as many bytes as a run may.
 
 mod lookup;
+mod publish;
 mod segment;
 mod shared;
 mod sinks;
@@ -15,11 +16,12 @@ use std::sync::Arc;
 use arrow::array::BooleanArray;
 use futures::{StreamExt as _, TryStreamExt as _};
 
-pub use self::sinks::Published;
+pub use self::publish::Published;
 use self::{lookup::Lookup, segment::RowWork, summarise::summarise};
 pub(crate) use self::{
+    publish::{publish, rehearse},
     shared::{Counts, Shared},
-    sinks::{Filled, Keeping, publish, rehearse},
+    sinks::{Filled, Keeping},
 };
 use crate::{
     PipelineError,
@@ -31,7 +33,6 @@ use crate::{
 
 /// What a pass over the rows made.
 pub(crate) struct Passed {
-    pub(crate) counts: Vec<Counts>,
     pub(crate) filled: Vec<Filled>,
     pub(crate) trace: Option<metalith_ingest::CompleteFile>,
 }
@@ -44,7 +45,7 @@ pub(crate) async fn pass(
 ) -> Result<Passed, PipelineError> {
     // Whatever ends this early takes unfinished outputs along.
     let guard = Guard(Arc::clone(shared));
-    let Program { input, steps } = program;
+    let Program { input, steps, .. } = program;
     shared.begin(&steps)?;
     let mut sources = Sources(0);
     let rows = loaded(&input, engine, &mut sources).await?;

@@ -278,12 +278,22 @@ fn walk(
 }
 
 fn local_file(path: PathBuf, shown: &str) -> Result<FoundFile, PipelineError> {
-    let metadata =
-        fs::metadata(&path).map_err(|source| file_error("read", path.clone(), source))?;
+    match state_of(&path)? {
+        Some(state) => Ok(FoundFile { path, shown: shown.to_owned(), state }),
+        None => Err(file_error("read", path, std::io::ErrorKind::NotFound.into())),
+    }
+}
+
+/// What changes with the content of a file; `None` when it is not there.
+pub(crate) fn state_of(path: &Path) -> Result<Option<Value>, PipelineError> {
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(file_error("read", path.to_path_buf(), error)),
+    };
     let modified = metadata.modified().ok().and_then(|it| it.duration_since(UNIX_EPOCH).ok());
     let modified = modified.map(|it| u64::try_from(it.as_micros()).unwrap_or(u64::MAX));
-    let state = json!({ "bytes": metadata.len(), "modified_micros": modified });
-    Ok(FoundFile { path, shown: shown.to_owned(), state })
+    Ok(Some(json!({ "bytes": metadata.len(), "modified_micros": modified })))
 }
 
 /// Fetches the files of a table from object storage into a folder of their own.

@@ -24,6 +24,7 @@ use crate::{
     engine::{Engine, Stream, Threads, ahead, rows_of},
     files::{self, Found},
     model::{Datasource, SourceKind, TableRef},
+    reads::{State, file_place, table_place},
     working::is_reserved,
 };
 
@@ -37,6 +38,8 @@ pub(crate) struct Input {
     pub(crate) version: Value,
     /// The columns that are read.
     pub(crate) schema: SchemaRef,
+    /// What is read, by place, and in which state.
+    pub(crate) reads: Vec<(String, State)>,
     source: Source,
 }
 
@@ -48,6 +51,8 @@ pub(crate) enum Source {
         store: Box<Store>,
         graph: Box<FeatureGraph>,
         key: FeatureKey,
+        /// The version of its table here.
+        version: Option<u64>,
     },
     Memory(Vec<RecordBatch>),
 }
@@ -80,10 +85,12 @@ impl Input {
         table: &TableRef,
     ) -> Result<Self, Unusable> {
         let given = (table.datasource.clone(), table.table.clone());
-        let (source, schema, shown, version) = match surroundings.replaced.get(&given) {
+        let opened = match surroundings.replaced.get(&given) {
             Some(Frame { schema, batches }) => {
                 let shown = format!("{}/{}", given.0, given.1);
-                (Source::Memory(batches.clone()), Arc::clone(schema), shown, Value::Null)
+                let source = Source::Memory(batches.clone());
+                let schema = Arc::clone(schema);
+                Opened { source, schema, shown, version: Value::Null, reads: Vec::new() }
             }
             None => match datasource.kind {
                 SourceKind::Files(format) => {
@@ -93,8 +100,9 @@ impl Input {
                 SourceKind::Store => open_feature(surroundings, datasource, table).await?,
             },
         };
+        let Opened { source, schema, shown, version, reads } = opened;
         let schema = read_columns(&schema, table)?;
-        Ok(Self { name: table.name().to_owned(), shown, version, schema, source })
+        Ok(Self { name: table.name().to_owned(), shown, version, schema, reads, source })
     }
 
     /// The rows, in an order that is always the same, with the columns of the schema.
@@ -132,8 +140,13 @@ impl Input {
                     .map_err(PipelineError::from)
                     .boxed()
             }
-            Source::Feature { store, graph, key } => {
-                feature_rows(engine, store, graph, key).await?
+            Source::Feature { store, graph, key, version } => {
+                let rows = feature_rows(engine, store, graph, key).await?;
+                // The rows are those of the state that was bound, or of none.
+                if store.table_version(key).await? != *version {
+                    return Err(PipelineError::Changed { place: self.shown.clone() });
+                }
+                rows
             }
         };
         let schema = SchemaRef::clone(&self.schema);
@@ -145,7 +158,14 @@ impl Input {
     }
 }
 
-type Opened = (Source, SchemaRef, String, Value);
+/// A table that was found.
+pub(crate) struct Opened {
+    source: Source,
+    pub(crate) schema: SchemaRef,
+    shown: String,
+    version: Value,
+    reads: Vec<(String, State)>,
+}
 
 pub(crate) async fn open_files(
     surroundings: &Surroundings<'_>,
@@ -158,7 +178,11 @@ pub(crate) async fn open_files(
     let types: Vec<(String, DataType)> =
         table.types.iter().filter_map(|(name, it)| Some((name.clone(), stored_as(it)?))).collect();
     let mut version = serde_json::Map::new();
+    let mut reads = Vec::new();
     for file in &files {
+        if folder.is_none() {
+            reads.push((file_place(&file.path), State::File(file.state.clone())));
+        }
         let known = metalith_ingest::FileFormat::of_file(&file.path);
         let found = RowFile::open(&file.path, known.or(format), &types)?;
         schema = Some(match schema {
@@ -191,7 +215,8 @@ pub(crate) async fn open_files(
         [one] => one.shown.clone(),
         several => format!("{} files of `{}`", several.len(), table.table),
     };
-    Ok((Source::Files(read, folder), schema, shown, Value::Object(version)))
+    let (source, version) = (Source::Files(read, folder), Value::Object(version));
+    Ok(Opened { source, schema, shown, version, reads })
 }
 
 /// The columns of files of one table: those of the first, wide enough for all.
@@ -250,7 +275,9 @@ async fn open_delta(
     };
     let (schema, version) = (found.schema(), found.version());
     let shown = format!("{}/{key}", backend.location());
-    Ok((Source::Delta(found), schema, shown, json!({ "table_version": version })))
+    let reads = vec![(table_place(&backend.location(), &key), State::Table(Some(version)))];
+    let (source, version) = (Source::Delta(found), json!({ "table_version": version }));
+    Ok(Opened { source, schema, shown, version, reads })
 }
 
 /// The place of a Delta table, which is none of a store of ours: what protects samples knows
@@ -281,7 +308,9 @@ async fn open_feature(
     let store = project.open_store(name, Mode::Read).await?;
     let graph = project.graph().clone();
     known_feature(&graph, &key)?;
-    let Some(stored) = store.stored_schema(&graph, &key).await.map_err(PipelineError::from)? else {
+    // The version first: a change of the columns in between is then one of the version, too.
+    let version = store.table_version(&key).await?;
+    let Some(stored) = store.stored_schema(&graph, &key).await? else {
         return Err(Unusable::mistake(format!("feature `{key}` has no samples yet"), None));
     };
     let fields: Vec<Field> = stored
@@ -290,11 +319,12 @@ async fn open_feature(
         .filter(|it| !columns::is_system(it.name()))
         .map(|it| it.as_ref().clone())
         .collect();
-    let version = store.table_version(&key).await.map_err(PipelineError::from)?;
     let shown = format!("{}/{key}", store.location());
+    let reads = vec![(table_place(&store.location(), &key), State::Table(version))];
     let (store, graph) = (Box::new(store), Box::new(graph));
-    let source = Source::Feature { store, graph, key };
-    Ok((source, Arc::new(Schema::new(fields)), shown, json!({ "table_version": version })))
+    let source = Source::Feature { store, graph, key, version };
+    let (schema, version) = (Arc::new(Schema::new(fields)), json!({ "table_version": version }));
+    Ok(Opened { source, schema, shown, version, reads })
 }
 
 pub(crate) fn feature_key(name: &str) -> Result<FeatureKey, Unusable> {

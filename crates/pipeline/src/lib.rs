@@ -22,6 +22,7 @@ mod input;
 mod model;
 mod provenance;
 mod read;
+mod reads;
 mod records;
 mod run;
 mod scenario;
@@ -31,7 +32,7 @@ pub use crate::{
     error::{Mistake, PipelineError},
     execute::Published,
     model::Pipeline,
-    records::{Outcome, Run, record, report_json, runs},
+    records::{Outcome, Run, report_json, runs},
     run::{InputReport, OperationReport, Options, Report, Surroundings, run, time_of, validate},
     scenario::{Scenario, ScenarioOutcome},
     working::{DELETED, MODIFIED_AT, ROW_ID},

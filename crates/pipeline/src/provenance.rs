@@ -18,6 +18,7 @@ use arrow::{
 use futures::StreamExt as _;
 use metalith_base::FeatureKey;
 use metalith_graph::{Feature, FeatureGraph, columns};
+use metalith_ingest::{VersionColumn, assemble_versions};
 use metalith_store::{ResolveOptions, Rows, Store, StoreError};
 use xxhash_rust::xxh64::Xxh64;
 
@@ -38,7 +39,7 @@ pub(crate) async fn complete(
     if rows.schema().index_of(columns::PROVENANCE_BY_FIELD).is_ok() {
         return Ok(rows);
     }
-    if feature.spec().deps.is_empty() {
+    if !is_resolved(feature, &rows) {
         return Ok(of_values(feature, rows));
     }
     let options = ResolveOptions { skip_comparison: true, ..ResolveOptions::default() };
@@ -97,6 +98,32 @@ impl Expected {
     }
 }
 
+/// No rows of a schema, as samples of a feature: as they would be with versions and provenance.
+pub(crate) fn without_rows(
+    feature: &Feature,
+    schema: &SchemaRef,
+    versions: &[VersionColumn],
+) -> Result<Rows, PipelineError> {
+    let none = Rows::from_batches(Arc::clone(schema), Vec::new());
+    let none = assemble_versions(none, versions)?;
+    if none.schema().index_of(columns::PROVENANCE_BY_FIELD).is_ok() {
+        return Ok(none);
+    }
+    let schema = with_provenance(&none.schema(), &DataType::Struct(members(feature)));
+    Ok(Rows::from_batches(schema, Vec::new()))
+}
+
+/// A text for each field of a feature.
+fn members(feature: &Feature) -> Fields {
+    let fields = feature.spec().fields.iter();
+    fields.map(|field| Field::new(field.key.struct_name(), DataType::Utf8, true)).collect()
+}
+
+/// Whether provenance of rows is found by a resolve, so that it depends on what is upstream.
+pub(crate) fn is_resolved(feature: &Feature, rows: &Rows) -> bool {
+    !feature.spec().deps.is_empty() && rows.schema().index_of(columns::PROVENANCE_BY_FIELD).is_err()
+}
+
 fn with_provenance(schema: &Schema, data_type: &DataType) -> SchemaRef {
     let mut fields: Vec<Field> = schema.fields().iter().map(|it| it.as_ref().clone()).collect();
     fields.push(Field::new(columns::PROVENANCE_BY_FIELD, data_type.clone(), true));
@@ -105,12 +132,7 @@ fn with_provenance(schema: &Schema, data_type: &DataType) -> SchemaRef {
 
 /// Provenance of rows that come from outside: a hash of their values, the same for every field.
 fn of_values(feature: &Feature, rows: Rows) -> Rows {
-    let members: Fields = feature
-        .spec()
-        .fields
-        .iter()
-        .map(|field| Field::new(field.key.struct_name(), DataType::Utf8, true))
-        .collect();
+    let members = members(feature);
     let schema = with_provenance(&rows.schema(), &DataType::Struct(members.clone()));
     let form = SchemaRef::clone(&schema);
     let batches = rows.into_stream().map(move |batch| {

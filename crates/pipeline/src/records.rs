@@ -1,9 +1,16 @@
 //! The record of runs: who ran what, when, over which inputs, and how it ended.
 //!
 //! A run writes a row when it begins and one when it ends, into the system table
-//! `metalith-system/runs`. One that has only begun is at work, or was interrupted.
+//! `metalith-system/runs`. One that has only begun is at work, or was killed.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    mem,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+    thread,
+    time::Duration,
+};
 
 use arrow::{
     array::{
@@ -11,11 +18,15 @@ use arrow::{
     },
     datatypes::{Field, Schema, TimestampMicrosecondType},
 };
-use metalith_base::{FeatureKey, Timestamp};
-use metalith_store::{CommitNote, Rows, Store, StoreError};
+use metalith_base::{Diagnostic as _, FeatureKey, Timestamp};
+use metalith_store::{CommitNote, Mode, Rows, Store, StoreError};
 use serde_json::{Value, json};
 
-use crate::Report;
+use crate::{
+    Options, PipelineError, Published, Report, Surroundings,
+    error::with_causes,
+    execute::{Counts, Shared},
+};
 
 const TABLE: &str = "metalith-system/runs";
 
@@ -32,7 +43,7 @@ pub struct Run {
     pub actor: Option<String>,
     /// When it began.
     pub started_at: Timestamp,
-    /// When it ended; `None` while it has not, and for ever after an interruption.
+    /// When it ended; `None` while it has not, and for ever after it was killed.
     pub finished_at: Option<Timestamp>,
     /// How it ended.
     pub outcome: Outcome,
@@ -49,6 +60,8 @@ pub enum Outcome {
     Succeeded,
     /// With this error.
     Failed(String),
+    /// Whoever began it gave it up.
+    Interrupted,
 }
 
 impl Outcome {
@@ -58,15 +71,169 @@ impl Outcome {
             Self::Begun => "begun",
             Self::Succeeded => "succeeded",
             Self::Failed(_) => "failed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// What a run has done so far.
+#[derive(Default)]
+pub(crate) struct Seen(Mutex<SoFar>);
+
+#[derive(Default)]
+struct SoFar {
+    report: Report,
+    /// What counts rows.
+    shared: Option<Arc<Shared>>,
+}
+
+impl Seen {
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Report)) {
+        change(&mut self.lock().report);
+    }
+
+    /// From now on rows are counted.
+    pub(crate) fn follow(&self, shared: &Arc<Shared>) {
+        self.lock().shared = Some(Arc::clone(shared));
+    }
+
+    /// An output is in its place.
+    pub(crate) fn published(&self, output: Published) {
+        self.change(|report| {
+            report.outputs.push(output);
+            report.outputs.sort_by_key(|it| it.position);
+        });
+    }
+
+    /// Which outputs are in their places.
+    pub(crate) fn written(&self) -> Vec<String> {
+        self.lock().report.outputs.iter().map(|it| it.destination.clone()).collect()
+    }
+
+    /// All of it, which is nothing afterwards.
+    fn taken(&self) -> Report {
+        let SoFar { mut report, shared } = mem::take(&mut *self.lock());
+        let counts = shared.map(|it| it.counts()).unwrap_or_default();
+        for (operation, counts) in report.operations.iter_mut().zip(counts) {
+            let Counts { rows_in, matched, rows_out } = counts;
+            (operation.rows_in, operation.matched) = (rows_in, matched);
+            operation.rows_out = rows_out;
+        }
+        report
+    }
+
+    fn lock(&self) -> MutexGuard<'_, SoFar> {
+        // What was seen before a panic was seen.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A run on its way into the record. One that is dropped before its end was interrupted.
+pub(crate) struct Recording {
+    /// Where it is recorded, if anywhere, until its end is.
+    store: Option<Store>,
+    run: Run,
+    seen: Arc<Seen>,
+}
+
+/// How long an interrupted run waits for its record.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Recording {
+    /// Writes down that a run begins, in the store that the project uses.
+    pub(crate) async fn begin(
+        file: &str,
+        (surroundings, options): (&Surroundings<'_>, &Options),
+        seen: Arc<Seen>,
+    ) -> Result<Self, PipelineError> {
+        // What it is called is not known before it is read, which may fail.
+        let stem = Path::new(file).file_stem().unwrap_or_default();
+        seen.change(|report| report.pipeline = stem.to_string_lossy().into_owned());
+        let mut run = Run {
+            id: surroundings.run.clone(),
+            pipeline: stem.to_string_lossy().into_owned(),
+            file: file.to_owned(),
+            actor: None,
+            started_at: surroundings.now,
+            finished_at: None,
+            outcome: Outcome::Begun,
+            details: Value::Null,
+        };
+        let is_real = !options.dry_run && !surroundings.captures;
+        let store = match surroundings.project {
+            Some(_) if is_real => Some(surroundings.store("", Mode::Write).await?),
+            Some(_) | None => None,
+        };
+        if let Some(store) = &store {
+            run.actor = store.actor().map(str::to_owned);
+            run.started_at = store.now();
+            record(store, &run).await?;
+        }
+        Ok(Self { store, run, seen })
+    }
+
+    /// Writes down how it ended. That failing makes nothing undone, and is only remarked.
+    pub(crate) async fn end(
+        mut self,
+        done: Result<(), PipelineError>,
+    ) -> Result<Report, PipelineError> {
+        let outcome = match &done {
+            Ok(()) => Outcome::Succeeded,
+            Err(error) => Outcome::Failed(with_causes(error)),
+        };
+        let mut report = self.seen.taken();
+        self.close(outcome, &report);
+        if let Err(error) = &done {
+            self.run.details["code"] = error.code().into();
+        }
+        if let Some(store) = &self.store
+            && let Err(error) = record(store, &self.run).await
+        {
+            let told = with_causes(&error);
+            report.remarks.push(format!("how the run ended could not be recorded: {told}"));
+        }
+        self.store = None;
+        done.map(|()| report)
+    }
+
+    fn close(&mut self, outcome: Outcome, report: &Report) {
+        let Some(store) = &self.store else { return };
+        self.run.finished_at = Some(store.now());
+        self.run.pipeline.clone_from(&report.pipeline);
+        self.run.outcome = outcome;
+        self.run.details = report_json(report);
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        if self.store.is_some() && self.run.outcome == Outcome::Begun {
+            let report = self.seen.taken();
+            self.close(Outcome::Interrupted, &report);
+        }
+        let Some(store) = self.store.take() else { return };
+        let run = self.run.clone();
+        // Nothing can be awaited here, and the runtime of the run may be about to end.
+        let (sender, receiver) = mpsc::channel();
+        let written = thread::Builder::new().spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            if let Ok(runtime) = runtime {
+                // Nobody is left to be told that it failed.
+                runtime.block_on(record(&store, &run)).ok();
+            }
+            sender.send(()).ok();
+        });
+        if written.is_ok() {
+            receiver.recv_timeout(PATIENCE).ok();
         }
     }
 }
 
 /// Adds what is known of a run to the record.
-pub async fn record(store: &Store, run: &Run) -> Result<(), StoreError> {
+async fn record(store: &Store, run: &Run) -> Result<(), StoreError> {
     let (error, at) = match &run.outcome {
         Outcome::Failed(error) => (Some(error.as_str()), run.finished_at),
-        Outcome::Begun | Outcome::Succeeded => (None, run.finished_at),
+        Outcome::Begun | Outcome::Succeeded | Outcome::Interrupted => (None, run.finished_at),
     };
     let details = run.details.to_string();
     let text = |value: Option<&str>| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
@@ -126,6 +293,7 @@ fn read(batch: &RecordBatch, row: usize) -> Option<Run> {
     let outcome = match text("outcome")?.as_str() {
         "succeeded" => Outcome::Succeeded,
         "failed" => Outcome::Failed(text("error").unwrap_or_default()),
+        "interrupted" => Outcome::Interrupted,
         _ => Outcome::Begun,
     };
     Some(Run {
@@ -172,5 +340,6 @@ pub fn report_json(report: &Report) -> Value {
         "inputs": inputs.collect::<Vec<_>>(),
         "operations": operations.collect::<Vec<_>>(),
         "outputs": outputs.collect::<Vec<_>>(),
+        "remarks": report.remarks,
     })
 }

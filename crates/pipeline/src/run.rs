@@ -20,11 +20,12 @@ use crate::{
     PipelineError, Published,
     bind::{Program, bind},
     engine::Engine,
-    error::Mistake,
-    execute::{Counts, Keeping, Passed, Shared, pass, publish, rehearse},
-    files::canonical,
+    error::{Mistake, with_causes},
+    execute::{Keeping, Passed, Shared, pass, publish, rehearse},
     input::Unusable,
     read::{Reading, read},
+    reads::file_place,
+    records::{Recording, Seen},
     working::RowClock,
 };
 
@@ -95,7 +96,7 @@ impl Default for Options {
 }
 
 /// What a run did.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Report {
     /// What the pipeline is called.
     pub pipeline: String,
@@ -105,6 +106,8 @@ pub struct Report {
     pub operations: Vec<OperationReport>,
     /// What was written, or would be.
     pub outputs: Vec<Published>,
+    /// What should be known beside that, e.g. that there is no trace.
+    pub remarks: Vec<String>,
 }
 
 /// What was read of a table.
@@ -193,14 +196,27 @@ pub async fn validate(
     bind(reading, surroundings, &engine).await.map(drop)
 }
 
-/// Reads, checks and runs a project file.
+/// Reads, checks and runs a project file. In a project the run goes on record, from its beginning
+/// to its end, however it ends; a rehearsal does not.
 pub async fn run(
     (file, text): (&str, &str),
     surroundings: &Surroundings<'_>,
     options: Options,
 ) -> Result<Report, PipelineError> {
+    let seen = Arc::new(Seen::default());
+    let recording = Recording::begin(file, (surroundings, &options), Arc::clone(&seen)).await?;
+    let done = work((file, text), surroundings, (options, &seen)).await;
+    recording.end(done).await
+}
+
+/// What a run does; `seen` follows it.
+async fn work(
+    (file, text): (&str, &str),
+    surroundings: &Surroundings<'_>,
+    (options, seen): (Options, &Seen),
+) -> Result<(), PipelineError> {
     let reading = reading((file, text), &options)?;
-    let pipeline = reading.pipeline.name.clone();
+    seen.change(|report| report.pipeline.clone_from(&reading.pipeline.name));
     let engine = engine(surroundings, &options)?;
     let program = bind(reading, surroundings, &engine).await?;
     if !options.consent && !options.dry_run {
@@ -209,27 +225,30 @@ pub async fn run(
     if let Some(trace) = &options.trace {
         require_own_place(trace, &program, file)?;
     }
-    let (inputs, operations) = (inputs(&program), names(&program));
+    seen.change(|report| {
+        report.inputs = inputs(&program);
+        report.operations = names(&program);
+    });
+    let reads = program.reads.clone();
     let keeping = if options.dry_run { Keeping::Counts } else { Keeping::Rows };
     let shared = Arc::new(Shared::new(options.progress, options.trace, keeping));
-    let Passed { counts, filled, trace, .. } = pass(program, &engine, &shared).await?;
-    let outputs = match options.dry_run {
-        true => rehearse(filled, surroundings).await?,
-        false => publish(filled, surroundings).await?,
-    };
-    if let Some(trace) = trace {
-        trace.publish()?;
+    seen.follow(&shared);
+    let Passed { filled, trace } = pass(program, &engine, &shared).await?;
+    match options.dry_run {
+        true => rehearse(filled, (surroundings, seen)).await?,
+        false => publish(filled, reads, (surroundings, seen)).await?,
     }
-    let operations = operations.into_iter().zip(counts).map(|(operation, counts)| {
-        let Counts { rows_in, matched, rows_out } = counts;
-        OperationReport { rows_in, matched, rows_out, ..operation }
-    });
-    Ok(Report { pipeline, inputs, operations: operations.collect(), outputs })
+    // What was asked for is done; a trace is only told about it.
+    if let Some(Err(error)) = trace.map(metalith_ingest::CompleteFile::publish) {
+        let remark = format!("the trace could not be put in its place: {}", with_causes(&error));
+        seen.change(|report| report.remarks.push(remark));
+    }
+    Ok(())
 }
 
 /// Refuses a trace that would be where an output is.
 fn require_own_place(trace: &Path, program: &Program, file: &str) -> Result<(), PipelineError> {
-    let place = canonical(trace).display().to_string();
+    let place = file_place(trace);
     let Some(operation) = program.writes_to(&place) else { return Ok(()) };
     let reason = format!("{operation} writes to {place} already");
     let mistakes = vec![Mistake::new("Invalid trace", reason, Span::default())];

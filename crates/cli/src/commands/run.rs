@@ -2,13 +2,12 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use metalith_base::{Diagnostic as _, Timestamp};
+use metalith_base::Timestamp;
 use metalith_pipeline::{
     Options, Outcome as RunOutcome, PipelineError, Published, Report, Run, SCHEMA, Surroundings,
-    record, report_json, runs as recorded, time_of,
+    report_json, runs as recorded, time_of,
 };
-use metalith_project::Project;
-use metalith_store::{Mode, Store};
+use metalith_store::Mode;
 use serde_json::{Value, json};
 
 use crate::{
@@ -85,11 +84,16 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
         context.printer.show(json, || format!("{shown} is valid"))?;
         return Ok(Outcome::Done);
     }
-    let mut record = Record::begin(context, project.as_ref(), (file, args, &surroundings)).await?;
+    if let Some(project) = project.as_ref().filter(|_| !args.dry_run) {
+        let store = project.open_store(None, Mode::Write).await.map_err(fail)?;
+        context.finish(project, &store).await?;
+    }
     let done = metalith_pipeline::run((&shown, &text), &surroundings, options).await;
     bar.finish_and_clear();
-    record.end(context, &done).await;
     let report = done.map_err(fail)?;
+    for remark in &report.remarks {
+        context.printer.remark(remark);
+    }
     let mut json = report_json(&report);
     json["run"] = surroundings.run.clone().into();
     json["dry_run"] = args.dry_run.into();
@@ -125,62 +129,6 @@ fn machine_time() -> Timestamp {
 fn seed(run: &str) -> u32 {
     let end = run.get(run.len().saturating_sub(5)..).unwrap_or_default();
     u32::from_str_radix(end, 16).unwrap_or(0)
-}
-
-/// The record of a run in the store of the project, if there is one.
-struct Record {
-    store: Option<Store>,
-    run: Run,
-}
-
-impl Record {
-    async fn begin(
-        context: &Context,
-        project: Option<&Project>,
-        (file, args, surroundings): (&PathBuf, &Args, &Surroundings<'_>),
-    ) -> Result<Self, Failure> {
-        let run = Run {
-            id: surroundings.run.clone(),
-            // Until the file is read, which may fail.
-            pipeline: file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
-            file: file.display().to_string(),
-            actor: project.and_then(|it| it.settings().actor.clone()),
-            started_at: machine_time(),
-            finished_at: None,
-            outcome: RunOutcome::Begun,
-            details: Value::Null,
-        };
-        let store = match project {
-            Some(project) if !args.dry_run => {
-                let store = project.open_store(None, Mode::Write).await.map_err(fail)?;
-                context.finish(project, &store).await?;
-                record(&store, &run).await.map_err(fail)?;
-                Some(store)
-            }
-            Some(_) | None => None,
-        };
-        Ok(Self { store, run })
-    }
-
-    /// Writes down how it ended. That failing makes nothing undone, so it is only remarked.
-    async fn end(&mut self, context: &Context, done: &Result<Report, PipelineError>) {
-        let Some(store) = &self.store else { return };
-        self.run.finished_at = Some(machine_time());
-        match done {
-            Ok(report) => {
-                self.run.pipeline.clone_from(&report.pipeline);
-                self.run.outcome = RunOutcome::Succeeded;
-                self.run.details = report_json(report);
-            }
-            Err(error) => {
-                self.run.outcome = RunOutcome::Failed(error.to_string());
-                self.run.details = json!({ "code": error.code() });
-            }
-        }
-        if let Err(error) = record(store, &self.run).await {
-            context.printer.remark(&format!("the run could not be recorded: {error}"));
-        }
-    }
 }
 
 fn shown_report(report: &Report, dry_run: bool) -> String {
@@ -256,7 +204,7 @@ pub(crate) async fn runs(args: &RunsArgs, context: &Context) -> Result<Outcome, 
 fn line(run: &Run) -> Vec<String> {
     let error = match &run.outcome {
         RunOutcome::Failed(error) => error.lines().next().unwrap_or_default().to_owned(),
-        RunOutcome::Begun | RunOutcome::Succeeded => String::new(),
+        RunOutcome::Begun | RunOutcome::Succeeded | RunOutcome::Interrupted => String::new(),
     };
     vec![
         run.id.clone(),
@@ -271,7 +219,7 @@ fn line(run: &Run) -> Vec<String> {
 fn run_json(run: &Run) -> Value {
     let error = match &run.outcome {
         RunOutcome::Failed(error) => Some(error),
-        RunOutcome::Begun | RunOutcome::Succeeded => None,
+        RunOutcome::Begun | RunOutcome::Succeeded | RunOutcome::Interrupted => None,
     };
     json!({
         "run": run.id,

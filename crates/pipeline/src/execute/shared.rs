@@ -109,16 +109,26 @@ impl Shared {
 
     /// Ends outputs and the trace; none has its name yet.
     pub(super) fn end(&self) -> Result<Passed, PipelineError> {
-        let State { counts, sinks, trace, .. } = mem::take(&mut *self.lock());
+        let (sinks, trace) = self.taken();
         let filled = sinks.into_iter().map(|sink| sink.map(Sink::fill).transpose());
         let filled: Vec<Option<Filled>> = filled.collect::<Result<_, _>>()?;
         let trace = trace.map(Trace::complete).transpose()?;
-        Ok(Passed { counts, filled: filled.into_iter().flatten().collect(), trace })
+        Ok(Passed { filled: filled.into_iter().flatten().collect(), trace })
     }
 
-    /// Gives up: outputs that have begun go away.
+    /// Gives up: outputs that have begun go away. Counts stay, to be told.
     pub(super) fn abandon(&self) {
-        drop(mem::take(&mut *self.lock()));
+        drop(self.taken());
+    }
+
+    fn taken(&self) -> (Vec<Option<Sink>>, Option<Trace>) {
+        let mut state = self.lock();
+        (mem::take(&mut state.sinks), state.trace.take())
+    }
+
+    /// What each operation did so far.
+    pub(crate) fn counts(&self) -> Vec<Counts> {
+        self.lock().counts.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -4,6 +4,7 @@
 mod bad_files;
 mod document;
 mod operations;
+mod others;
 mod outputs;
 mod random;
 mod scenarios;
