@@ -13,6 +13,7 @@
     reason = "the types of Arrow and of the query engine are many and grow"
 )]
 
+mod arithmetic;
 mod bind;
 mod engine;
 mod error;

@@ -22,7 +22,7 @@ use metalith_base::Timestamp;
 use metalith_expr::{Column, Schema as ExprSchema, Typed};
 use metalith_store::{expression_type, lower_expression};
 
-use crate::engine::Engine;
+use crate::{arithmetic::checked, engine::Engine};
 
 /// The id of a row: a UUID v7 as text, for ever the same.
 pub const ROW_ID: &str = "_row_id";
@@ -224,7 +224,8 @@ impl Evaluator {
         typed: &Typed,
         columns: &Columns,
     ) -> Result<Self, DataFusionError> {
-        let lowered = lower_expression(typed, &columns.plan_schema()?, engine.clock.now);
+        let schema = columns.plan_schema()?;
+        let lowered = checked(lower_expression(typed, &schema, engine.clock.now), &schema)?;
         Self::of_plan(engine, lowered, typed.columns(), columns)
     }
 

@@ -19,6 +19,7 @@ use metalith_store::{is_lossless, lower_expression};
 
 use super::{Binder, Wanted};
 use crate::{
+    arithmetic::checked,
     engine::{Engine, Stream, Threads},
     error::Mistake,
     input::column,
@@ -268,8 +269,10 @@ impl BoundSummary {
             .map(|index| whole.field(*index).as_ref().clone().with_nullable(true))
             .collect();
         let input = Arc::new(Schema::new(fields));
-        let lowered: Vec<PlanExpr> =
-            typed.iter().map(|(_, it)| lower_expression(it, &whole, engine.clock.now)).collect();
+        let lowered = typed
+            .iter()
+            .map(|(_, it)| checked(lower_expression(it, &whole, engine.clock.now), &whole))
+            .collect::<Result<Vec<PlanExpr>, _>>()?;
         let found = find_aggregate_exprs(lowered.iter());
         let name = |index: usize| format!("aggregate {index}");
         let results = lowered.into_iter().map(|expr| {

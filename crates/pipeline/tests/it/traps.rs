@@ -260,6 +260,40 @@ async fn a_sum_without_room_fails() {
 }
 
 #[tokio::test]
+async fn integers_never_wrap_around() {
+    const LARGEST: &str = "9223372036854775807";
+    for (value, is_fine) in [
+        (format!("{LARGEST} - amount"), true),
+        (format!("{LARGEST} + amount"), false),
+        (format!("-{LARGEST} - 2 * amount"), false),
+        (format!("{LARGEST} * amount"), false),
+        (format!("-(-{LARGEST} - 1 + 0 * amount)"), false),
+        // What is not computed fails nothing.
+        (format!("IF(amount = 0, {LARGEST} + amount, 1)"), true),
+    ] {
+        let file = format!(
+            "operations:\n- {{seq: 1, type: update, assignments: {{amount: '{value}'}}}}\n{OUT}"
+        );
+        let done = captured(&file).await;
+        assert_eq!(done.is_ok(), is_fine, "{value}");
+        if let Err(error) = done {
+            let told = error.to_string();
+            assert!(told.starts_with("operation 1 (update) failed: "), "{told}");
+            assert!(told.contains("Overflow happened on"), "{told}");
+        }
+    }
+    let file = format!(
+        "operations:\n- {{seq: 1, type: aggregate, aggregations: {{all: MAX({LARGEST} + amount) }}}}\n{OUT}"
+    );
+    let error = captured(&file).await.unwrap_err().to_string();
+    assert!(error.contains("Overflow happened on"), "{error}");
+    let file =
+        file.replace("MAX(9223372036854775807 + amount)", "MAX(amount) * 9223372036854775807");
+    let error = captured(&file).await.unwrap_err().to_string();
+    assert!(error.contains("Overflow happened on"), "{error}");
+}
+
+#[tokio::test]
 async fn money_times_a_number_of_things_is_exact() {
     let file = format!(
         "operations:\n\
