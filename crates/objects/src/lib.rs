@@ -29,7 +29,7 @@ pub use crate::{
     delete::{Deleted, delete_all},
     error::{ObjectError, ObjectReason, classify},
     list::{ObjectEntry, list, list_below},
-    location::ObjectLocation,
+    location::{ObjectLocation, without_secrets},
     open::{OpenedLocation, open},
     places::ObjectPlaces,
     transfer::{download, upload},

@@ -87,7 +87,8 @@ impl Reader {
                 Some(value) => *default = value,
                 None => {
                     let what = default.described();
-                    let reason = format!("variable `{name}` is `{value}`, but must be {what}");
+                    // The value may be a secret, and messages are kept.
+                    let reason = format!("the value of variable `{name}` must be {what}");
                     self.mistakes.push(Mistake::new("Invalid variable", reason, Span::default()));
                 }
             }
