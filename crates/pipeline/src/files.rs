@@ -13,7 +13,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use metalith_base::nearest;
 use metalith_delta::is_store;
 use metalith_ingest::FileFormat;
-use metalith_objects::{ObjectLocation, OpenedLocation};
+use metalith_objects::{ObjectLocation, OpenedLocation, without_secrets};
 use serde_json::{Value, json};
 
 use crate::{
@@ -89,7 +89,7 @@ pub(crate) async fn require_outside_stores(
             Err(_) => false,
         };
         if is_store {
-            let reason = format!("`{table}` is within the store at {}", told(&place));
+            let reason = format!("`{table}` is within the store at {}", without_secrets(&place));
             let hint = "use `type: store`, and name the feature as the table";
             return Err(Unusable::mistake(reason, Some(hint.to_owned())));
         }
@@ -111,18 +111,6 @@ pub(crate) fn canonical(path: &Path) -> PathBuf {
     }
 }
 
-/// An address without what may be secret in it: a user's name and password, and the query.
-pub(crate) fn told(address: &str) -> String {
-    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
-    let rest = rest.split(['?', '#']).next().unwrap_or(rest);
-    let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-    let host = match host.rsplit_once('@') {
-        Some((user, host)) if user.contains(':') => host,
-        _ => host,
-    };
-    format!("{scheme}://{host}{path}")
-}
-
 /// The files of a table.
 pub(crate) async fn find(
     surroundings: &Surroundings<'_>,
@@ -132,8 +120,9 @@ pub(crate) async fn find(
     let SourceKind::Files(format) = datasource.kind else {
         return Err(Unusable::mistake("it has no files", None));
     };
-    let address = address(surroundings, &datasource.path);
-    let (mut base, pattern) = split_pattern(&address);
+    let (base, pattern) = split_pattern(surroundings, &datasource.path);
+    let address = address(surroundings, &base);
+    let mut base = address.clone();
     let mut table = table;
     // An object is looked for in what it lies in: a listing of itself has nothing.
     if address.contains("://")
@@ -154,7 +143,7 @@ pub(crate) async fn find(
         ObjectLocation::Local(path) => {
             let mut names = Vec::new();
             let top = wanted.pattern.is_none().then(|| table.split('/').next().unwrap_or(table));
-            walk((path, ""), top, &mut names)
+            walk((path, ""), (top, wanted.depth()), &mut names)
                 .map_err(|source| file_error("read", path.clone(), source))?;
             let files = wanted.pick(&names, &base)?;
             let files = files.into_iter().map(|name| local_file(path.join(&name), &name));
@@ -167,14 +156,21 @@ pub(crate) async fn find(
     }
 }
 
+/// Whether a path of a datasource stands for several files. A file or folder that is called so
+/// stands for itself.
+pub(crate) fn is_pattern(surroundings: &Surroundings<'_>, path: &str) -> bool {
+    let has_signs = path.contains(['*', '?', '[', '{']);
+    has_signs && (path.contains("://") || !surroundings.folder.join(path).exists())
+}
+
 /// Splits `a/b/*.csv` into the folder that is looked through and what its files must be like.
-fn split_pattern(address: &str) -> (String, Option<String>) {
-    let Some(first) = address.find(['*', '?', '[', '{']) else {
-        return (address.to_owned(), None);
-    };
-    match address[..first].rfind('/') {
-        Some(end) => (address[..end].to_owned(), Some(address[end + 1..].to_owned())),
-        None => (".".to_owned(), Some(address.to_owned())),
+fn split_pattern(surroundings: &Surroundings<'_>, path: &str) -> (String, Option<String>) {
+    let first = path.find(['*', '?', '[', '{']).filter(|_| is_pattern(surroundings, path));
+    let Some(first) = first else { return (path.to_owned(), None) };
+    match path[..first].rfind('/') {
+        Some(0) => ("/".to_owned(), Some(path[1..].to_owned())),
+        Some(end) => (path[..end].to_owned(), Some(path[end + 1..].to_owned())),
+        None => (".".to_owned(), Some(path.to_owned())),
     }
 }
 
@@ -185,6 +181,14 @@ struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
+    /// How many folders down its files can be.
+    fn depth(&self) -> usize {
+        match &self.pattern {
+            Some(pattern) if !pattern.contains("**") => pattern.matches('/').count(),
+            Some(_) | None => DEPTH_MAX,
+        }
+    }
+
     /// Which of some files belong to the table, in order.
     fn pick(&self, names: &[String], place: &str) -> Result<Vec<String>, Unusable> {
         let mut found: Vec<String> = match &self.pattern {
@@ -192,7 +196,7 @@ impl Wanted<'_> {
                 let matcher = matcher(pattern)?;
                 names.iter().filter(|it| matcher.is_match(it)).cloned().collect()
             }
-            None => self.of_table(names),
+            None => self.of_table(names)?,
         };
         found.sort();
         if !found.is_empty() {
@@ -216,26 +220,32 @@ impl Wanted<'_> {
     }
 
     /// A file of that name, or the files in a folder of that name.
-    fn of_table(&self, names: &[String]) -> Vec<String> {
+    fn of_table(&self, names: &[String]) -> Result<Vec<String>, Unusable> {
         let is_read = |name: &str| match (self.format, FileFormat::of_file(Path::new(name))) {
             (Some(wanted), Some(found)) => wanted == found,
             (None, found) => found.is_some(),
             (Some(_), None) => false,
         };
         if names.iter().any(|it| it == self.table) {
-            return vec![self.table.to_owned()];
+            return Ok(vec![self.table.to_owned()]);
         }
         let stem = |name: &str| name.rsplit_once('.').map(|(stem, _)| stem.to_owned());
-        let single: Vec<String> = names
+        let mut single: Vec<String> = names
             .iter()
             .filter(|it| is_read(it) && stem(it).as_deref() == Some(self.table))
             .cloned()
             .collect();
+        single.sort();
+        if let [first, second, ..] = single.as_slice() {
+            let reason = format!("`{}` could be `{first}` or `{second}`", self.table);
+            let hint = "name the table with its ending".to_owned();
+            return Err(Unusable::mistake(reason, Some(hint)));
+        }
         if !single.is_empty() {
-            return single.into_iter().take(1).collect();
+            return Ok(single);
         }
         let folder = format!("{}/", self.table);
-        names.iter().filter(|it| it.starts_with(&folder) && is_read(it)).cloned().collect()
+        Ok(names.iter().filter(|it| it.starts_with(&folder) && is_read(it)).cloned().collect())
     }
 }
 
@@ -249,10 +259,10 @@ fn matcher(pattern: &str) -> Result<GlobMatcher, Unusable> {
 /// A folder that is not there has none.
 fn walk(
     (folder, below): (&Path, &str),
-    only: Option<&str>,
+    (only, depth): (Option<&str>, usize),
     names: &mut Vec<String>,
 ) -> std::io::Result<()> {
-    if below.matches('/').count() > DEPTH_MAX {
+    if below.matches('/').count() > depth {
         return Ok(());
     }
     let entries = match fs::read_dir(folder) {
@@ -263,18 +273,23 @@ fn walk(
     for entry in entries {
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else { continue };
-        // Files that others are still writing, and what file systems keep for themselves.
-        if name.starts_with(['.', '_']) || name.ends_with(".part") {
+        if is_unfinished(&name) {
             continue;
         }
         let path = entry.path();
         if !path.is_dir() {
             names.push(format!("{below}{name}"));
         } else if only.is_none_or(|only| only == name) {
-            walk((&path, &format!("{below}{name}/")), None, names)?;
+            walk((&path, &format!("{below}{name}/")), (None, depth), names)?;
         }
     }
     Ok(())
+}
+
+/// Whether a name is one of files that others are still writing, or that systems keep for
+/// themselves.
+fn is_unfinished(name: &str) -> bool {
+    name.starts_with(['.', '_']) || name.ends_with(".part")
 }
 
 fn local_file(path: PathBuf, shown: &str) -> Result<FoundFile, PipelineError> {
@@ -305,7 +320,8 @@ async fn fetch(
     let entries: Vec<_> = metalith_objects::list(opened).try_collect().await?;
     let entries: BTreeMap<String, _> =
         entries.into_iter().map(|entry| (entry.path.clone(), entry)).collect();
-    let names: Vec<String> = entries.keys().cloned().collect();
+    let is_whole = |path: &&String| !path.split('/').any(is_unfinished);
+    let names: Vec<String> = entries.keys().filter(is_whole).cloned().collect();
     let chosen = wanted.pick(&names, place)?;
     let folder = tempfile::tempdir().map_err(|it| file_error("write", "a folder".into(), it))?;
     let mut files = Vec::new();
@@ -331,20 +347,4 @@ pub(crate) fn file_error(
     source: std::io::Error,
 ) -> PipelineError {
     PipelineError::File { action, path, source }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::told;
-
-    #[test]
-    fn addresses_are_told_without_secrets() {
-        for (given, expected) in [
-            ("s3://key:secret@bucket/a/b?token=1", "s3://bucket/a/b"),
-            ("az://container@account.example/a#x", "az://container@account.example/a"),
-            ("data/a?.csv", "data/a?.csv"),
-        ] {
-            assert_eq!(told(given), expected);
-        }
-    }
 }

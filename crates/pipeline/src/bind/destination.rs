@@ -10,7 +10,7 @@ use metalith_base::FeatureKey;
 use metalith_document::Span;
 use metalith_graph::columns;
 use metalith_ingest::{FileFormat, RowFile, VersionColumn};
-use metalith_objects::{ObjectLocation, OpenedLocation};
+use metalith_objects::{ObjectLocation, OpenedLocation, without_secrets};
 use metalith_project::ProjectError;
 use metalith_store::{
     Backend, Mode, PlaceProblem, Precondition, Store, StoreError, Table, WriteOptions, is_lossless,
@@ -375,10 +375,10 @@ impl Binder<'_> {
         (datasource, table, format): (&Datasource, &str, Option<FileFormat>),
         (mode, span): (OutputMode, Span),
     ) -> Result<Place, Unusable> {
-        if datasource.path.contains(['*', '?', '[', '{']) {
+        if files::is_pattern(self.surroundings, &datasource.path) {
             let reason = format!(
                 "`{}` is a pattern, which nothing can be written to",
-                files::told(&datasource.path)
+                without_secrets(&datasource.path)
             );
             return Err(Unusable::mistake(reason, None));
         }

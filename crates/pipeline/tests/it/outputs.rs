@@ -160,6 +160,27 @@ async fn folders_and_patterns_of_files_are_one_table() {
 }
 
 #[tokio::test]
+async fn a_table_is_one_file_and_a_name_is_no_pattern() {
+    let folder = folder();
+    let rest = "operations:\n\
+        - {seq: 1, type: output, destination: {datasource_id: here, table: a.csv}}\n";
+    let run = async |path: &str, table: &str| {
+        let text = project(rest)
+            .replace("ds-orders, table: orders", &format!("here, table: {table}"))
+            .replace("datasources:\n", &format!("datasources:\n- {{id: here, path: '{path}'}}\n"));
+        let surroundings = Surroundings::new(folder.path(), Timestamp::from_micros(NOW));
+        run(("t.yaml", &text), &surroundings, Options::default()).await
+    };
+    put(folder.path(), "in/orders.tsv", "id\n1\n");
+    let error = run("in", "orders").await.unwrap_err().to_string();
+    assert!(error.contains("`orders` could be `orders.csv` or `orders.tsv`"), "{error}");
+    run("in", "orders.tsv").await.unwrap();
+    put(folder.path(), "year [2026]/t.csv", "id\n7\n");
+    run("year [2026]", "t").await.unwrap();
+    assert_eq!(ids(&folder.path().join("year [2026]/a.csv")).await, [7]);
+}
+
+#[tokio::test]
 async fn nothing_is_written_by_a_rehearsal_or_a_check() {
     let folder = folder();
     let rest = "operations:\n\
