@@ -55,9 +55,9 @@ fn a_command_that_waits_for_a_pipe_ends_and_has_done_nothing() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_pipeline_that_is_interrupted_leaves_no_half_of_a_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
+fn a_pipeline_that_is_interrupted_leaves_no_half_of_a_file_and_a_record() {
+    let project = project();
+    let here = project.path();
     let pipeline = "name: long\n\
         datasources: [{id: in, path: in.csv}, {id: out, path: out}]\n\
         input: {datasource_id: in, table: t}\n\
@@ -84,6 +84,10 @@ fn a_pipeline_that_is_interrupted_leaves_no_half_of_a_file() {
         }
         assert_eq!(status.code(), Some(130));
         assert!(fs::read_dir(here.join("out")).unwrap().next().is_none());
+        let runs = told(here, &["runs", "--json", "--limit", "1"]);
+        let runs: serde_json::Value = serde_json::from_str(&runs).unwrap();
+        assert_eq!(runs["runs"][0]["outcome"], "interrupted");
+        assert!(runs["runs"][0]["finished_at"].is_string());
         return;
     }
     panic!("it was always over before it was interrupted");
