@@ -1,5 +1,6 @@
 //! Metalith and its peer, side by side: the work is done by `tools/bench/bench.py`. Deletions, which
-//! no peer does, are measured by `tools/bench/deletions.py`.
+//! no peer does, are measured by `tools/bench/deletions.py`; pipelines are measured against Polars
+//! by `tools/bench/pipelines.py`.
 
 use std::{path::PathBuf, process::Command};
 
@@ -12,7 +13,7 @@ use crate::{
 };
 
 /// Builds our binary, installs the peer, and measures both. Options go to the script. With
-/// `deletions` first, only these are measured.
+/// `deletions` or `pipelines` first, only these are measured.
 pub(crate) fn run(options: &[String]) -> Result<()> {
     step("build", || {
         let packages = ["--package", "metalith-cli", "--package", "metalith-python"];
@@ -36,14 +37,17 @@ pub(crate) fn run(options: &[String]) -> Result<()> {
                 .args(options),
         )
     };
-    if let [first, options @ ..] = options
-        && first == "deletions"
-    {
-        return step("bench deletions", || script("deletions.py", options));
+    if let [first, options @ ..] = options {
+        match first.as_str() {
+            "deletions" => return step("bench deletions", || script("deletions.py", options)),
+            "pipelines" => return step("bench pipelines", || script("pipelines.py", options)),
+            _ => {}
+        }
     }
     let package = ["--package".to_owned(), root().join("python").display().to_string()];
     step("bench", || script("bench.py", &[&package[..], options].concat()))?;
-    step("bench deletions", || script("deletions.py", &[]))
+    step("bench deletions", || script("deletions.py", &[]))?;
+    step("bench pipelines", || script("pipelines.py", &[]))
 }
 
 fn target() -> Result<PathBuf> {

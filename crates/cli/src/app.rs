@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use crate::{
     commands::{
         self, audit, completions, copy, delete, deletions, demo, drop_feature, graph, hold, init,
-        list, maintain, objects, read, resolve, restore, retention, scan, status, write,
+        list, maintain, objects, read, resolve, restore, retention, run, scan, status, test, write,
     },
     context::Context,
     failure::{CliError, Failure, Outcome, fail},
@@ -73,6 +73,12 @@ enum Command {
     Metadata(Metadata),
     /// Turn files of a folder or bucket into samples
     Scan(scan::Args),
+    /// Run a pipeline: operations over rows, written in YAML
+    Run(run::Args),
+    /// The runs of pipelines
+    Runs(run::RunsArgs),
+    /// Test pipelines: scenarios with given rows and expected ones
+    Test(test::Args),
     /// Look at deletions
     #[command(subcommand)]
     Deletions(deletions::Command),
@@ -212,6 +218,9 @@ async fn dispatch(command: Command, context: Arc<Context>) -> Result<Outcome, Fa
             Metadata::Restore(args) => restore::run(&args, context).await,
         },
         Command::Scan(args) => scan::run(&args, context).await,
+        Command::Run(args) => run::run(&args, context).await,
+        Command::Runs(args) => run::runs(&args, context).await,
+        Command::Test(args) => test::run(&args, context).await,
         Command::Deletions(command) => deletions::run(&command, context).await,
         Command::Purge(args) => deletions::purge(&args, context).await,
         Command::Hold(command) => hold::run(&command, context).await,

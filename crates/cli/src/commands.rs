@@ -17,8 +17,10 @@ pub(crate) mod read;
 pub(crate) mod resolve;
 pub(crate) mod restore;
 pub(crate) mod retention;
+pub(crate) mod run;
 pub(crate) mod scan;
 pub(crate) mod status;
+pub(crate) mod test;
 pub(crate) mod write;
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};

@@ -7,7 +7,7 @@ use metalith_expr::Expr;
 use metalith_graph::FeatureDefinition;
 use metalith_lifecycle::{deletion::finish_interrupted, quota::Meter};
 use metalith_objects::ObjectPlaces;
-use metalith_project::{Project, ProjectOptions};
+use metalith_project::{Project, ProjectError, ProjectOptions};
 use metalith_store::{Mode, OverFallback, Store};
 
 use crate::{
@@ -45,6 +45,15 @@ impl Context {
 
     pub(crate) fn project(&self) -> Result<Project, Failure> {
         Project::load(&self.options).map_err(fail)
+    }
+
+    /// The project; without one that is named, there need not be any.
+    pub(crate) fn project_if_any(&self) -> Result<Option<Project>, Failure> {
+        match Project::load(&self.options) {
+            Ok(project) => Ok(Some(project)),
+            Err(ProjectError::NotFound { .. }) if self.options.project.is_none() => Ok(None),
+            Err(error) => Err(fail(error)),
+        }
     }
 
     /// Like [`project`](Self::project), and its store. Opening for writing finishes deletions that

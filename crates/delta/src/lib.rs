@@ -43,4 +43,5 @@ pub use crate::{
     backend::{DeltaBackend, open_backend},
     encode::parquet_properties,
     layout::Layout,
+    marker::is_store,
 };

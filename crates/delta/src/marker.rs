@@ -1,5 +1,8 @@
 //! The record that makes a place a store.
 
+use std::collections::BTreeMap;
+
+use metalith_objects::ObjectLocation;
 use metalith_store::{MarkerState, StoreError, StoreMarker};
 use object_store::path::Path;
 
@@ -51,6 +54,20 @@ pub(crate) async fn create(place: &Place, marker: StoreMarker) -> Result<StoreMa
         // Somebody was faster: theirs counts.
         Put::Exists => Ok(stored(place).await?.unwrap_or(marker)),
     }
+}
+
+/// Whether there is a store of ours at an address; nothing but its marker is looked for.
+pub async fn is_store(
+    address: &str,
+    options: &BTreeMap<String, String>,
+) -> Result<bool, StoreError> {
+    let location: ObjectLocation = address.parse().map_err(error::place)?;
+    let opened = metalith_objects::open(&location, options).map_err(error::place)?;
+    let place = Place::new(opened, location.to_string());
+    if not_a_folder(&place).is_some() {
+        return Ok(false);
+    }
+    Ok(stored(&place).await?.is_some())
 }
 
 async fn stored(place: &Place) -> Result<Option<StoreMarker>, StoreError> {

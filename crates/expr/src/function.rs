@@ -38,6 +38,9 @@ pub(crate) enum Takes {
     Float,
     /// A number, kept as it is.
     Number,
+    /// A number that is rounded: floats and decimals are kept, and so are integers, with which
+    /// there is little to do.
+    Rounded,
     /// A whole number.
     Int,
     /// A boolean.
@@ -83,6 +86,8 @@ pub(crate) enum Returns {
     Timestamp,
     /// The type of the first argument.
     First,
+    /// The type of the first argument, a decimal with room for one more digit.
+    Rounded,
     /// The type all common arguments were brought to.
     Common,
 }
@@ -136,11 +141,12 @@ pub enum Scalar {
     RegexpLike,
     /// `(number)` without its sign; the type stays.
     Abs,
-    /// `(float)` or `(float, int)`: rounded, to so many digits after the point.
+    /// `(float)`, `(float, int)` or the same of a decimal: rounded, to so many digits after the
+    /// point. A decimal stays one.
     Round,
-    /// `(float)`: the whole number below.
+    /// `(float)` or `(decimal)`: the whole number below, of that type.
     Floor,
-    /// `(float)`: the whole number above.
+    /// `(float)` or `(decimal)`: the whole number above, of that type.
     Ceil,
     /// `(float)`.
     Sqrt,

@@ -53,7 +53,7 @@ pub use crate::{
     expand::{expand, references},
     expr::{Case, Comparison, Expr, ExprKind, Interval, Literal, MAX_DEPTH, Operator, Test},
     function::{Aggregate, DateUnit, Function, Scalar},
-    parse::{MAX_LENGTH, Quotes, parse, parse_with},
+    parse::{MAX_LENGTH, Quotes, parse, parse_type, parse_with},
     place::Span,
     schema::{Column, Schema},
     typed::{Typed, TypedKind},

@@ -7,6 +7,7 @@ use crate::{
     expr::{Expr, ExprKind, MAX_DEPTH},
     lexer::{Symbol, Token, TokenKind, tokens},
     place::{Place, Span},
+    types::Type,
 };
 
 mod call;
@@ -62,6 +63,23 @@ pub fn parse_with(text: &str, quotes: Quotes) -> Result<Expr, ExprError> {
     let expr = parser.expression(0)?;
     parser.expect_end()?;
     Ok(expr)
+}
+
+/// Parses the name of a type, as `CAST` takes it.
+///
+/// ```
+/// use metalith_expr::{Type, parse_type};
+///
+/// assert_eq!(parse_type("decimal(10, 2)")?, Type::Decimal(10, 2));
+/// # Ok::<(), metalith_expr::ExprError>(())
+/// ```
+pub fn parse_type(text: &str) -> Result<Type, ExprError> {
+    let source: Arc<str> = Arc::from(text);
+    let tokens = tokens(&source, Quotes::Identifier)?;
+    let mut parser = Parser { source: &source, tokens: &tokens, at: 0, depth: 0 };
+    let found = parser.type_name()?;
+    parser.expect_end()?;
+    Ok(found)
 }
 
 /// Parses as [`parse`] does.

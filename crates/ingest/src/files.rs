@@ -7,7 +7,12 @@ use std::{
     sync::Arc,
 };
 
-use arrow::{csv, error::ArrowError, ipc, json};
+use arrow::{
+    csv,
+    datatypes::{DataType, Schema, SchemaRef},
+    error::ArrowError,
+    ipc, json,
+};
 use metalith_store::Rows;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -18,17 +23,73 @@ const BATCH_ROWS: usize = 16_384;
 
 /// The rows of a file. Types of CSV and JSON lines are inferred from all of it.
 pub fn read_file(path: &Path, format: Option<FileFormat>) -> Result<Rows, IngestError> {
-    let format = format
-        .or_else(|| FileFormat::of_file(path))
-        .ok_or_else(|| IngestError::UnknownFormat { path: path.to_path_buf() })?;
-    let source = Source { path };
-    match format {
-        FileFormat::Parquet => source.parquet(),
-        FileFormat::Csv => source.separated(format, b','),
-        FileFormat::Tsv => source.separated(format, b'\t'),
-        FileFormat::JsonLines => source.json_lines(),
-        FileFormat::Arrow => source.arrow(),
+    RowFile::open(path, format, &[])?.rows()
+}
+
+/// A file of rows whose columns are known, to be read once or several times.
+#[derive(Clone, Debug)]
+pub struct RowFile {
+    path: PathBuf,
+    format: FileFormat,
+    schema: SchemaRef,
+}
+
+impl RowFile {
+    /// Finds the columns of a file. Types of CSV and JSON lines are inferred from all of it, but
+    /// for those that `types` names.
+    pub fn open(
+        path: &Path,
+        format: Option<FileFormat>,
+        types: &[(String, DataType)],
+    ) -> Result<Self, IngestError> {
+        let format = format
+            .or_else(|| FileFormat::of_file(path))
+            .ok_or_else(|| IngestError::UnknownFormat { path: path.to_path_buf() })?;
+        let source = Source { path };
+        let schema = match format {
+            FileFormat::Parquet => source.parquet()?.schema(),
+            FileFormat::Csv => typed(&source.header(format, b',')?, types),
+            FileFormat::Tsv => typed(&source.header(format, b'\t')?, types),
+            FileFormat::JsonLines => typed(&source.json_columns()?, types),
+            FileFormat::Arrow => source.arrow()?.schema(),
+        };
+        Ok(Self { path: path.to_path_buf(), format, schema })
     }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The columns.
+    pub fn schema(&self) -> SchemaRef {
+        SchemaRef::clone(&self.schema)
+    }
+
+    /// The rows, in the order of the file.
+    pub fn rows(&self) -> Result<Rows, IngestError> {
+        let source = Source { path: &self.path };
+        match self.format {
+            FileFormat::Parquet => source.parquet(),
+            FileFormat::Csv => source.separated(&self.schema, self.format, b','),
+            FileFormat::Tsv => source.separated(&self.schema, self.format, b'\t'),
+            FileFormat::JsonLines => source.json_lines(&self.schema),
+            FileFormat::Arrow => source.arrow(),
+        }
+    }
+}
+
+/// Columns with some of their types replaced.
+fn typed(schema: &Schema, types: &[(String, DataType)]) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| {
+        match types.iter().find(|(name, _)| name == field.name()) {
+            Some((_, data_type)) => {
+                Arc::new(field.as_ref().clone().with_data_type(data_type.clone()))
+            }
+            None => Arc::clone(field),
+        }
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 struct Source<'a> {
@@ -56,21 +117,37 @@ impl Source<'_> {
         Ok(Rows::from_reader(reader))
     }
 
-    fn separated(&self, format: FileFormat, delimiter: u8) -> Result<Rows, IngestError> {
+    fn header(&self, format: FileFormat, delimiter: u8) -> Result<Schema, IngestError> {
         let bad = self.content(format);
-        let format = csv::reader::Format::default().with_header(true).with_delimiter(delimiter);
         let mut file = BufReader::new(self.open()?);
-        let (schema, _) = format.infer_schema(&mut file, None).map_err(&bad)?;
-        let builder = csv::ReaderBuilder::new(Arc::new(schema)).with_format(format);
-        let reader = builder.with_batch_size(BATCH_ROWS).build(self.open()?).map_err(&bad)?;
+        let (schema, _) = separated(delimiter).infer_schema(&mut file, None).map_err(&bad)?;
+        Ok(schema)
+    }
+
+    fn separated(
+        &self,
+        schema: &SchemaRef,
+        format: FileFormat,
+        delimiter: u8,
+    ) -> Result<Rows, IngestError> {
+        let bad = self.content(format);
+        let builder = csv::ReaderBuilder::new(SchemaRef::clone(schema));
+        let builder = builder.with_format(separated(delimiter)).with_batch_size(BATCH_ROWS);
+        let reader = builder.build(self.open()?).map_err(&bad)?;
         Ok(Rows::from_reader(reader))
     }
 
-    fn json_lines(&self) -> Result<Rows, IngestError> {
+    fn json_columns(&self) -> Result<Schema, IngestError> {
         let bad = self.content(FileFormat::JsonLines);
         let mut file = BufReader::new(self.open()?);
         let (schema, _) = json::reader::infer_json_schema(&mut file, None).map_err(&bad)?;
-        let builder = json::ReaderBuilder::new(Arc::new(schema)).with_batch_size(BATCH_ROWS);
+        Ok(schema)
+    }
+
+    fn json_lines(&self, schema: &SchemaRef) -> Result<Rows, IngestError> {
+        let bad = self.content(FileFormat::JsonLines);
+        let builder = json::ReaderBuilder::new(SchemaRef::clone(schema));
+        let builder = builder.with_batch_size(BATCH_ROWS);
         let reader = builder.build(BufReader::new(self.open()?)).map_err(&bad)?;
         Ok(Rows::from_reader(reader))
     }
@@ -90,6 +167,11 @@ impl Source<'_> {
             ipc::reader::StreamReader::try_new(BufReader::new(file), None).map_err(&bad)?;
         Ok(Rows::from_reader(reader))
     }
+}
+
+/// How text with separators is read.
+fn separated(delimiter: u8) -> csv::reader::Format {
+    csv::reader::Format::default().with_header(true).with_delimiter(delimiter)
 }
 
 /// Rows from bytes in Arrow's stream format, as other programs pipe them.

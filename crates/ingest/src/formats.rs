@@ -23,6 +23,14 @@ impl FileFormat {
         path.extension()?.to_str()?.parse().ok()
     }
 
+    /// Whether files of it are text, to which lines can be added.
+    pub fn is_text(self) -> bool {
+        match self {
+            Self::Csv | Self::Tsv | Self::JsonLines => true,
+            Self::Parquet | Self::Arrow => false,
+        }
+    }
+
     /// The ending of files of this format.
     pub fn ending(self) -> &'static str {
         match self {

@@ -17,9 +17,9 @@ mod versions;
 
 pub use crate::{
     error::IngestError,
-    files::{read_file, read_stream},
+    files::{RowFile, read_file, read_stream},
     formats::FileFormat,
-    save::{write_file, write_stream},
+    save::{CompleteFile, RowWriter, write_file, write_stream},
     scan::{
         Gone, GoneSamples, Remark, Remarks, RowGuard, ScanEvent, ScanOptions, ScanReport, scan,
     },

@@ -1,8 +1,9 @@
 //! Rows to a file.
 
 use std::{
+    fmt,
     fs::{self, File},
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -35,18 +36,151 @@ pub async fn write_file(rows: Rows, path: &Path, format: FileFormat) -> Result<u
             let file = File::options().write(true).open(path).map_err(failed)?;
             fill(rows, file, path, format).await.map(|(count, _)| count)
         }
-        found => {
-            // A link stays a link; the file it names is replaced.
-            let target = match found {
-                Ok(_) => fs::canonicalize(path).map_err(failed)?,
-                Err(_) => path.to_path_buf(),
-            };
-            let (part, file) = Part::create(&target).map_err(failed)?;
-            let (count, file) = fill(rows, file, path, format).await?;
-            file.sync_all().map_err(failed)?;
-            part.keep_as(&target).map_err(failed)?;
-            Ok(count)
+        _ => {
+            let mut writer = RowWriter::create(path, rows.schema(), format)?;
+            let mut batches = rows.into_stream();
+            while let Some(batch) = batches.try_next().await? {
+                writer.write(&batch)?;
+            }
+            writer.complete()?.publish()
         }
+    }
+}
+
+/// A file that is written batch by batch, beside the one it will be.
+///
+/// Nothing is seen under the file's name before [`CompleteFile::publish`]; what is dropped before
+/// leaves nothing behind.
+#[derive(Debug)]
+pub struct RowWriter {
+    part: Part,
+    target: PathBuf,
+    format: FileFormat,
+    schema: SchemaRef,
+    stage: Stage,
+    rows: u64,
+}
+
+/// A file with all its rows, which only lacks its name.
+#[derive(Debug)]
+pub struct CompleteFile {
+    part: Part,
+    target: PathBuf,
+    rows: u64,
+}
+
+enum Stage {
+    /// The first rows say how Parquet is encoded best, so the format's writer waits for them.
+    Empty(File),
+    Open(Box<Sink<File>>),
+}
+
+impl RowWriter {
+    /// Begins a file. Its folder must exist.
+    pub fn create(path: &Path, schema: SchemaRef, format: FileFormat) -> Result<Self, IngestError> {
+        let failed = |source| IngestError::File { action: "write", path: path.into(), source };
+        // A link stays a link; the file it names is replaced.
+        let target = match fs::metadata(path) {
+            Ok(found) if found.is_dir() => return Err(failed(io::ErrorKind::IsADirectory.into())),
+            Ok(found) if !found.is_file() => {
+                return Err(failed(io::ErrorKind::InvalidInput.into()));
+            }
+            Ok(_) => fs::canonicalize(path).map_err(failed)?,
+            Err(_) => path.to_path_buf(),
+        };
+        let (part, file) = Part::create(&target).map_err(failed)?;
+        Ok(Self { part, target, format, schema, stage: Stage::Empty(file), rows: 0 })
+    }
+
+    /// Begins a file with all that is in one of text, byte by byte. What is written comes after it,
+    /// in the order of its header.
+    pub fn append(path: &Path, schema: SchemaRef, format: FileFormat) -> Result<Self, IngestError> {
+        let failed = |source| IngestError::File { action: "write", path: path.into(), source };
+        let mut writer = Self::create(path, schema, format)?;
+        let Stage::Empty(part) = &mut writer.stage else { return Ok(writer) };
+        let mut before = File::open(&writer.target).map_err(failed)?;
+        let bytes = io::copy(&mut before, part).map_err(failed)?;
+        if bytes > 0 {
+            // The last line may be without its end.
+            let mut last = [0];
+            before.seek(SeekFrom::End(-1)).map_err(failed)?;
+            before.read_exact(&mut last).map_err(failed)?;
+            if last != *b"\n" {
+                part.write_all(b"\n").map_err(failed)?;
+            }
+        }
+        let out = BufWriter::new(part.try_clone().map_err(failed)?);
+        let sink = Sink::after(out, format).map_err(|refused| refused.on(path, format))?;
+        writer.stage = Stage::Open(Box::new(sink));
+        Ok(writer)
+    }
+
+    /// Adds rows, which must have the columns of the file.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), IngestError> {
+        let (path, format) = (self.target.clone(), self.format);
+        self.opened(std::slice::from_ref(batch))
+            .and_then(|sink| sink.write(batch))
+            .map_err(|refused| refused.on(&path, format))?;
+        self.rows += batch.num_rows() as u64;
+        Ok(())
+    }
+
+    /// Ends the file, and makes sure that the disk has it.
+    pub fn complete(mut self) -> Result<CompleteFile, IngestError> {
+        let (path, format) = (self.target.clone(), self.format);
+        self.opened(&[]).map_err(|refused| refused.on(&path, format))?;
+        if let Stage::Open(sink) = self.stage {
+            let finished = sink.finish().and_then(|out| {
+                let file = out.into_inner().map_err(|it| Refused::System(it.into_error()))?;
+                file.sync_all().map_err(Refused::System)
+            });
+            finished.map_err(|refused| refused.on(&path, format))?;
+        }
+        Ok(CompleteFile { part: self.part, target: self.target, rows: self.rows })
+    }
+
+    fn opened(&mut self, sample: &[RecordBatch]) -> Result<&mut Sink<File>, Refused> {
+        if let Stage::Empty(file) = &self.stage {
+            let out = BufWriter::new(file.try_clone().map_err(Refused::System)?);
+            let sink = Sink::new(out, &self.schema, sample, self.format)?;
+            self.stage = Stage::Open(Box::new(sink));
+        }
+        match &mut self.stage {
+            Stage::Open(sink) => Ok(sink),
+            Stage::Empty(_) => Err(Refused::System(io::ErrorKind::NotFound.into())),
+        }
+    }
+}
+
+impl CompleteFile {
+    /// How many rows it has.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Where its rows are until it has its name.
+    pub fn path(&self) -> &Path {
+        &self.part.path
+    }
+
+    /// Gives the file its name, in the place of what had it, and tells how many rows there are.
+    pub fn publish(self) -> Result<u64, IngestError> {
+        let Self { part, target, rows } = self;
+        part.keep_as(&target).map_err(|source| IngestError::File {
+            action: "write",
+            path: target.clone(),
+            source,
+        })?;
+        Ok(rows)
+    }
+}
+
+impl fmt::Debug for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty(_) => "Empty",
+            Self::Open(_) => "Open",
+        })
     }
 }
 
@@ -64,7 +198,11 @@ pub async fn write_stream(
     pour(rows, open, Path::new("standard output"), format).await.map(|(count, _)| count)
 }
 
+/// How many unfinished files there may be beside one.
+const PARTS_MAX: u32 = 1 << 16;
+
 /// A file that goes away unless it is kept.
+#[derive(Debug)]
 struct Part {
     path: PathBuf,
     is_kept: bool,
@@ -72,11 +210,19 @@ struct Part {
 
 impl Part {
     fn create(target: &Path) -> io::Result<(Self, File)> {
-        let mut name = target.file_name().map(std::ffi::OsStr::to_os_string).unwrap_or_default();
-        name.push(format!(".{}.part", std::process::id()));
-        let path = target.with_file_name(name);
-        let file = File::create(&path)?;
-        Ok((Self { path, is_kept: false }, file))
+        let name = target.file_name().map(std::ffi::OsStr::to_os_string).unwrap_or_default();
+        // Another writer of this process, or what a killed one left, may have the name.
+        for number in 0..PARTS_MAX {
+            let mut name = name.clone();
+            name.push(format!(".{}-{number}.part", std::process::id()));
+            let path = target.with_file_name(name);
+            match File::options().write(true).create_new(true).open(&path) {
+                Ok(file) => return Ok((Self { path, is_kept: false }, file)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
     }
 
     fn keep_as(mut self, target: &Path) -> io::Result<()> {
@@ -163,6 +309,22 @@ impl<W: Write + Send> Sink<W> {
             }
             FileFormat::Arrow => Self::File(FileWriter::try_new(out, schema)?),
         })
+    }
+
+    /// For rows after those that text has already.
+    fn after(out: BufWriter<W>, format: FileFormat) -> Result<Self, Refused> {
+        let separated =
+            |delimiter| csv::WriterBuilder::new().with_header(false).with_delimiter(delimiter);
+        match format {
+            FileFormat::Csv => Ok(Self::Separated(separated(b',').build(out))),
+            FileFormat::Tsv => Ok(Self::Separated(separated(b'\t').build(out))),
+            FileFormat::JsonLines => {
+                Ok(Self::JsonLines(WriterBuilder::new().with_explicit_nulls(true).build(out)))
+            }
+            FileFormat::Parquet | FileFormat::Arrow => {
+                Err(Refused::System(io::ErrorKind::Unsupported.into()))
+            }
+        }
     }
 
     fn write(&mut self, batch: &RecordBatch) -> Result<(), Refused> {

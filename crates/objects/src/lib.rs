@@ -22,14 +22,16 @@ mod list;
 mod location;
 mod open;
 mod places;
+mod transfer;
 mod uri;
 
 pub use crate::{
     delete::{Deleted, delete_all},
     error::{ObjectError, ObjectReason, classify},
     list::{ObjectEntry, list, list_below},
-    location::ObjectLocation,
+    location::{ObjectLocation, without_secrets},
     open::{OpenedLocation, open},
     places::ObjectPlaces,
+    transfer::{download, upload},
     uri::{ObjectUri, UriProblem},
 };

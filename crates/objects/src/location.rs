@@ -60,7 +60,7 @@ impl FromStr for ObjectLocation {
     type Err = ObjectError;
 
     fn from_str(text: &str) -> Result<Self, ObjectError> {
-        let bad = |source| ObjectError::BadLocation { text: text.to_owned(), source };
+        let bad = |source| ObjectError::BadLocation { text: without_secrets(text), source };
         if text.is_empty() {
             return Err(bad(None));
         }
@@ -74,7 +74,7 @@ impl FromStr for ObjectLocation {
         }
         if Self::vendor(&url).is_none() {
             let scheme = scheme.to_owned();
-            return Err(ObjectError::UnknownScheme { text: text.to_owned(), scheme });
+            return Err(ObjectError::UnknownScheme { text: without_secrets(text), scheme });
         }
         if url.host_str().is_none_or(str::is_empty) {
             return Err(bad(None));
@@ -83,6 +83,19 @@ impl FromStr for ObjectLocation {
         url.set_path(&path);
         Ok(Self::Remote(url))
     }
+}
+
+/// An address as it is written, whether it is one or not, without what may be secret in it: a user
+/// with a password, and the query. For messages and records.
+pub fn without_secrets(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    let rest = rest.split(['?', '#']).next().unwrap_or(rest);
+    let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let host = match host.rsplit_once('@') {
+        Some((user, plain)) if user.contains(':') => plain,
+        _ => host,
+    };
+    format!("{scheme}://{host}{path}")
 }
 
 /// Shows the address without what may be secret in it.

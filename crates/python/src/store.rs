@@ -204,7 +204,8 @@ impl Store {
         let rows = Rows::from_reader(Stoppable::new(reader(rows)?, &stop));
         let commit = wait_or_stop(py, &what, &stop, async move {
             let over_fallback = over_fallback_of(over_fallback);
-            let options = WriteOptions { materialization_id, over_fallback };
+            let options =
+                WriteOptions { materialization_id, over_fallback, ..WriteOptions::default() };
             store.write(&graph, &feature, rows, &options).await
         })?;
         commit.map(|commit| commit.rows).map_err(|error| raise(&error))

@@ -50,7 +50,7 @@ fn merge_fields(stored: &FieldRef, added: &FieldRef) -> Result<FieldRef, RowProb
 }
 
 /// Whether every value of `from` is also a value of `to`.
-fn is_lossless(from: &DataType, to: &DataType) -> bool {
+pub fn is_lossless(from: &DataType, to: &DataType) -> bool {
     use DataType::{
         Date32, Date64, Dictionary, Float16, Float32, Float64, Int8, Int16, Int32, Int64,
         LargeUtf8, Null, Timestamp, Utf8, Utf8View,

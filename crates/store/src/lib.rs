@@ -6,7 +6,8 @@
 //! expressed once, as query plans, and run the same over every backend.
 //!
 //! What this crate is not: it knows no file format, no configuration and no graph of deletions.
-//! Data fusion types stay inside, but for Arrow, which is how rows travel.
+//! Data fusion types stay inside, but for Arrow, which is how rows travel, and for
+//! [`lower_expression`], so that expressions mean the same wherever they are evaluated.
 #![expect(
     clippy::wildcard_enum_match_arm,
     reason = "the types of Arrow and its kin are many and grow; what is not named is refused or kept"
@@ -57,9 +58,10 @@ pub use crate::{
     deletion::{DeletionMode, DeletionPlan, DeletionReceipt, DeletionRequest},
     detach::{DetachReceipt, DetachRequest},
     error::{PlaceProblem, RequestProblem, RowProblem, StorageReason, StoreError},
-    evolution::{adapt_array, adapt_batch, merge_schemas, stored_type},
+    evolution::{adapt_array, adapt_batch, is_lossless, merge_schemas, stored_type},
     increment::{Frame, Increment, ResolveOptions},
     keys::Keys,
+    lower::{expression_type, lower_expression, stored_as},
     maintain::{MaintainOptions, MaintenanceReport},
     memory::MemoryBackend,
     read::ReadOptions,
@@ -68,6 +70,6 @@ pub use crate::{
     settings::{HashAlgorithm, HashSettings},
     status::{FeatureStatus, IncrementCounts},
     store::{Absent, Mode, OpenOptions, Store},
-    system::SystemTail,
+    system::{SystemTail, is_system as is_system_table},
     write::{OverFallback, WriteOptions},
 };

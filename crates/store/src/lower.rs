@@ -18,7 +18,8 @@ use metalith_expr::{
     check_condition,
 };
 
-use crate::{StoreError, lower::types::stored_as};
+pub use self::types::{expression_type, stored_as};
+use crate::StoreError;
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
@@ -48,6 +49,14 @@ pub(crate) fn lower_filters(
             Ok(lower.expr(&checked))
         })
         .collect()
+}
+
+/// Lowers a checked expression whose columns are those of `schema`, in its order; `now` is what
+/// `today()` and `now()` tell.
+///
+/// For crates above that run plans of their own over rows which are in no store.
+pub fn lower_expression(typed: &Typed, schema: &DFSchema, now: Timestamp) -> PlanExpr {
+    Lower { schema, now }.expr(typed)
 }
 
 /// What lowering needs to know beside the tree.
@@ -127,7 +136,11 @@ impl Lower<'_> {
                 functions::as_promised(called, typed.data_type())
             }
             TypedKind::Aggregate { function, argument, distinct } => {
-                self.aggregate(*function, argument.as_deref(), *distinct)
+                let aggregate = self.aggregate(*function, argument.as_deref(), *distinct);
+                if *function == Aggregate::Sum && typed.data_type().is_integer() {
+                    return cast(aggregate, typed);
+                }
+                aggregate
             }
         }
     }
@@ -150,6 +163,12 @@ impl Lower<'_> {
         PlanExpr::BinaryExpr(BinaryExpr::new(left, op, right))
     }
 
+    /// An integer with room for many to be added up: the engine's own sum wraps around. Whether it is
+    /// an integer again is seen when it is made one.
+    fn whole(self, value: &Typed) -> PlanExpr {
+        PlanExpr::Cast(Cast::new(Box::new(self.expr(value)), types::WHOLE))
+    }
+
     /// A date is a number of days, a timestamp one of microseconds.
     fn add_days(self, whole: &Typed, value: &Typed, days: &Typed) -> PlanExpr {
         let number = |it| PlanExpr::Cast(Cast::new(Box::new(it), types::INT));
@@ -170,7 +189,11 @@ impl Lower<'_> {
     }
 
     fn aggregate(self, function: Aggregate, argument: Option<&Typed>, distinct: bool) -> PlanExpr {
-        let argument = argument.map_or_else(|| lit(1), |it| self.expr(it));
+        let argument = match argument {
+            None => lit(1),
+            Some(it) if function == Aggregate::Sum && it.data_type().is_integer() => self.whole(it),
+            Some(it) => self.expr(it),
+        };
         match (function, distinct) {
             (Aggregate::Sum, false) => aggregate::sum(argument),
             (Aggregate::Sum, true) => aggregate::sum_distinct(argument),

@@ -12,7 +12,7 @@ use crate::{
 const SYSTEM: [&str; 2] = ["metaxy-system", "metalith-system"];
 
 /// Whether a key is that of a system table.
-pub(crate) fn is_system(key: &FeatureKey) -> bool {
+pub fn is_system(key: &FeatureKey) -> bool {
     key.parts().next().is_some_and(|part| SYSTEM.contains(&part))
 }
 

@@ -10,13 +10,14 @@ use datafusion::arrow::{
     compute::{cast, is_null, kernels::zip::zip},
     datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit},
 };
-use futures::StreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _};
 use metalith_base::{FeatureKey, Timestamp};
 use metalith_graph::{Feature, FeatureGraph, columns};
 
 use crate::{
-    Commit, CommitNote, HashSettings, RequestProblem, RowProblem, Rows, Store, StoreError,
-    evolution::{is_id_type, to_stored},
+    Commit, CommitNote, HashSettings, Precondition, RequestProblem, RowProblem, Rows, Store,
+    StoreError,
+    evolution::{is_id_type, merge_schemas, to_stored},
     unique::UniqueIds,
     versions::{GivenProvenance, Versions},
 };
@@ -28,6 +29,8 @@ pub struct WriteOptions {
     pub materialization_id: Option<String>,
     /// What about samples that are read from a store further down the fallback chain.
     pub over_fallback: OverFallback,
+    /// Which state the feature's table must still be in, for rows that were computed from it.
+    pub precondition: Precondition,
 }
 
 /// What to do about samples of a feature that this store does not have yet, and that are read from
@@ -61,6 +64,44 @@ impl Store {
         options: &WriteOptions,
     ) -> Result<Commit, StoreError> {
         self.require_write()?;
+        let rows = self.stamped(graph, feature, rows, options).await?;
+        // What is stamped was refused if ids repeat or are NULL.
+        let ids = &graph.feature(feature)?.spec().id_columns;
+        let mut note = CommitNote::new("write").by(self.actor()).distinct(ids);
+        note.precondition = options.precondition;
+        if let Some(run) = &options.materialization_id {
+            note = note.with("materializationId", run);
+        }
+        self.backend().append(feature, rows, note).await
+    }
+
+    /// Refuses what [`write`](Self::write) would refuse of these rows, and writes nothing. Rows of
+    /// no batch tell whether their columns fit.
+    pub async fn check_write(
+        &self,
+        graph: &FeatureGraph,
+        feature: &FeatureKey,
+        rows: Rows,
+        options: &WriteOptions,
+    ) -> Result<(), StoreError> {
+        let rows = self.stamped(graph, feature, rows, options).await?;
+        if let Some(table) = self.backend().open_table(feature).await? {
+            merge_schemas(&table.schema(), &rows.schema())
+                .map_err(|problem| StoreError::rows(feature, problem))?;
+        }
+        let mut rows = rows.into_stream();
+        while rows.try_next().await?.is_some() {}
+        Ok(())
+    }
+
+    /// Rows as they are stored, checked one after the other.
+    async fn stamped(
+        &self,
+        graph: &FeatureGraph,
+        feature: &FeatureKey,
+        rows: Rows,
+        options: &WriteOptions,
+    ) -> Result<Rows, StoreError> {
         self.require_same_length(graph)?;
         let feature = graph.feature(feature)?;
         if feature.is_external() {
@@ -76,14 +117,7 @@ impl Store {
             project_version: graph.snapshot_version().to_owned(),
             materialization_id: options.materialization_id.clone(),
         };
-        let rows = stamp.apply_to(rows)?;
-        // `Stamp` refuses ids that repeat or are NULL.
-        let ids = &feature.spec().id_columns;
-        let mut note = CommitNote::new("write").by(self.actor()).distinct(ids);
-        if let Some(run) = &options.materialization_id {
-            note = note.with("materializationId", run);
-        }
-        self.backend().append(feature.key(), rows, note).await
+        stamp.apply_to(rows)
     }
 }
 

@@ -21,6 +21,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("metalith-project", 3, &[]),
     ("metalith-ingest", 3, &["arrow", "datafusion", "object_store", "parquet"]),
     ("metalith-demo", 4, &["arrow"]),
+    ("metalith-pipeline", 4, &["arrow", "datafusion"]),
     ("metalith-cli", 5, &["arrow", "clap", "comfy-table", "indicatif"]),
     ("metalith-python", 6, &["arrow", "pyo3"]),
     (TESTKIT, 6, &["arrow", "datafusion", "object_store", "s3s", "s3s-fs"]),

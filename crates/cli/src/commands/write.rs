@@ -50,6 +50,7 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
     let options = WriteOptions {
         materialization_id: args.materialization_id.clone(),
         over_fallback: args.over.over_fallback,
+        ..WriteOptions::default()
     };
     let meter = meter(&project, &store).await?;
     let feature = project.graph().feature(&args.feature).map_err(fail)?;

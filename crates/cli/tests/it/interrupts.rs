@@ -52,3 +52,43 @@ fn a_command_that_waits_for_a_pipe_ends_and_has_done_nothing() {
     assert_eq!(status.code(), Some(130));
     assert_eq!(told(project.path(), &read), before);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pipeline_that_is_interrupted_leaves_no_half_of_a_file_and_a_record() {
+    let project = project();
+    let here = project.path();
+    let pipeline = "name: long\n\
+        datasources: [{id: in, path: in.csv}, {id: out, path: out}]\n\
+        input: {datasource_id: in, table: t}\n\
+        operations:\n\
+        - {seq: 1, type: update, assignments: {b: \"CONCAT(a, UPPER('x'), a)\"}}\n\
+        - {seq: 2, type: output, destination: {datasource_id: out, table: t.csv}}\n";
+    fs::write(here.join("long.yaml"), pipeline).unwrap();
+    // On a fast machine a run may be over before it is interrupted; a longer one will not be.
+    for rows in [100_000, 1_000_000, 10_000_000] {
+        fs::write(here.join("in.csv"), "a\n".to_owned() + &"1\n".repeat(rows)).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_metalith"))
+            .args(["run", "long.yaml"])
+            .current_dir(here)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let begun = || fs::read_dir(here.join("out")).ok()?.next();
+        eventually("an output", begun).unwrap();
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        let status = eventually("the end", || child.try_wait().unwrap());
+        if status.success() {
+            fs::remove_dir_all(here.join("out")).unwrap();
+            continue;
+        }
+        assert_eq!(status.code(), Some(130));
+        assert!(fs::read_dir(here.join("out")).unwrap().next().is_none());
+        let runs = told(here, &["runs", "--json", "--limit", "1"]);
+        let runs: serde_json::Value = serde_json::from_str(&runs).unwrap();
+        assert_eq!(runs["runs"][0]["outcome"], "interrupted");
+        assert!(runs["runs"][0]["finished_at"].is_string());
+        return;
+    }
+    panic!("it was always over before it was interrupted");
+}

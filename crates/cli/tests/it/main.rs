@@ -12,6 +12,7 @@ mod bad_input;
 mod branches;
 mod deletions;
 mod interrupts;
+mod pipelines;
 mod tour;
 
 fn metalith(folder: &Path, args: &[&str]) -> Output {

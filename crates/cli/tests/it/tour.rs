@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::{metalith, told};
 
 /// The block of a language in the README.
-fn block(language: &str) -> String {
+pub(crate) fn block(language: &str) -> String {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
     let readme = fs::read_to_string(readme).unwrap();
     let (_, rest) = readme.split_once(&format!("```{language}\n")).unwrap();

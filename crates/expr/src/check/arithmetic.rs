@@ -56,10 +56,38 @@ pub(super) fn combine<'a>(
     if matches!(op, Operator::Divide | Operator::Remainder) && is_zero(&right) {
         return Err(ExprError::new(Problem::ZeroDivision, right.expr.place()));
     }
+    if let Some((one, other, result)) = exact_product(op, &left, &right) {
+        let left = coerce::coerce(left.typed, &one)?;
+        let right = coerce::coerce(right.typed, &other)?;
+        return Ok(arithmetic(expr, op, (left, right), result));
+    }
     let (operands, result) = number_types(op, &left, &right);
     let left = coerce::coerce(left.typed, &operands)?;
     let right = coerce::coerce(right.typed, &operands)?;
     Ok(arithmetic(expr, op, (left, right), result))
+}
+
+/// The types of a decimal and an integer that is no literal, and of their product. As one type they
+/// would have more digits than there can be, and the product would be a float.
+fn exact_product(
+    op: Operator,
+    left: &Operand<'_>,
+    right: &Operand<'_>,
+) -> Option<(Type, Type, Type)> {
+    let is_column = |it: &Operand<'_>| it.data_type().is_integer() && it.literal().is_none();
+    let (own, is_left) = match (left.data_type(), right.data_type()) {
+        (Type::Decimal(precision, scale), _) if is_column(right) => ((*precision, *scale), true),
+        (_, Type::Decimal(precision, scale)) if is_column(left) => ((*precision, *scale), false),
+        _ => return None,
+    };
+    let (digits, decimal) = (coerce::WHOLE, Type::Decimal(own.0, own.1));
+    let result = sized(i16::from(own.0) + i16::from(digits.0) + 1, i16::from(own.1))?;
+    let whole = Type::Decimal(digits.0, digits.1);
+    match (op, is_left) {
+        (Operator::Multiply, true) => Some((decimal, whole, result)),
+        (Operator::Multiply, false) => Some((whole, decimal, result)),
+        _ => None,
+    }
 }
 
 /// The type both operands are brought to, and the type of the result.

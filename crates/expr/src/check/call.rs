@@ -108,10 +108,11 @@ fn taken(function: &Function, index: usize, operand: Operand<'_>) -> Result<Type
         Takes::Printable => printed(operand, &what),
         Takes::Bool => coerce::boolean(operand, &what),
         Takes::Float if own.is_number() || is_null => coerce::coerce(operand.typed, &Type::Float),
-        Takes::Number if own.is_number() => Ok(operand.typed),
+        Takes::Number | Takes::Rounded if own.is_number() => Ok(operand.typed),
+        Takes::Rounded if is_null => coerce::coerce(operand.typed, &Type::Float),
         Takes::Number if is_null => coerce::coerce(operand.typed, &Type::Int),
         Takes::Int if own.is_integer() || is_null => coerce::coerce(operand.typed, &Type::Int),
-        Takes::Float | Takes::Number => {
+        Takes::Float | Takes::Number | Takes::Rounded => {
             let is_text = own == Type::Text;
             let advice =
                 is_text.then(|| format!("convert with CAST({} AS DOUBLE)", operand.text()));
@@ -233,6 +234,9 @@ fn scalar_call(
         let problem = Problem::WrongType { what, wanted, found: own, advice: None };
         return Err(ExprError::new(problem, expr.place()));
     }
+    if returns == Returns::Rounded && own.is_integer() {
+        return rounded_integer(expr, function, arguments);
+    }
     let data_type = match returns {
         Returns::Text => Type::Text,
         Returns::Bool => Type::Bool,
@@ -241,9 +245,35 @@ fn scalar_call(
         Returns::Date => Type::Date,
         Returns::Timestamp => Type::Timestamp { zoned: false },
         Returns::First => own,
+        Returns::Rounded => room_to_round(own),
         Returns::Common => common,
     };
     Ok(typed(TypedKind::Call { function, arguments }, data_type, expr))
+}
+
+/// A type with room for what rounding carries over: 9.99 may become 10.00.
+fn room_to_round(own: Type) -> Type {
+    if let Type::Decimal(precision, scale) = own {
+        return Type::Decimal(precision.saturating_add(1).min(MOST), scale);
+    }
+    own
+}
+
+/// An integer is whole already; only digits before its point can be rounded away.
+fn rounded_integer(
+    expr: &Expr,
+    function: Scalar,
+    mut arguments: Vec<Typed>,
+) -> Result<Typed, ExprError> {
+    let keeps_all = arguments.get(1).is_none_or(
+        |digits| matches!(coerce::as_literal(digits), Some(Literal::Int(digits)) if *digits >= 0),
+    );
+    if keeps_all {
+        return Ok(arguments.swap_remove(0));
+    }
+    let number = arguments.remove(0);
+    arguments.insert(0, coerce::coerce(number, &Type::Float)?);
+    Ok(typed(TypedKind::Call { function, arguments }, Type::Float, expr))
 }
 
 /// A timestamp of a date or a timestamp.

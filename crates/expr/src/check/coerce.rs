@@ -143,9 +143,11 @@ pub(super) fn as_literal(typed: &Typed) -> Option<&Literal> {
     if let TypedKind::Literal(literal) = typed.kind() { Some(literal) } else { None }
 }
 
+/// The digits of a decimal that holds every integer.
+pub(super) const WHOLE: (u8, i8) = (20, 0);
+
 /// The common type of two types, without loss but for what a float cannot hold.
 pub(super) fn join(left: &Type, right: &Type) -> Option<Type> {
-    const WHOLE: (u8, i8) = (20, 0);
     if left == right {
         return Some(left.clone());
     }

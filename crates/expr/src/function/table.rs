@@ -182,24 +182,24 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ),
     row(
         ("round", &[]),
-        &[takes("number", Takes::Float), takes("digits", Takes::Int)],
+        &[takes("number", Takes::Rounded), takes("digits", Takes::Int)],
         Arity::Optional(1),
         (
-            Meaning::Scalar(Scalar::Round, Returns::Float),
-            "the number rounded, to digits after the point",
+            Meaning::Scalar(Scalar::Round, Returns::Rounded),
+            "the number rounded, to digits after the point; a decimal or an integer stays one",
         ),
     ),
     row(
         ("floor", &[]),
-        &[takes("number", Takes::Float)],
+        &[takes("number", Takes::Rounded)],
         Arity::Exactly(1),
-        (Meaning::Scalar(Scalar::Floor, Returns::Float), "the whole number below"),
+        (Meaning::Scalar(Scalar::Floor, Returns::Rounded), "the whole number below"),
     ),
     row(
         ("ceil", &["ceiling"]),
-        &[takes("number", Takes::Float)],
+        &[takes("number", Takes::Rounded)],
         Arity::Exactly(1),
-        (Meaning::Scalar(Scalar::Ceil, Returns::Float), "the whole number above"),
+        (Meaning::Scalar(Scalar::Ceil, Returns::Rounded), "the whole number above"),
     ),
     row(
         ("sqrt", &[]),

@@ -1,6 +1,6 @@
 use expect_test::{Expect, expect};
 
-use super::ObjectLocation;
+use super::{ObjectLocation, without_secrets};
 
 fn check(text: &str, expected: Expect) {
     let shown = match text.parse::<ObjectLocation>() {
@@ -48,4 +48,19 @@ fn the_rest_is_refused() {
             "error: `ftp://host/a` starts with `ftp:`, which is not a kind of storage known here"
         ],
     );
+}
+
+#[test]
+fn addresses_are_told_without_secrets() {
+    for (given, expected) in [
+        ("s3://key:secret@bucket/a/b?token=1", "s3://bucket/a/b"),
+        ("az://container@account.example/a#x", "az://container@account.example/a"),
+        ("data/a?.csv", "data/a?.csv"),
+    ] {
+        assert_eq!(without_secrets(given), expected);
+    }
+    for wrong in ["ftp://key:secret@host/a?token=secret", "s3://key:secret@/a?token=secret"] {
+        let error = wrong.parse::<ObjectLocation>().unwrap_err();
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
 }

@@ -14,7 +14,7 @@ use super::types::stored_as;
 /// A result as the type that the language promises: numbers come in many widths.
 pub(super) fn as_promised(called: PlanExpr, data_type: &Type) -> PlanExpr {
     match data_type {
-        Type::Int | Type::Float | Type::Date | Type::Timestamp { .. } => {
+        Type::Int | Type::Float | Type::Decimal(..) | Type::Date | Type::Timestamp { .. } => {
             match stored_as(data_type) {
                 Some(wanted) => PlanExpr::Cast(Cast::new(Box::new(called), wanted)),
                 None => called,
@@ -23,7 +23,6 @@ pub(super) fn as_promised(called: PlanExpr, data_type: &Type) -> PlanExpr {
         Type::Null
         | Type::Bool
         | Type::UInt
-        | Type::Decimal(..)
         | Type::Text
         | Type::Bytes
         | Type::Interval

@@ -9,6 +9,8 @@ use metalith_expr::{Column, Literal, Schema, Type};
 
 /// How an integer is computed with.
 pub(super) const INT: DataType = DataType::Int64;
+/// Holds every integer, and their sums have room to spare.
+pub(super) const WHOLE: DataType = DataType::Decimal128(20, 0);
 /// How a number of days is stored in a date.
 pub(super) const DAYS: DataType = DataType::Int32;
 
@@ -21,7 +23,8 @@ pub(super) fn expression_schema(schema: &DFSchema) -> Schema {
     }))
 }
 
-fn expression_type(data_type: &DataType) -> Type {
+/// The type of a column, as far as expressions tell types apart.
+pub fn expression_type(data_type: &DataType) -> Type {
     match data_type {
         DataType::Null => Type::Null,
         DataType::Boolean => Type::Bool,
@@ -46,7 +49,7 @@ fn expression_type(data_type: &DataType) -> Type {
 }
 
 /// The form in which values of a type are computed; `None` where there is nothing to convert to.
-pub(super) fn stored_as(data_type: &Type) -> Option<DataType> {
+pub fn stored_as(data_type: &Type) -> Option<DataType> {
     Some(match data_type {
         Type::Bool => DataType::Boolean,
         Type::Int => INT,

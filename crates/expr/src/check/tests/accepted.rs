@@ -75,6 +75,8 @@ fn arithmetic_keeps_or_widens() {
             "i % -1",
             "abs(i) + round(f, 1)",
             "p * 1.5",
+            "p * i",
+            "i * p",
         ],
         expect![[r#"
             i + 1  =>  [+ i 1:BIGINT] : BIGINT
@@ -95,6 +97,34 @@ fn arithmetic_keeps_or_widens() {
             i % -1  =>  [% i -1:BIGINT] : BIGINT
             abs(i) + round(f, 1)  =>  [+ [cast DOUBLE [Abs i]] [Round f 1:BIGINT]] : DOUBLE
             p * 1.5  =>  [* p 150:DECIMAL(10, 2)] : DECIMAL(21, 4)
+            p * i  =>  [* p [cast DECIMAL(20, 0) i]] : DECIMAL(31, 2)
+            i * p  =>  [* [cast DECIMAL(20, 0) i] p] : DECIMAL(31, 2)
+        "#]],
+    );
+}
+
+#[test]
+fn rounding_keeps_what_is_exact() {
+    check_types(
+        &[
+            "round(p, 1)",
+            "floor(p)",
+            "ceil(i)",
+            "round(i, 2)",
+            "round(i, -1)",
+            "round(u, i)",
+            "floor(f)",
+            "round(null)",
+        ],
+        expect![[r#"
+            round(p, 1)  =>  [Round p 1:BIGINT] : DECIMAL(11, 2)
+            floor(p)  =>  [Floor p] : DECIMAL(11, 2)
+            ceil(i)  =>  i : BIGINT
+            round(i, 2)  =>  i : BIGINT
+            round(i, -1)  =>  [Round [cast DOUBLE i] -1:BIGINT] : DOUBLE
+            round(u, i)  =>  [Round [cast DOUBLE u] i] : DOUBLE
+            floor(f)  =>  [Floor f] : DOUBLE
+            round(null)  =>  [Round NULL:DOUBLE] : DOUBLE
         "#]],
     );
 }

@@ -1,0 +1,180 @@
+//! `output`: where rows go.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use metalith_store::DeletionMode;
+
+use super::{
+    Binder,
+    destination::{Destination, Place},
+    refused,
+};
+use crate::{
+    PipelineError,
+    error::Mistake,
+    model::{Output, OutputMode},
+    working::{Evaluator, METADATA, metadata_fields},
+};
+
+/// `output`, ready to run.
+pub(crate) struct OutputStep {
+    pub(crate) include_deleted: bool,
+    pub(crate) selector: Option<Evaluator>,
+    /// The columns that are written, in the order of a scope.
+    pub(crate) columns: Vec<usize>,
+    /// What they are called there.
+    pub(crate) schema: SchemaRef,
+    pub(crate) mode: OutputMode,
+    pub(crate) destination: Destination,
+    /// As a person would write it.
+    pub(crate) shown: String,
+    /// What is the same for two spellings of one place.
+    pub(crate) identity: String,
+}
+
+impl OutputStep {
+    /// Whether it deletes samples for good.
+    pub(crate) fn purges(&self) -> bool {
+        match &self.destination {
+            Destination::Feature(feature) => {
+                self.mode == OutputMode::Delete && feature.deletion.mode == DeletionMode::Hard
+            }
+            Destination::File(_)
+            | Destination::Object { .. }
+            | Destination::Delta(_)
+            | Destination::Memory => false,
+        }
+    }
+}
+
+/// Why rows cannot become samples.
+fn no_sample(output: &Output, (columns, schema): (&[usize], &Schema)) -> Option<String> {
+    if output.include_deleted {
+        return Some("deleted rows cannot become samples of a feature".to_owned());
+    }
+    // Provenance leaves them out, by their names: they differ from run to run.
+    let renamed = columns
+        .iter()
+        .zip(schema.fields())
+        .find_map(|(place, field)| METADATA.get(*place).filter(|own| field.name() != **own));
+    renamed.map(|own| format!("column `{own}` keeps its name in a feature"))
+}
+
+impl Binder<'_> {
+    pub(super) async fn output(
+        &mut self,
+        output: &Output,
+        operation: &str,
+    ) -> Result<Option<OutputStep>, PipelineError> {
+        let selector = self.selector(output.selector.as_ref(), operation);
+        let columns = self.written(output, operation);
+        let title = format!("Invalid destination in {operation}");
+        let Some(datasource) = self.pipeline.datasources.get(&output.datasource) else {
+            self.unknown_datasource(title, &output.datasource, output.span);
+            return Ok(None);
+        };
+        let place = match self.destination(datasource, output).await {
+            Ok(place) => place,
+            Err(unusable) => {
+                let mistake = refused(unusable, title, output.span)?;
+                self.mistakes.push(mistake);
+                return Ok(None);
+            }
+        };
+        let Place { mode, mut destination, shown, identity } = place;
+        let is_deletion = mode == OutputMode::Delete;
+        if let Some(summed) = self.summed.as_ref().filter(|_| output.include_deleted || is_deletion)
+        {
+            let reason = format!("{summed} left nothing of rows that were deleted but NULL");
+            let hint = "archive deleted rows before it, or aggregate `into: summary_rows`";
+            let mistake = Mistake::new(title, reason, output.span);
+            self.mistakes.push(mistake.with_hint(Some(hint.to_owned())));
+            return Ok(None);
+        }
+        let taken = self.destinations.iter().find(|(known, _)| *known == identity);
+        if let Some((_, first)) = taken.filter(|_| !is_deletion) {
+            let reason = format!("{first} writes to {shown} already");
+            self.mistakes.push(Mistake::new(title, reason, output.span));
+            return Ok(None);
+        }
+        if !is_deletion {
+            self.destinations.push((identity.clone(), operation.to_owned()));
+        }
+        let (Some(selector), Some((columns, schema))) = (selector, columns) else {
+            return Ok(None);
+        };
+        if let Err(unusable) = self.check_columns(&destination, &schema).await {
+            let mistake = refused(unusable, title, output.span)?;
+            self.mistakes.push(mistake);
+            return Ok(None);
+        }
+        let samples = matches!(destination, Destination::Feature(_)) && !is_deletion;
+        if samples && let Some(reason) = no_sample(output, (&columns, &schema)) {
+            self.mistakes.push(Mistake::new(title, reason, output.span));
+            return Ok(None);
+        }
+        destination.form_of(&schema);
+        let include_deleted = output.include_deleted;
+        Ok(Some(OutputStep {
+            include_deleted,
+            selector,
+            columns,
+            schema,
+            mode,
+            destination,
+            shown,
+            identity,
+        }))
+    }
+
+    /// The columns that are written, and what they are called.
+    fn written(&mut self, output: &Output, operation: &str) -> Option<(Vec<usize>, SchemaRef)> {
+        let metadata = metadata_fields();
+        let first = METADATA.len();
+        let mut places: Vec<(String, usize)> = Vec::new();
+        if output.metadata.unwrap_or(output.include_deleted) {
+            places.extend(METADATA.iter().enumerate().map(|(at, it)| ((*it).to_owned(), at)));
+        }
+        let mut is_whole = true;
+        match &output.columns {
+            None => {
+                let own = self.columns.names().enumerate();
+                places.extend(own.map(|(index, name)| (name.to_owned(), first + index)));
+            }
+            Some(wanted) => {
+                for (name, own) in wanted {
+                    let kept = METADATA.iter().position(|it| it == own);
+                    match kept.or_else(|| self.columns.position(own).map(|it| first + it)) {
+                        Some(place) => places.push((name.clone(), place)),
+                        None if self.is_tainted => is_whole = false,
+                        None => {
+                            let title = format!("Invalid columns in {operation}");
+                            let reason = format!("Column '{own}' not found in schema");
+                            let mistake = Mistake::new(title, reason, output.span);
+                            let mistake = mistake.about_name(own, self.columns.names());
+                            self.mistakes.push(mistake);
+                            is_whole = false;
+                        }
+                    }
+                }
+            }
+        }
+        let mut fields: Vec<Field> = Vec::new();
+        for (name, place) in &places {
+            let field = match place.checked_sub(first) {
+                Some(own) => self.columns.field(own),
+                None => &metadata[*place],
+            };
+            if fields.iter().any(|it| it.name() == name) {
+                let title = format!("Invalid columns in {operation}");
+                let reason = format!("column '{name}' would be written twice");
+                self.mistakes.push(Mistake::new(title, reason, output.span));
+                is_whole = false;
+            }
+            fields.push(field.as_ref().clone().with_name(name));
+        }
+        let columns = places.into_iter().map(|(_, place)| place).collect();
+        is_whole.then(|| (columns, Arc::new(Schema::new(fields)) as SchemaRef))
+    }
+}

@@ -1,0 +1,319 @@
+//! What is done with each row by itself, by several tasks at once.
+
+use std::sync::Arc;
+
+use arrow::{
+    array::{
+        Array as _, ArrayRef, AsArray as _, BooleanArray, BooleanBufferBuilder, RecordBatch,
+        RecordBatchOptions, new_null_array,
+    },
+    compute::{interleave, not, prep_null_mask_filter},
+    datatypes::SchemaRef,
+    error::ArrowError,
+};
+use datafusion::error::DataFusionError;
+use futures::{StreamExt as _, TryStreamExt as _};
+
+use super::{
+    Counts, Shared,
+    lookup::Lookup,
+    trace::{self, About},
+};
+use crate::{
+    PipelineError,
+    bind::{OutputStep, RowStep, UpdateStep},
+    engine::{Engine, Stream},
+    input::strictly,
+    model::{JoinKind, OutputMode},
+    working::{DELETED, Evaluator, RowClock, WorkingRows},
+};
+
+/// A step that concerns each row by itself.
+pub(super) struct RowWork {
+    /// The how manieth operation it is.
+    pub(super) index: usize,
+    pub(super) about: Arc<About>,
+    pub(super) step: RowStep,
+    /// What a join looks up.
+    pub(super) lookup: Option<Lookup>,
+}
+
+/// What became of a batch.
+struct Applied {
+    rows: WorkingRows,
+    counts: Vec<(usize, Counts)>,
+    written: Vec<(usize, RecordBatch)>,
+    changes: Vec<RecordBatch>,
+}
+
+/// Whether changes are told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tracing {
+    Off,
+    On,
+}
+
+/// Takes rows through steps. Rows leave in the order in which they come.
+pub(super) fn run(
+    rows: Stream<WorkingRows>,
+    steps: Vec<RowWork>,
+    (engine, shared): (&Arc<Engine>, &Arc<Shared>),
+) -> Stream<WorkingRows> {
+    if steps.is_empty() {
+        return rows;
+    }
+    let (steps, clock) = (Arc::new(steps), engine.clock);
+    let tracing = if shared.traces() { Tracing::On } else { Tracing::Off };
+    let shared = Arc::clone(shared);
+    rows.map(move |rows| {
+        let steps = Arc::clone(&steps);
+        async move {
+            let rows = rows?;
+            let applied = tokio::spawn(async move { apply(rows, &steps, &clock, tracing) }).await;
+            applied.unwrap_or_else(|error| match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime ends, and whoever asked for the rows with it.
+                Err(_) => Err(PipelineError::value(
+                    "the run",
+                    DataFusionError::Execution("interrupted".to_owned()),
+                )),
+            })
+        }
+    })
+    .buffered(engine.parallelism + 1)
+    .and_then(move |applied| {
+        let taken = take(applied, &shared);
+        std::future::ready(taken)
+    })
+    .boxed()
+}
+
+/// Writes down what became of a batch, in order.
+fn take(applied: Applied, shared: &Shared) -> Result<WorkingRows, PipelineError> {
+    for (index, more) in applied.counts {
+        shared.count(index, |it| {
+            it.rows_in += more.rows_in;
+            it.matched += more.matched;
+            it.rows_out += more.rows_out;
+        });
+    }
+    for (index, rows) in &applied.written {
+        shared.write(*index, rows)?;
+    }
+    for changes in &applied.changes {
+        shared.trace(changes)?;
+    }
+    Ok(applied.rows)
+}
+
+fn apply(
+    rows: WorkingRows,
+    steps: &[RowWork],
+    clock: &RowClock,
+    tracing: Tracing,
+) -> Result<Applied, PipelineError> {
+    let (counts, written, changes) = (Vec::new(), Vec::new(), Vec::new());
+    let mut applied = Applied { rows, counts, written, changes };
+    for work in steps {
+        let mut counts = Counts { rows_in: applied.rows.active(), ..Counts::default() };
+        let one = One { about: &work.about, clock, tracing };
+        let done = match (&work.step, &work.lookup) {
+            (RowStep::Delete { selector }, _) => {
+                one.delete(&mut applied, selector.as_ref(), &mut counts)
+            }
+            (RowStep::Update(update), _) => one.update(&mut applied, update, &mut counts),
+            (RowStep::Join(join), Some(lookup)) => {
+                one.join(&mut applied, (lookup, join.how), &mut counts)
+            }
+            (RowStep::Join(_), None) => Ok(()),
+            (RowStep::Output(output), _) => {
+                one.output(&mut applied, (output, work.index), &mut counts)
+            }
+        };
+        done.map_err(|error| PipelineError::value(&work.about.title, error))?;
+        applied.counts.push((work.index, counts));
+    }
+    Ok(applied)
+}
+
+/// One step with one batch.
+struct One<'a> {
+    about: &'a About,
+    clock: &'a RowClock,
+    tracing: Tracing,
+}
+
+impl One<'_> {
+    /// Active rows that a selector is true of.
+    fn matching(
+        &self,
+        rows: &WorkingRows,
+        selector: Option<&Evaluator>,
+    ) -> Result<BooleanArray, DataFusionError> {
+        let active = not(&rows.deleted)?;
+        match selector {
+            Some(selector) => holds(selector, rows, Some(&active), self.clock),
+            None => Ok(active),
+        }
+    }
+
+    fn delete(
+        &self,
+        applied: &mut Applied,
+        selector: Option<&Evaluator>,
+        counts: &mut Counts,
+    ) -> Result<(), DataFusionError> {
+        let rows = &mut applied.rows;
+        let mask = self.matching(rows, selector)?;
+        let deleted = arrow::compute::or(&rows.deleted, &mask)?;
+        counts.matched = mask.true_count() as u64;
+        if self.tracing == Tracing::On && counts.matched > 0 {
+            let (before, after): (ArrayRef, ArrayRef) =
+                (Arc::new(rows.deleted.clone()), Arc::new(deleted.clone()));
+            let of = (&*rows, &mask, self.clock);
+            applied.changes.push(trace::change(self.about, of, (DELETED, &before, &after))?);
+        }
+        rows.deleted = deleted;
+        counts.rows_out = rows.active();
+        Ok(())
+    }
+
+    fn update(
+        &self,
+        applied: &mut Applied,
+        update: &UpdateStep,
+        counts: &mut Counts,
+    ) -> Result<(), DataFusionError> {
+        // Which rows is decided once; what they get, one column after the other.
+        let mask = self.matching(&applied.rows, update.selector.as_ref())?;
+        counts.matched = mask.true_count() as u64;
+        counts.rows_out = applied.rows.active();
+        for assignment in &update.assignments {
+            let rows = &applied.rows;
+            let before = match rows.columns.get(assignment.index) {
+                Some(column) => Arc::clone(column),
+                None => new_null_array(&assignment.data_type, rows.len()),
+            };
+            let is_all = mask.true_count() == rows.len();
+            // A row that is not meant is not computed with either: it might divide by zero.
+            let some = (!is_all).then_some(&mask);
+            let values = assignment.value.evaluate(rows, some, self.clock)?;
+            let values = strictly(&values, &assignment.data_type)?;
+            let after = match is_all {
+                true => values,
+                false => scattered(&before, &values, &mask)?,
+            };
+            if self.tracing == Tracing::On && counts.matched > 0 {
+                let of = (rows, &mask, self.clock);
+                let what = (assignment.column.as_str(), &before, &after);
+                applied.changes.push(trace::change(self.about, of, what)?);
+            }
+            match applied.rows.columns.get_mut(assignment.index) {
+                Some(column) => *column = after,
+                None => applied.rows.columns.push(after),
+            }
+        }
+        Ok(())
+    }
+
+    fn join(
+        &self,
+        applied: &mut Applied,
+        (lookup, how): (&Lookup, JoinKind),
+        counts: &mut Counts,
+    ) -> Result<(), DataFusionError> {
+        let rows = &mut applied.rows;
+        let active = not(&rows.deleted)?;
+        let found = lookup.find(rows, &active)?;
+        let has_match = arrow::compute::is_not_null(&found)?;
+        counts.matched = has_match.true_count() as u64;
+        rows.columns.extend(lookup.columns(&found)?);
+        if how == JoinKind::Inner {
+            // Deleted rows stay: no operation but an output sees them.
+            *rows = rows.filtered(&arrow::compute::or(&has_match, &rows.deleted)?)?;
+        }
+        counts.rows_out = rows.active();
+        Ok(())
+    }
+
+    fn output(
+        &self,
+        applied: &mut Applied,
+        (output, index): (&OutputStep, usize),
+        counts: &mut Counts,
+    ) -> Result<(), DataFusionError> {
+        let rows = &applied.rows;
+        let visible = match (output.mode, output.include_deleted) {
+            (OutputMode::Delete, _) => rows.deleted.clone(),
+            (OutputMode::Append | OutputMode::Replace, false) => not(&rows.deleted)?,
+            (OutputMode::Append | OutputMode::Replace, true) => {
+                BooleanArray::from(vec![true; rows.len()])
+            }
+        };
+        let mask = match &output.selector {
+            Some(selector) => holds(selector, rows, Some(&visible), self.clock)?,
+            None => visible,
+        };
+        counts.rows_in = rows.active();
+        counts.matched = mask.true_count() as u64;
+        counts.rows_out = counts.matched;
+        if counts.matched > 0 {
+            applied.written.push((index, self.written(&rows.filtered(&mask)?, output)?));
+        }
+        Ok(())
+    }
+
+    fn written(&self, rows: &WorkingRows, output: &OutputStep) -> Result<RecordBatch, ArrowError> {
+        let columns = output.columns.iter().map(|it| rows.column(*it, self.clock)).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        RecordBatch::try_new_with_options(SchemaRef::clone(&output.schema), columns, &options)
+    }
+}
+
+/// Of which rows a condition is true; those outside of `within` are not looked at.
+pub(super) fn holds(
+    selector: &Evaluator,
+    rows: &WorkingRows,
+    within: Option<&BooleanArray>,
+    clock: &RowClock,
+) -> Result<BooleanArray, DataFusionError> {
+    let within = within.filter(|it| it.true_count() < rows.len());
+    let found = selector.evaluate(rows, within, clock)?;
+    // Neither false nor NULL is true.
+    let found = match found.as_boolean() {
+        certain if certain.nulls().is_none() => certain.clone(),
+        uncertain => prep_null_mask_filter(uncertain),
+    };
+    let Some(within) = within else { return Ok(found) };
+    let mut mask = BooleanBufferBuilder::new(rows.len());
+    let mut next = found.values().iter();
+    for is_within in within.values() {
+        mask.append(is_within && next.next().unwrap_or(false));
+    }
+    Ok(BooleanArray::new(mask.finish(), None))
+}
+
+/// A column with new values in the rows for which a mask holds.
+fn scattered(
+    before: &ArrayRef,
+    values: &ArrayRef,
+    mask: &BooleanArray,
+) -> Result<ArrayRef, ArrowError> {
+    if values.is_empty() {
+        return Ok(Arc::clone(before));
+    }
+    let mut next = 0;
+    let places: Vec<(usize, usize)> = mask
+        .values()
+        .iter()
+        .enumerate()
+        .map(|(row, is_new)| match is_new {
+            true => {
+                next += 1;
+                (1, next - 1)
+            }
+            false => (0, row),
+        })
+        .collect();
+    interleave(&[before.as_ref(), values.as_ref()], &places)
+}

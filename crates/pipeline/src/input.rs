@@ -1,0 +1,438 @@
+//! Tables that are read: files, Delta tables, features of a store.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use arrow::{
+    array::{ArrayRef, RecordBatch},
+    compute::{CastOptions, cast_with_options},
+    datatypes::{DataType, Field, Schema, SchemaRef},
+    error::ArrowError,
+};
+use datafusion::logical_expr::{Expr as PlanExpr, SortExpr};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use metalith_base::{FeatureKey, nearest};
+use metalith_delta::{Layout, open_backend};
+use metalith_graph::{FeatureGraph, columns};
+use metalith_ingest::RowFile;
+use metalith_store::{
+    Backend, ChunkRequest, Frame, Mode, ReadOptions, Rows, Store, Table, is_system_table, stored_as,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    PipelineError, Surroundings,
+    engine::{Engine, Stream, Threads, ahead, rows_of},
+    files::{self, Found},
+    model::{Datasource, SourceKind, TableRef},
+    reads::{State, file_place, table_place},
+    working::is_reserved,
+};
+
+/// A table that is there and whose columns are known.
+pub(crate) struct Input {
+    /// What expressions call it.
+    pub(crate) name: String,
+    /// Where it is, as a person would write it.
+    pub(crate) shown: String,
+    /// Which state of it is read, as far as it can be told.
+    pub(crate) version: Value,
+    /// The columns that are read.
+    pub(crate) schema: SchemaRef,
+    /// What is read, by place, and in which state.
+    pub(crate) reads: Vec<(String, State)>,
+    source: Source,
+}
+
+pub(crate) enum Source {
+    /// Files, and the folder of those that were fetched from elsewhere.
+    Files(Vec<RowFile>, Option<Arc<tempfile::TempDir>>),
+    Delta(Arc<dyn Table>),
+    Feature {
+        store: Box<Store>,
+        graph: Box<FeatureGraph>,
+        key: FeatureKey,
+        /// The version of its table here.
+        version: Option<u64>,
+    },
+    Memory(Vec<RecordBatch>),
+}
+
+/// Why a table cannot be used.
+pub(crate) enum Unusable {
+    /// The project file is wrong.
+    Mistake { reason: String, hint: Option<String> },
+    /// Something failed.
+    Error(Box<PipelineError>),
+}
+
+impl<E: Into<PipelineError>> From<E> for Unusable {
+    fn from(error: E) -> Self {
+        Self::Error(Box::new(error.into()))
+    }
+}
+
+impl Unusable {
+    pub(crate) fn mistake(reason: impl Into<String>, hint: Option<String>) -> Self {
+        Self::Mistake { reason: reason.into(), hint }
+    }
+}
+
+impl Input {
+    /// Finds a table and its columns. No row is kept yet, though types of text are inferred.
+    pub(crate) async fn open(
+        surroundings: &Surroundings<'_>,
+        datasource: &Datasource,
+        table: &TableRef,
+    ) -> Result<Self, Unusable> {
+        let given = (table.datasource.clone(), table.table.clone());
+        let opened = match surroundings.replaced.get(&given) {
+            Some(Frame { schema, batches }) => {
+                let shown = format!("{}/{}", given.0, given.1);
+                let source = Source::Memory(batches.clone());
+                let schema = Arc::clone(schema);
+                Opened { source, schema, shown, version: Value::Null, reads: Vec::new() }
+            }
+            None => match datasource.kind {
+                SourceKind::Files(format) => {
+                    open_files(surroundings, datasource, (table, format)).await?
+                }
+                SourceKind::Delta => open_delta(surroundings, datasource, table).await?,
+                SourceKind::Store => open_feature(surroundings, datasource, table).await?,
+            },
+        };
+        let Opened { source, schema, shown, version, reads } = opened;
+        let schema = read_columns(&schema, table)?;
+        Ok(Self { name: table.name().to_owned(), shown, version, schema, reads, source })
+    }
+
+    /// The rows, in an order that is always the same, with the columns of the schema.
+    pub(crate) async fn rows(&self, engine: &Engine) -> Result<Stream<RecordBatch>, PipelineError> {
+        let rows: Stream<RecordBatch> = match &self.source {
+            Source::Files(files, folder) => {
+                // The folder of fetched files must live as long as they are read.
+                let folder = folder.clone();
+                let files = files.clone();
+                let opened = files.into_iter().map(move |file| {
+                    let rows = file.rows().map_err(PipelineError::from);
+                    (rows, folder.clone())
+                });
+                stream::iter(opened)
+                    .map(|(rows, folder)| {
+                        let rows = rows?.into_stream().map_err(PipelineError::from);
+                        Ok::<_, PipelineError>(rows.inspect(move |_| drop(folder.clone())))
+                    })
+                    .try_flatten()
+                    .boxed()
+            }
+            Source::Memory(batches) => stream::iter(batches.clone().into_iter().map(Ok)).boxed(),
+            Source::Delta(table) => {
+                let table = Arc::clone(table);
+                let columns: Vec<usize> = (0..table.schema().fields().len()).collect();
+                stream::iter(0..table.chunks().len())
+                    .then(move |chunk| {
+                        let request =
+                            ChunkRequest { columns: columns.clone(), ..ChunkRequest::default() };
+                        let table = Arc::clone(&table);
+                        async move { table.read_chunk(chunk, request).await }
+                    })
+                    .map_ok(Rows::into_stream)
+                    .try_flatten()
+                    .map_err(PipelineError::from)
+                    .boxed()
+            }
+            Source::Feature { store, graph, key, version } => {
+                let rows = feature_rows(engine, store, graph, key).await?;
+                // The rows are those of the state that was bound, or of none.
+                if store.table_version(key).await? != *version {
+                    return Err(PipelineError::Changed { place: self.shown.clone() });
+                }
+                rows
+            }
+        };
+        let schema = SchemaRef::clone(&self.schema);
+        let shown = self.shown.clone();
+        let fitted = rows.map(move |batch| {
+            fit(&batch?, &schema).map_err(|error| PipelineError::arrow(&shown, error))
+        });
+        Ok(ahead(fitted.boxed()))
+    }
+}
+
+/// A table that was found.
+pub(crate) struct Opened {
+    source: Source,
+    pub(crate) schema: SchemaRef,
+    shown: String,
+    version: Value,
+    reads: Vec<(String, State)>,
+}
+
+pub(crate) async fn open_files(
+    surroundings: &Surroundings<'_>,
+    datasource: &Datasource,
+    (table, format): (&TableRef, Option<metalith_ingest::FileFormat>),
+) -> Result<Opened, Unusable> {
+    let Found { files, folder } = files::find(surroundings, datasource, &table.table).await?;
+    let mut opened = Vec::new();
+    let mut schema: Option<SchemaRef> = None;
+    let types: Vec<(String, DataType)> =
+        table.types.iter().filter_map(|(name, it)| Some((name.clone(), stored_as(it)?))).collect();
+    let mut version = serde_json::Map::new();
+    let mut reads = Vec::new();
+    for file in &files {
+        if folder.is_none() {
+            reads.push((file_place(&file.path), State::File(file.state.clone())));
+        }
+        let known = metalith_ingest::FileFormat::of_file(&file.path);
+        let found = RowFile::open(&file.path, known.or(format), &types)?;
+        schema = Some(match schema {
+            None => found.schema(),
+            Some(first) => united(&first, &found.schema(), &file.shown)?,
+        });
+        version.insert(file.shown.clone(), file.state.clone());
+        opened.push(found);
+    }
+    // Files of one table may differ in the types that were inferred; the widest hold for all.
+    let schema = schema.unwrap_or_else(|| Arc::new(Schema::empty()));
+    let mut read = Vec::new();
+    for file in opened {
+        let path: PathBuf = file.path().to_path_buf();
+        let of_file = |name: &str| Some((name.to_owned(), schema.field_with_name(name).ok()?));
+        let wide: Vec<(String, DataType)> = file
+            .schema()
+            .fields()
+            .iter()
+            .filter_map(|it| of_file(it.name()))
+            .map(|(name, field)| (name, field.data_type().clone()))
+            .collect();
+        let known = metalith_ingest::FileFormat::of_file(&path);
+        read.push(match file.schema() == schema {
+            true => file,
+            false => RowFile::open(&path, known.or(format), &wide)?,
+        });
+    }
+    let shown = match files.as_slice() {
+        [one] => one.shown.clone(),
+        several => format!("{} files of `{}`", several.len(), table.table),
+    };
+    let (source, version) = (Source::Files(read, folder), Value::Object(version));
+    Ok(Opened { source, schema, shown, version, reads })
+}
+
+/// The columns of files of one table: those of the first, wide enough for all.
+fn united(first: &SchemaRef, other: &SchemaRef, file: &str) -> Result<SchemaRef, Unusable> {
+    let names = |it: &SchemaRef| -> Vec<String> {
+        it.fields().iter().map(|field| field.name().clone()).collect()
+    };
+    let (known, found) = (names(first), names(other));
+    let more = found.iter().find(|name| !known.contains(name));
+    let less = known.iter().find(|name| !found.contains(name));
+    if let Some(name) = more.or(less) {
+        let which = if more.is_some() { "and not in the first file" } else { "only elsewhere" };
+        let reason = format!("column `{name}` is there {which}: `{file}`");
+        let hint = "files of one table have the same columns";
+        return Err(Unusable::mistake(reason, Some(hint.to_owned())));
+    }
+    let fields = first.fields().iter().map(|field| {
+        let other = other.field_with_name(field.name()).map_or(field.data_type(), Field::data_type);
+        match wide(field.data_type(), other) {
+            Some(wide) => Ok(Field::new(field.name(), wide, true)),
+            None => Err(Unusable::mistake(
+                format!(
+                    "column `{}` is {other} in `{file}` and {} elsewhere",
+                    field.name(),
+                    field.data_type()
+                ),
+                Some("say what it is with `types`".to_owned()),
+            )),
+        }
+    });
+    Ok(Arc::new(Schema::new(fields.collect::<Result<Vec<_>, _>>()?)))
+}
+
+/// The type that holds the values of both.
+fn wide(one: &DataType, other: &DataType) -> Option<DataType> {
+    use DataType::{Float32, Float64, Int64, Null, Utf8};
+    match (one, other) {
+        _ if one == other => Some(one.clone()),
+        (Null, it) | (it, Null) => Some(it.clone()),
+        (one, other) if one.is_integer() && other.is_integer() => Some(Int64),
+        (Float32 | Float64, it) | (it, Float32 | Float64) if it.is_numeric() => Some(Float64),
+        (Utf8, _) | (_, Utf8) => Some(Utf8),
+        _ => None,
+    }
+}
+
+async fn open_delta(
+    surroundings: &Surroundings<'_>,
+    datasource: &Datasource,
+    table: &TableRef,
+) -> Result<Opened, Unusable> {
+    let (backend, key) = delta_table(surroundings, datasource, &table.table).await?;
+    let Some(found) = backend.open_table(&key).await? else {
+        let reason = format!("there is no Delta table `{key}.delta` in {}", backend.location());
+        return Err(Unusable::mistake(reason, None));
+    };
+    let (schema, version) = (found.schema(), found.version());
+    let shown = format!("{}/{key}", backend.location());
+    let reads = vec![(table_place(&backend.location(), &key), State::Table(Some(version)))];
+    let (source, version) = (Source::Delta(found), json!({ "table_version": version }));
+    Ok(Opened { source, schema, shown, version, reads })
+}
+
+/// The place of a Delta table, which is none of a store of ours: what protects samples knows
+/// nothing of what is read and written past it.
+pub(crate) async fn delta_table(
+    surroundings: &Surroundings<'_>,
+    datasource: &Datasource,
+    table: &str,
+) -> Result<(Arc<dyn Backend>, FeatureKey), Unusable> {
+    let key = feature_key(table)?;
+    if is_system_table(&key) {
+        let reason = format!("`{key}` is what a store keeps about itself");
+        return Err(Unusable::mistake(reason, None));
+    }
+    let address = files::address(surroundings, &datasource.path);
+    files::require_outside_stores(&address, key.as_str(), &datasource.options).await?;
+    Ok((open_backend(&address, &datasource.options, Layout::Nested)?, key))
+}
+
+async fn open_feature(
+    surroundings: &Surroundings<'_>,
+    datasource: &Datasource,
+    table: &TableRef,
+) -> Result<Opened, Unusable> {
+    let key = feature_key(&table.table)?;
+    let project = surroundings.project()?;
+    let name = (!datasource.path.is_empty()).then_some(datasource.path.as_str());
+    let store = project.open_store(name, Mode::Read).await?;
+    let graph = project.graph().clone();
+    known_feature(&graph, &key)?;
+    // The version first: a change of the columns in between is then one of the version, too.
+    let version = store.table_version(&key).await?;
+    let Some(stored) = store.stored_schema(&graph, &key).await? else {
+        return Err(Unusable::mistake(format!("feature `{key}` has no samples yet"), None));
+    };
+    let fields: Vec<Field> = stored
+        .fields()
+        .iter()
+        .filter(|it| !columns::is_system(it.name()))
+        .map(|it| it.as_ref().clone())
+        .collect();
+    let shown = format!("{}/{key}", store.location());
+    let reads = vec![(table_place(&store.location(), &key), State::Table(version))];
+    let (store, graph) = (Box::new(store), Box::new(graph));
+    let source = Source::Feature { store, graph, key, version };
+    let (schema, version) = (Arc::new(Schema::new(fields)), json!({ "table_version": version }));
+    Ok(Opened { source, schema, shown, version, reads })
+}
+
+pub(crate) fn feature_key(name: &str) -> Result<FeatureKey, Unusable> {
+    name.parse().map_err(|error: metalith_base::KeyError| {
+        Unusable::mistake(format!("`{name}` is no key: {error}"), None)
+    })
+}
+
+pub(crate) fn known_feature(graph: &FeatureGraph, key: &FeatureKey) -> Result<(), Unusable> {
+    if graph.feature(key).is_ok() {
+        return Ok(());
+    }
+    let known: Vec<String> = graph.features().map(|it| it.key().to_string()).collect();
+    let near = nearest(key.as_str(), known.iter().map(String::as_str));
+    let hint = near.map(|near| format!("did you mean `{near}`?"));
+    Err(Unusable::mistake(format!("the project has no feature `{key}`"), hint))
+}
+
+/// Current samples, in the order of their ids: a store promises none.
+async fn feature_rows(
+    engine: &Engine,
+    store: &Store,
+    graph: &FeatureGraph,
+    key: &FeatureKey,
+) -> Result<Stream<RecordBatch>, PipelineError> {
+    let rows = store.read(graph, key, &ReadOptions::default()).await?;
+    let schema = rows.schema();
+    let ids = graph.feature(key).map_or_else(|_| Vec::new(), |it| it.spec().id_columns.clone());
+    let batches = rows.into_stream().map_err(PipelineError::from).boxed();
+    let failed = |error| PipelineError::value(key.as_str(), error);
+    let order: Vec<SortExpr> = ids.iter().map(|id| column(id).sort(true, true)).collect();
+    let frame = engine
+        .frame(schema, batches, Threads::Many)
+        .and_then(|it| it.sort(order))
+        .map_err(failed)?;
+    Ok(rows_of(frame, key.to_string()))
+}
+
+/// A column by its exact name.
+pub(crate) fn column(name: &str) -> PlanExpr {
+    PlanExpr::Column(datafusion::common::Column::from_name(name))
+}
+
+/// The columns that are read, with the types they are worked with.
+fn read_columns(schema: &SchemaRef, table: &TableRef) -> Result<SchemaRef, Unusable> {
+    let names: Vec<&str> = schema.fields().iter().map(|it| it.name().as_str()).collect();
+    let unknown = |name: &str, part: &str| {
+        let near = nearest(name, names.iter().copied());
+        let hint = near.map(|near| format!("did you mean `{near}`?"));
+        let reason = format!("column `{name}` of `{part}` is not in `{}`", table.table);
+        Unusable::mistake(reason, hint)
+    };
+    let wanted: Vec<&str> = match &table.columns {
+        Some(columns) => columns.iter().map(String::as_str).collect(),
+        None => names.clone(),
+    };
+    let types: BTreeMap<&str, &metalith_expr::Type> =
+        table.types.iter().map(|(name, it)| (name.as_str(), it)).collect();
+    if let Some(name) = types.keys().find(|name| !names.contains(name)) {
+        return Err(unknown(name, "types"));
+    }
+    let mut fields: Vec<Field> = Vec::new();
+    for name in wanted {
+        let Ok(field) = schema.field_with_name(name) else {
+            return Err(unknown(name, "columns"));
+        };
+        if is_reserved(name) {
+            let reason = format!("column `{name}` of `{}` has a reserved name", table.table);
+            let hint = "read the other columns by naming them in `columns`";
+            return Err(Unusable::mistake(reason, Some(hint.to_owned())));
+        }
+        if fields.iter().any(|it| it.name() == name) {
+            return Err(Unusable::mistake(format!("column `{name}` is there twice"), None));
+        }
+        let data_type = types.get(name).and_then(|it| stored_as(it));
+        let data_type = data_type.unwrap_or_else(|| worked_with(field.data_type()));
+        fields.push(Field::new(name, data_type, true));
+    }
+    Ok(Arc::new(Schema::new(fields)))
+}
+
+/// The type that a column is worked with: its own, unless it only says how values are packed.
+fn worked_with(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Dictionary(_, values) => worked_with(values),
+        DataType::RunEndEncoded(_, values) => worked_with(values.data_type()),
+        // A column without any value can be compared with text.
+        DataType::Null => DataType::Utf8,
+        other => other.clone(),
+    }
+}
+
+/// Rows with exactly the columns of a schema; what is not there is NULL.
+pub(crate) fn fit(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let arrays = schema.fields().iter().map(|field| match batch.column_by_name(field.name()) {
+        Some(array) => strictly(array, field.data_type()),
+        None => Ok(arrow::array::new_null_array(field.data_type(), batch.num_rows())),
+    });
+    let arrays = arrays.collect::<Result<Vec<ArrayRef>, _>>()?;
+    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(SchemaRef::clone(schema), arrays, &options)
+}
+
+/// Values as another type; one that does not fit is an error and not NULL.
+pub(crate) fn strictly(array: &ArrayRef, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
+    if array.data_type() == data_type {
+        return Ok(Arc::clone(array));
+    }
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    cast_with_options(array, data_type, &options)
+}
