@@ -49,6 +49,8 @@ use crate::{
 pub(crate) struct Stored {
     /// Current rows of the feature, filtered.
     pub(crate) rows: LogicalPlan,
+    /// How many these are at most.
+    pub(crate) at_most: usize,
     /// Holds on a stored row that is to be recomputed whatever its provenance.
     pub(crate) stale_if: Option<Expr>,
     /// Several stored rows answer to one expected row (expansion).
@@ -80,6 +82,7 @@ pub(crate) async fn compare(
     keys: &[String],
 ) -> Result<Compared, StoreError> {
     let failed = |error| StoreError::engine(subject, error);
+    let at_most = stored.at_most;
     let stored = stored_side(stored, keys).map_err(failed)?;
     let types = common_types(&expected, &stored, keys).map_err(failed)?;
     let schema = nullable(&expected.schema().as_arrow().clone().into());
@@ -87,7 +90,7 @@ pub(crate) async fn compare(
     let places = places.collect::<Result<Vec<_>, _>>().map_err(StoreError::arrow)?;
     let provenance = schema.index_of(columns::PROVENANCE).map_err(StoreError::arrow)?;
 
-    let side = Side::collect(store.run(stored, subject).await?, types).await?;
+    let side = Side::collect(store.run(stored, subject).await?, types, at_most).await?;
     let pass = Arc::new(Pass { side, places, provenance, schema: SchemaRef::clone(&schema) });
     let mut tasks = JoinSet::new();
     for (part, rows) in store.run_parts(expected, subject).await?.into_iter().enumerate() {
@@ -149,11 +152,12 @@ struct Chains {
 
 impl Side {
     /// Rows with the keys in front, then provenance and staleness.
-    async fn collect(rows: Rows, types: Vec<DataType>) -> Result<Self, StoreError> {
+    async fn collect(rows: Rows, types: Vec<DataType>, at_most: usize) -> Result<Self, StoreError> {
         let width = types.len();
         let names: Vec<usize> = (0..width).collect();
         let schema = rows.schema().project(&names).map_err(StoreError::arrow)?;
         let mut index = KeyIndex::new(&types)?;
+        index.reserve(at_most);
         let mut keys = Frame::empty(Arc::new(schema));
         let (mut numbers, mut provenance) = (Vec::new(), Blobs::default());
         let mut stale = BooleanBufferBuilder::new(0);

@@ -217,7 +217,7 @@ impl Winners {
             marks
         };
         let mut ids = KeyIndex::new(id_types)?;
-        ids.reserve(table.chunks().iter().map(|chunk| chunk.rows).max().unwrap_or_default());
+        ids.reserve(table.chunks().iter().map(|chunk| chunk.rows).sum());
         Ok(Self {
             ids,
             changed_at: Vec::new(),

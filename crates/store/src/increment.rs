@@ -182,6 +182,7 @@ impl Resolve<'_> {
         }
         let visibility = Visibility::current(self.feature.feature_version());
         let selection = self.store.select_visible(self.feature, &table, &visibility).await?;
+        let at_most = selection.rows(table.as_ref());
         let mut rows = scan(table, selection).map_err(|error| self.failed(error))?;
         let now = self.store.now();
         let filters =
@@ -195,6 +196,7 @@ impl Resolve<'_> {
             .reduce(PlanExpr::or);
         Ok(Some(Stored {
             rows: rows.build().map_err(|error| self.failed(error))?,
+            at_most,
             stale_if,
             collapse: self.options.samples.is_none() && self.expands(),
         }))

@@ -107,7 +107,7 @@ impl KeyIndex {
         let found = match (&mut *keys, columns) {
             (Keys::Whole(keys), [column]) => {
                 let whole = whole(column)?;
-                let mut number = |row: usize| {
+                let number = |row: usize| {
                     if whole.is_null(row) {
                         return *null.get_or_insert_with(|| {
                             keys.push(0);
@@ -127,11 +127,11 @@ impl KeyIndex {
                         }
                     }
                 };
-                (0..whole.len()).map(&mut number).collect()
+                (0..whole.len()).map(number).collect()
             }
             (Keys::Text(keys), [column]) => {
                 let text = column.as_string::<i32>();
-                let mut number = |row: usize| {
+                let number = |row: usize| {
                     if text.is_null(row) {
                         return *null.get_or_insert_with(|| {
                             keys.push(&[]);
@@ -140,7 +140,7 @@ impl KeyIndex {
                     }
                     number_blob(hasher, numbers, keys, text.value(row).as_bytes())
                 };
-                (0..text.len()).map(&mut number).collect()
+                (0..text.len()).map(number).collect()
             }
             (Keys::Rows(converter, keys), columns) => {
                 let rows = converter.convert_columns(columns).map_err(StoreError::arrow)?;
