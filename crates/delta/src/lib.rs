@@ -34,6 +34,7 @@ mod read;
 mod remote_file;
 mod schema;
 mod selection;
+mod since;
 mod snapshot;
 mod table_list;
 mod vacuum;

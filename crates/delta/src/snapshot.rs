@@ -19,7 +19,7 @@ use crate::{
     error, facts, features,
     log_entry::{self, Obstacle},
     place::{Fingerprint, Place},
-    read, schema,
+    read, schema, since,
 };
 
 /// After so many commits reading the whole log, which has checkpoints, is quicker.
@@ -338,6 +338,18 @@ impl Table for Snapshot {
         let state = self.delta.snapshot().map_err(failed)?;
         let found = state.transaction_version(log_store.as_ref(), tag).await;
         Ok(found.map_err(failed)?.is_some())
+    }
+
+    async fn mark(&self) -> Result<Option<String>, StoreError> {
+        since::mark(self).await
+    }
+
+    async fn added_since(
+        &self,
+        version: u64,
+        mark: &str,
+    ) -> Result<Option<Vec<usize>>, StoreError> {
+        since::added_since(self, version, mark).await
     }
 
     async fn chunk_facts(&self, chunk: usize, columns: &[usize]) -> Result<ChunkFacts, StoreError> {

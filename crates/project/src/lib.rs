@@ -8,6 +8,7 @@ mod config;
 mod environment;
 mod error;
 mod init;
+mod notes;
 mod project;
 
 pub use crate::{
@@ -15,5 +16,6 @@ pub use crate::{
     environment::{VARIABLES, Variable},
     error::ProjectError,
     init::init,
+    notes::CachedNotes,
     project::{Project, ProjectOptions, find_config},
 };

@@ -10,9 +10,9 @@ use metalith_delta::{Layout, open_backend};
 use metalith_document::Format;
 use metalith_graph::{FeatureDefinition, FeatureGraph, HashLength, parse_features};
 use metalith_objects::ObjectPlaces;
-use metalith_store::{Backend, MemoryBackend, Mode, OpenOptions, Store};
+use metalith_store::{Backend, MemoryBackend, Mode, Notes, OpenOptions, Store};
 
-use crate::{ProjectError, Settings, StoreKind, StoreSettings, config::read_settings};
+use crate::{CachedNotes, ProjectError, Settings, StoreKind, StoreSettings, config::read_settings};
 
 const CONFIG: &str = "metalith.toml";
 
@@ -22,6 +22,7 @@ pub struct Project {
     root: PathBuf,
     settings: Settings,
     graph: FeatureGraph,
+    notes: Option<Arc<dyn Notes>>,
 }
 
 /// How to find a project, and what to put over its settings.
@@ -79,7 +80,9 @@ impl Project {
         }
         let declared = options.declared.clone().unwrap_or_default();
         let graph = read_graph(&root, &settings, declared)?;
-        Ok(Self { root, settings, graph })
+        let notes = CachedNotes::of(&root, &options.environment);
+        let notes = notes.map(|it| Arc::new(it) as Arc<dyn Notes>);
+        Ok(Self { root, settings, graph, notes })
     }
 
     /// The folder of the project.
@@ -129,6 +132,7 @@ impl Project {
                 hash: self.settings.hash,
                 actor: self.settings.actor.clone(),
                 fallback: behind.take(),
+                notes: self.notes.clone(),
                 ..options
             };
             behind = Some(Store::open(self.backend(settings)?, options).await?);

@@ -101,6 +101,22 @@ pub trait Table: Any + fmt::Debug + Send + Sync {
         Ok(ChunkFacts::default())
     }
 
+    /// What tells this state of the table from every other, also from one of the same number in a
+    /// copy that went its own way. `None` where that is not known.
+    async fn mark(&self) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
+    /// The chunks with the rows that were added since an earlier state, if nothing else has
+    /// happened to the table's content and columns since. `None` where that is not known.
+    async fn added_since(
+        &self,
+        _version: u64,
+        _mark: &str,
+    ) -> Result<Option<Vec<usize>>, StoreError> {
+        Ok(None)
+    }
+
     /// Reads a chunk, in the order in which its rows were written.
     ///
     /// The result has exactly the columns asked for, in that order and with the types of

@@ -21,6 +21,7 @@ use crate::{
     chunk_scan::{ChunkSelection, Selection},
     key_index::KeyIndex,
     known::known_selection,
+    settled::Changed,
 };
 
 /// Which rows count as current.
@@ -56,14 +57,41 @@ pub(crate) async fn select_visible(
     }
     let layout = Layout::of(feature, table, visibility)?;
     let mut winners = Winners::new(table, &layout.id_types)?;
+    winners.ids.reserve(table.chunks().iter().map(|chunk| chunk.rows).sum());
     for chunk in 0..table.chunks().len() {
         let request = ChunkRequest { columns: layout.columns.clone(), ..ChunkRequest::default() };
         let mut batches = table.read_chunk(chunk, request).await?.into_stream();
         let mut first_row = 0;
         while let Some(batch) = batches.try_next().await? {
             let rows = batch.num_rows();
-            winners.offer(chunk, first_row, layout.facts(&batch, visibility)?, visibility)?;
+            let facts = layout.facts(&batch, visibility)?;
+            winners.offer(chunk, |row| first_row + row, facts, visibility)?;
             first_row += rows;
+        }
+    }
+    Ok(winners.finish(visibility))
+}
+
+/// Selects the visible rows of changed samples; `ids` are the columns of their keys.
+pub(crate) async fn select_changed(
+    feature: &Feature,
+    table: &dyn Table,
+    visibility: &Visibility,
+    (changed, ids): (&Changed, &[String]),
+) -> Result<Selection, StoreError> {
+    let layout = Layout::of(feature, table, visibility)?;
+    let mut winners = Winners::new(table, &layout.id_types)?;
+    for chunk in 0..table.chunks().len() {
+        let Some(rows) = changed.rows_of(table, chunk, ids).await? else { continue };
+        let places: Vec<usize> = rows.set_indices().collect();
+        let columns = layout.columns.clone();
+        let request = ChunkRequest { columns, rows: Some(rows), ..ChunkRequest::default() };
+        let mut batches = table.read_chunk(chunk, request).await?.into_stream();
+        let mut first = 0;
+        while let Some(batch) = batches.try_next().await? {
+            let facts = layout.facts(&batch, visibility)?;
+            winners.offer(chunk, |row| places[first + row], facts, visibility)?;
+            first += batch.num_rows();
         }
     }
     Ok(winners.finish(visibility))
@@ -216,10 +244,8 @@ impl Winners {
             marks.append_n(rows, false);
             marks
         };
-        let mut ids = KeyIndex::new(id_types)?;
-        ids.reserve(table.chunks().iter().map(|chunk| chunk.rows).sum());
         Ok(Self {
-            ids,
+            ids: KeyIndex::new(id_types)?,
             changed_at: Vec::new(),
             places: Vec::new(),
             deleted: BooleanBufferBuilder::new(0),
@@ -227,11 +253,11 @@ impl Winners {
         })
     }
 
-    /// Takes the visible ones of some rows of a chunk into account.
+    /// Takes the visible ones of some rows of a chunk into account; `place` says where they are.
     fn offer(
         &mut self,
         chunk: usize,
-        first_row: usize,
+        place: impl Fn(usize) -> usize,
         facts: Facts,
         visibility: &Visibility,
     ) -> Result<(), StoreError> {
@@ -243,7 +269,7 @@ impl Winners {
         };
         if visibility.sample_history {
             for row in rows.filter(|row| visibility.include_deleted || !is_deleted(*row)) {
-                self.selected[chunk].set_bit(first_row + row, true);
+                self.selected[chunk].set_bit(place(row), true);
             }
             return Ok(());
         }
@@ -257,7 +283,7 @@ impl Winners {
         };
         let numbers = self.ids.number(&ids)?;
         for (row, number) in rows.zip(numbers) {
-            let place = (chunk as u32, (first_row + row) as u32);
+            let place = (chunk as u32, place(row) as u32);
             let (changed_at, deleted) = (facts.changed_at[row], is_deleted(row));
             let number = number as usize;
             match self.changed_at.get_mut(number) {

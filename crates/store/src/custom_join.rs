@@ -42,7 +42,7 @@ impl Store {
     ) -> Result<Vec<(FeatureKey, Frame)>, StoreError> {
         self.require_same_length(graph)?;
         let feature = graph.feature(feature)?;
-        let filters = Filters { by_feature: filters, global: &[] };
+        let filters = Filters { by_feature: filters, global: &[], changed: None };
         let mut found = Vec::new();
         for dep in deps(graph, feature)? {
             let key = dep.upstream.key();

@@ -19,9 +19,10 @@ use metalith_graph::{Feature, FeatureDep, FeatureGraph, Lineage, columns};
 use crate::{
     RequestProblem, Store, StoreError, Table,
     chunk_scan::{ChunkScan, Selection},
-    current::Visibility,
+    current::{Visibility, select_changed},
     hash::{field_version, hash_of},
     lower::{column, lower_filters},
+    settled::{Changed, stored_ids},
 };
 
 /// Which rows of the upstreams count.
@@ -34,12 +35,14 @@ pub(crate) enum UpstreamVersions {
 }
 
 /// Filters of one resolve, in the form that plans need.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Filters<'a> {
     /// Per feature, on stored names.
     pub(crate) by_feature: &'a BTreeMap<FeatureKey, Vec<metalith_expr::Expr>>,
     /// On every feature.
     pub(crate) global: &'a [metalith_expr::Expr],
+    /// The samples to look at; `None` for all.
+    pub(crate) changed: Option<&'a Changed>,
 }
 
 impl Filters<'_> {
@@ -115,7 +118,13 @@ impl Dep<'_> {
             sample_history: false,
             include_deleted: false,
         };
-        let selection = store.select_visible(self.upstream, &table, &visibility).await?;
+        let ids = stored_ids(self.dep, self.upstream, self.feature.join_keys());
+        let selection = match filters.changed.zip(ids.as_deref()) {
+            Some(changed) => {
+                select_changed(self.upstream, table.as_ref(), &visibility, changed).await?
+            }
+            None => store.select_visible(self.upstream, &table, &visibility).await?,
+        };
         let names = self.names(table.as_ref())?;
         let failed = |error| StoreError::engine(key.as_str(), error);
         let mut builder = scan(table, selection).map_err(failed)?;

@@ -14,11 +14,12 @@ use metalith_graph::{Feature, FeatureGraph, Lineage, columns};
 use crate::{
     RequestProblem, Store, StoreError,
     compare::{self, Stored, compare, in_memory, newest_per_key, rows_with_keys},
-    current::Visibility,
+    current::{Visibility, select_changed},
     expected::{Filters, UpstreamVersions, expected_rows, scan},
     lower::{column, lower_filters},
     read::visible_columns,
     samples::given_samples,
+    settled::{Changed, Notes, Watched},
 };
 
 /// What a resolve is to look at.
@@ -129,14 +130,47 @@ struct Resolve<'a> {
 
 impl Resolve<'_> {
     async fn run(&self) -> Result<Increment, StoreError> {
-        let expected = self.expected().await?;
+        let watched = self.watched().await?;
+        let changed = match &watched {
+            Some((watched, notes)) => watched.changed(*notes).await?,
+            None => None,
+        };
+        let found = self.find(changed.as_ref()).await?;
+        let nothing = |frame: &Frame| frame.rows() == 0;
+        if let Some((watched, notes)) = watched
+            && [&found.new, &found.stale, &found.orphaned].into_iter().all(nothing)
+        {
+            watched.note(notes).await?;
+        }
+        Ok(found)
+    }
+
+    /// The tables that are read, where what changed in them since the last time can be told.
+    async fn watched(&self) -> Result<Option<(Watched, &dyn Notes)>, StoreError> {
+        let ResolveOptions { samples, filters, global_filters, target_filters, staleness, .. } =
+            &self.options;
+        let is_filtered = !(filters.values().all(Vec::is_empty)
+            && global_filters.is_empty()
+            && target_filters.is_empty()
+            && staleness.is_empty());
+        let Some(notes) = self.store.notes() else { return Ok(None) };
+        if samples.is_some() || self.options.skip_comparison || is_filtered {
+            return Ok(None);
+        }
+        let watched = Watched::tables(self.store, self.graph, self.feature).await?;
+        Ok(watched.map(|watched| (watched, notes)))
+    }
+
+    /// Compares changed samples, or all.
+    async fn find(&self, changed: Option<&Changed>) -> Result<Increment, StoreError> {
+        let expected = self.expected(changed).await?;
         let keys = match self.options.samples {
             Some(_) => self.feature.spec().id_columns.as_slice(),
             None => self.feature.join_keys(),
         };
         let stored = match self.options.skip_comparison {
             true => None,
-            false => self.stored(keys).await?,
+            false => self.stored(keys, changed).await?,
         };
         let Some(stored) = stored else { return self.all_new(expected).await };
         let rows = stored.rows.clone();
@@ -146,8 +180,8 @@ impl Resolve<'_> {
         Ok(Increment { new: found.new, stale: found.stale, orphaned, waiting })
     }
 
-    async fn expected(&self) -> Result<LogicalPlan, StoreError> {
-        let filters = self.filters();
+    async fn expected(&self, changed: Option<&Changed>) -> Result<LogicalPlan, StoreError> {
+        let filters = Filters { changed, ..self.filters() };
         if let Some(samples) = &self.options.samples {
             // Samples stand for the feature itself, so what filters its rows filters them too.
             let mut on_target = filters.on(self.feature.key());
@@ -163,11 +197,19 @@ impl Resolve<'_> {
     }
 
     fn filters(&self) -> Filters<'_> {
-        Filters { by_feature: &self.options.filters, global: &self.options.global_filters }
+        Filters {
+            by_feature: &self.options.filters,
+            global: &self.options.global_filters,
+            changed: None,
+        }
     }
 
     /// The stored side, or `None` when the feature has no table yet.
-    async fn stored(&self, keys: &[String]) -> Result<Option<Stored>, StoreError> {
+    async fn stored(
+        &self,
+        keys: &[String],
+        changed: Option<&Changed>,
+    ) -> Result<Option<Stored>, StoreError> {
         let key = self.feature.key();
         let Some(table) = self.store.open_table(key).await? else { return Ok(None) };
         let schema = table.schema();
@@ -181,7 +223,13 @@ impl Resolve<'_> {
             return Err(StoreError::request(key, problem));
         }
         let visibility = Visibility::current(self.feature.feature_version());
-        let selection = self.store.select_visible(self.feature, &table, &visibility).await?;
+        let selection = match changed {
+            Some(changed) => {
+                let (table, changed) = (table.as_ref(), (changed, keys));
+                select_changed(self.feature, table, &visibility, changed).await?
+            }
+            None => self.store.select_visible(self.feature, &table, &visibility).await?,
+        };
         let at_most = selection.rows(table.as_ref());
         let mut rows = scan(table, selection).map_err(|error| self.failed(error))?;
         let now = self.store.now();

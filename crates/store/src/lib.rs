@@ -42,6 +42,7 @@ mod rows;
 mod samples;
 mod selections;
 mod settings;
+mod settled;
 mod status;
 mod store;
 mod system;
@@ -68,6 +69,7 @@ pub use crate::{
     restore::{RestoreReceipt, RestoreRequest},
     rows::Rows,
     settings::{HashAlgorithm, HashSettings},
+    settled::Notes,
     status::{FeatureStatus, IncrementCounts},
     store::{Absent, Mode, OpenOptions, Store},
     system::{SystemTail, is_system as is_system_table},

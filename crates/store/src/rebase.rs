@@ -36,7 +36,7 @@ impl Store {
             return Err(StoreError::request(feature.key(), RequestProblem::RootRebase));
         }
         let none = std::collections::BTreeMap::new();
-        let filters = Filters { by_feature: &none, global: &[] };
+        let filters = Filters { by_feature: &none, global: &[], changed: None };
         let current = UpstreamVersions::Current;
         let expected = expected_rows(self, graph, feature, filters, current).await?;
         let options = ReadOptions {

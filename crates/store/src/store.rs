@@ -19,7 +19,7 @@ use metalith_base::{Clock, FeatureKey, Timestamp};
 use metalith_graph::{Feature, FeatureGraph};
 
 use crate::{
-    Backend, HashSettings, MarkerState, PlaceProblem, Rows, StoreError, StoreMarker, Table,
+    Backend, HashSettings, MarkerState, Notes, PlaceProblem, Rows, StoreError, StoreMarker, Table,
     chunk_scan::Selection, current::Visibility, selections::Selections, system::is_system,
 };
 
@@ -34,6 +34,7 @@ pub struct Store {
     clock: Arc<dyn Clock>,
     actor: Option<String>,
     pub(crate) fallback: Option<Arc<Self>>,
+    notes: Option<Arc<dyn Notes>>,
     session: SessionContext,
     selections: Arc<Selections>,
 }
@@ -66,6 +67,8 @@ pub struct OpenOptions {
     pub parallelism: usize,
     /// The store that features are read from which are missing here, with those behind it.
     pub fallback: Option<Store>,
+    /// Where resolves leave notes for the next one, which then looks at what changed alone.
+    pub notes: Option<Arc<dyn Notes>>,
 }
 
 /// What a place with nothing in it is taken for, when a store is opened for reading.
@@ -90,6 +93,7 @@ impl OpenOptions {
             actor: None,
             parallelism: 0,
             fallback: None,
+            notes: None,
         }
     }
 
@@ -157,6 +161,7 @@ impl Store {
             clock: options.clock,
             actor: options.actor,
             fallback: options.fallback.map(Arc::new),
+            notes: options.notes,
             selections: Arc::default(),
             session: session(match options.parallelism {
                 0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -186,6 +191,10 @@ impl Store {
     pub async fn drop_feature(&self, feature: &FeatureKey) -> Result<bool, StoreError> {
         self.require_write()?;
         self.backend.drop_table(feature).await
+    }
+
+    pub(crate) fn notes(&self) -> Option<&dyn Notes> {
+        self.notes.as_deref()
     }
 
     pub(crate) fn backend(&self) -> &dyn Backend {

@@ -13,6 +13,7 @@ pub mod fixtures;
 pub mod golden;
 mod json_rows;
 pub mod model;
+pub mod notes;
 pub mod s3_server;
 
 pub use crate::json_rows::{batch_from_json, rows_to_json};

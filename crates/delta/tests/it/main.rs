@@ -15,4 +15,5 @@ mod log;
 mod places;
 mod processes;
 mod rules;
+mod settled;
 mod support;

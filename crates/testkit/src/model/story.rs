@@ -19,7 +19,7 @@ use super::{
     Only, Op, Which,
     rules::{Model, Row, hash},
 };
-use crate::{batch_from_json, rows_to_json};
+use crate::{batch_from_json, notes::MemoryNotes, rows_to_json};
 
 const GRAPH: &str = r#"
 project = "model"
@@ -60,11 +60,14 @@ pub(super) async fn tell(ops: &[Op], backend: Arc<dyn Backend>) -> Result<(), St
         parse_features("model.toml", GRAPH, Format::Toml).map_err(|error| error.to_string())?;
     let graph =
         FeatureGraph::new(definitions, HashLength::UNCUT).map_err(|error| error.to_string())?;
-    let store =
-        Store::open(backend, OpenOptions::write()).await.map_err(|error| error.to_string())?;
+    let notes = Arc::new(MemoryNotes::default());
+    let options = OpenOptions { notes: Some(notes), ..OpenOptions::write() };
+    let store = Store::open(backend, options).await.map_err(|error| error.to_string())?;
     let mut story = Story { store, graph, model: Model::default(), deletions: Vec::new() };
     for op in ops {
         story.take(op).await.map_err(|error| format!("{op:?}: {error}"))?;
+        // Whoever looks now and then leaves notes, by which the last look sees what changed alone.
+        story.resolve(Which::Leaf).await.ok();
     }
     story.compare().await
 }
