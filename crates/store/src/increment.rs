@@ -63,6 +63,17 @@ pub struct Increment {
     /// Those of `orphaned` whose upstream is still there under an older definition. They wait for
     /// the upstream to be written again, and must not be taken for garbage.
     pub waiting: Frame,
+    /// How much was looked at to find this.
+    pub extent: Extent,
+}
+
+/// How much a resolve looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Every sample.
+    All,
+    /// So many samples that may have changed since an earlier resolve found all in order.
+    Changed(usize),
 }
 
 impl Frame {
@@ -135,7 +146,9 @@ impl Resolve<'_> {
             Some((watched, notes)) => watched.changed(*notes).await?,
             None => None,
         };
-        let found = self.find(changed.as_ref()).await?;
+        let mut found = self.find(changed.as_ref()).await?;
+        found.extent = changed.map_or(Extent::All, |changed| Extent::Changed(changed.samples()));
+        tracing::debug!(feature = %self.subject(), extent = ?found.extent, "resolved");
         let nothing = |frame: &Frame| frame.rows() == 0;
         if let Some((watched, notes)) = watched
             && [&found.new, &found.stale, &found.orphaned].into_iter().all(nothing)
@@ -177,7 +190,8 @@ impl Resolve<'_> {
         let found = compare(self.store, self.subject(), expected, stored, keys).await?;
         let orphaned = self.orphaned(&rows, &found.orphans, keys).await?;
         let waiting = self.waiting(&orphaned, keys).await?;
-        Ok(Increment { new: found.new, stale: found.stale, orphaned, waiting })
+        let extent = Extent::All;
+        Ok(Increment { new: found.new, stale: found.stale, orphaned, waiting, extent })
     }
 
     async fn expected(&self, changed: Option<&Changed>) -> Result<LogicalPlan, StoreError> {
@@ -260,7 +274,8 @@ impl Resolve<'_> {
         let schema = rows.schema();
         let new = Frame { schema: SchemaRef::clone(&schema), batches: rows.collect().await? };
         let none = || Frame::empty(SchemaRef::clone(&schema));
-        Ok(Increment { new, stale: none(), orphaned: none(), waiting: none() })
+        let extent = Extent::All;
+        Ok(Increment { new, stale: none(), orphaned: none(), waiting: none(), extent })
     }
 
     async fn orphaned(

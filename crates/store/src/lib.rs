@@ -60,7 +60,7 @@ pub use crate::{
     detach::{DetachReceipt, DetachRequest},
     error::{PlaceProblem, RequestProblem, RowProblem, StorageReason, StoreError},
     evolution::{adapt_array, adapt_batch, is_lossless, merge_schemas, stored_type},
-    increment::{Frame, Increment, ResolveOptions},
+    increment::{Extent, Frame, Increment, ResolveOptions},
     keys::Keys,
     lower::{expression_type, lower_expression, stored_as},
     maintain::{MaintainOptions, MaintenanceReport},

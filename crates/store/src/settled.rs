@@ -195,6 +195,11 @@ async fn read_columns(
 }
 
 impl Changed {
+    /// How many samples there are.
+    pub(crate) fn samples(&self) -> usize {
+        self.keys.len()
+    }
+
     /// The rows of a chunk that are of a changed sample; `ids` are the columns of the join keys.
     pub(crate) async fn rows_of(
         &self,

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use metalith_expr::parse;
 use metalith_graph::FeatureGraph;
 use metalith_store::{
-    Backend, DeletionMode, DeletionRequest, Increment, MaintainOptions, OpenOptions,
+    Backend, DeletionMode, DeletionRequest, Extent, Increment, MaintainOptions, OpenOptions,
     ResolveOptions, Rows, Store, WriteOptions,
 };
 use metalith_testkit::{
@@ -99,21 +99,40 @@ async fn what_changed_since_all_was_in_order_is_found() {
     scene.work_off().await;
     assert_eq!((scene.found().await, notes.count()), ([0, 0, 0], 1));
 
+    assert_eq!(scene.resolve().await.extent, Extent::Changed(0));
+
     scene.film(&["b", "d"], "2").await;
     assert_eq!(scene.found().await, [1, 1, 0]);
+    assert_eq!(scene.resolve().await.extent, Extent::Changed(2));
+    scene.work_off().await;
+    assert_eq!(scene.found().await, [0, 0, 0]);
+    assert_eq!(scene.resolve().await.extent, Extent::Changed(0), "that was noted as well");
+
+    // The first tombstone brings new columns; then everything is looked at once more.
     scene.delete(DeletionMode::Soft, "a").await;
-    assert_eq!(scene.found().await, [1, 1, 1]);
+    assert_eq!(scene.found().await, [0, 0, 1]);
+    assert_eq!(scene.resolve().await.extent, Extent::All);
+    scene.film(&["a"], "1").await;
+    assert_eq!(scene.found().await, [0, 0, 0]);
+    scene.delete(DeletionMode::Soft, "a").await;
+    assert_eq!(scene.found().await, [0, 0, 1]);
+    assert_eq!(scene.resolve().await.extent, Extent::Changed(1));
+
     scene.store.maintain(&key("video"), &MaintainOptions::default()).await.unwrap();
-    assert_eq!(scene.found().await, [1, 1, 1]);
+    assert_eq!(scene.found().await, [0, 0, 1]);
     scene.delete(DeletionMode::Hard, "c").await;
-    assert_eq!(scene.found().await, [1, 1, 2]);
+    assert_eq!(scene.found().await, [0, 0, 2]);
+    assert_eq!(scene.resolve().await.extent, Extent::All, "what is gone leaves no rows to go by");
 }
 
 #[tokio::test]
 async fn only_additions_can_be_told_apart_from_what_was_there() {
     let folder = tempfile::tempdir().unwrap();
     let scene = Scene::open(folder.path(), &Arc::default()).await;
-    scene.film(&["a", "b"], "1").await;
+    scene.film(&["a", "b", "z"], "1").await;
+    let very_first = scene.state().await;
+    scene.delete(DeletionMode::Soft, "z").await;
+    assert_eq!(scene.added_since(&very_first).await, None, "tombstones brought new columns");
     let first = scene.state().await;
     assert_eq!(scene.added_since(&first).await, Some(0));
     scene.film(&["c"], "1").await;
