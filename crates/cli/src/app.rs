@@ -9,7 +9,8 @@ use tokio::sync::oneshot;
 use crate::{
     commands::{
         self, audit, completions, copy, delete, deletions, demo, drop_feature, graph, hold, init,
-        list, maintain, objects, read, resolve, restore, retention, run, scan, status, test, write,
+        list, maintain, objects, read, resolve, restore, retention, run, scan, serve, status, test,
+        token, write,
     },
     context::Context,
     failure::{CliError, Failure, Outcome, fail},
@@ -97,6 +98,11 @@ enum Command {
     Audit(audit::Command),
     /// Compact tables and remove files that nobody needs any more
     Maintain(maintain::Args),
+    /// Answer over HTTP: the API, the page, and jobs in the background
+    Serve(serve::Args),
+    /// Say who may ask a server for what
+    #[command(subcommand)]
+    Token(token::Command),
     /// See it all at work on real files
     Demo(demo::Args),
     /// Print completions for a shell
@@ -135,7 +141,8 @@ pub(crate) fn run(
             return u8::try_from(told.exit_code()).unwrap_or(2);
         }
     };
-    log::start();
+    let serves = matches!(app.command, Command::Serve(_));
+    log::start(serves.then_some(tracing::Level::INFO));
     let printer = Printer::new(app.globals.json, app.globals.quiet, app.globals.color);
     let context = Arc::new(Context::new(printer, &app.globals, declared));
     match start(app.command, &context) {
@@ -163,6 +170,10 @@ fn start(command: Command, context: &Arc<Context>) -> Result<Outcome, Ended> {
         .enable_all()
         .build()
         .map_err(|error| Ended::Failed(fail(CliError::Runtime(error))))?;
+    if let Command::Serve(args) = command {
+        // It ends in order when it is interrupted.
+        return runtime.block_on(serve::run(&args, context)).map_err(Ended::Failed);
+    }
     let ended = runtime.block_on(interruptible(dispatch(command, Arc::clone(context))));
     // A thread that waits for a pipe or a disk would keep an interrupted process alive.
     runtime.shutdown_background();
@@ -228,7 +239,8 @@ async fn dispatch(command: Command, context: Arc<Context>) -> Result<Outcome, Fa
         Command::Retention(args) => retention::run(&args, context).await,
         Command::Audit(command) => audit::run(&command, context).await,
         Command::Maintain(args) => maintain::run(&args, context).await,
+        Command::Token(command) => token::run(&command, context).await,
         Command::Demo(args) => demo::run(&args, context).await,
-        Command::Completions(_) => Ok(commands::nothing()),
+        Command::Serve(_) | Command::Completions(_) => Ok(commands::nothing()),
     }
 }

@@ -19,8 +19,10 @@ pub(crate) mod restore;
 pub(crate) mod retention;
 pub(crate) mod run;
 pub(crate) mod scan;
+pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod test;
+pub(crate) mod token;
 pub(crate) mod write;
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};

@@ -1,4 +1,4 @@
-//! The log: what happens as JSON lines on the error output, if the environment asks for it.
+//! The log: what happens as JSON lines on the error output, if the environment or the command asks for it.
 
 use std::{
     fmt,
@@ -20,20 +20,25 @@ use tracing_subscriber::{
 /// The variable that says from which level on.
 const VARIABLE: &str = "METALITH_LOG";
 
-/// Starts the log if the environment asks for it.
-pub(crate) fn start() {
-    let level = std::env::var(VARIABLE).ok().and_then(|level| level.parse::<Level>().ok());
-    if let Some(level) = level {
+/// Starts the log if the environment asks for it; else from the level on that a command has.
+pub(crate) fn start(otherwise: Option<Level>) {
+    let asked = std::env::var(VARIABLE).ok().and_then(|level| level.parse::<Level>().ok());
+    // What libraries have to say about every file is told to those who ask.
+    let of_others = asked.unwrap_or(Level::WARN);
+    if let Some(level) = asked.or(otherwise) {
         tracing_subscriber::fmt()
             .with_max_level(level)
             .with_writer(std::io::stderr)
-            .event_format(JsonLines)
+            .event_format(JsonLines { of_others })
             .init();
     }
 }
 
 /// One JSON object a line: the fields of the event, with its time, level and target.
-struct JsonLines;
+struct JsonLines {
+    /// From which level on what others than Metalith say is told.
+    of_others: Level,
+}
 
 impl<S, N> FormatEvent<S, N> for JsonLines
 where
@@ -46,6 +51,10 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
+        let metadata = event.metadata();
+        if !metadata.target().starts_with("metalith") && *metadata.level() > self.of_others {
+            return Ok(());
+        }
         let mut fields = Fields(Map::new());
         event.record(&mut fields);
         let Fields(mut line) = fields;

@@ -128,6 +128,10 @@ impl Backend for DeltaBackend {
         table_list::list(&self.place, self.layout).await
     }
 
+    async fn spaces(&self) -> Result<Vec<String>, StoreError> {
+        table_list::spaces(&self.place).await
+    }
+
     async fn open_table(&self, feature: &FeatureKey) -> Result<Option<Arc<dyn Table>>, StoreError> {
         let latest = self.latest(&self.source(feature)).await?;
         Ok(latest.map(|latest| latest as Arc<dyn Table>))

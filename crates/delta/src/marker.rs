@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The file of the marker, below the root.
-const FILE: &str = "metalith-store.json";
+pub(crate) const FILE: &str = "metalith-store.json";
 
 pub(crate) async fn read(place: &Place, layout: Layout) -> Result<MarkerState, StoreError> {
     if let Some(found) = not_a_folder(place) {

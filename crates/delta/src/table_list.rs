@@ -2,11 +2,13 @@
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use metalith_base::FeatureKey;
-use metalith_store::StoreError;
+use metalith_store::{SPACES, StoreError};
+use object_store::path::Path;
 
 use crate::{
     error,
     layout::{Layout, SUFFIX},
+    marker,
     place::Place,
 };
 
@@ -57,11 +59,28 @@ async fn subfolders(place: &Place, folder: &str) -> Result<Vec<String>, StoreErr
         Err(object_store::Error::NotFound { .. }) => return Ok(Vec::new()),
         Err(source) => return Err(error::storage("list", place.shown(folder), source)),
     };
+    // A folder with a marker is a store of its own.
+    let is_marker = |path: &Path| path.filename() == Some(marker::FILE);
+    if !folder.is_empty() && listing.objects.iter().any(|it| is_marker(&it.location)) {
+        return Ok(Vec::new());
+    }
     let names = listing.common_prefixes.iter().filter_map(|path| path.filename());
     let names = names.filter(|name| !name.starts_with('.'));
     Ok(names
         .map(|name| if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") })
         .collect())
+}
+
+/// The stores that lie below a root, by name.
+pub(crate) async fn spaces(place: &Place) -> Result<Vec<String>, StoreError> {
+    let mut found = Vec::new();
+    for folder in subfolders(place, SPACES).await? {
+        if place.head(&format!("{folder}/{}", marker::FILE)).await?.is_some() {
+            found.extend(folder.rsplit('/').next().map(str::to_owned));
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// Whether a folder has a log with something in it.

@@ -49,6 +49,12 @@ impl Feature {
         self.definition.external.is_some()
     }
 
+    /// Whether its samples are records that people and jobs write, which refer to others by its
+    /// deps and are not computed from them: `metadata = { "metalith/record" = true }`.
+    pub fn is_record(&self) -> bool {
+        self.spec().metadata.get("metalith/record") == Some(&serde_json::Value::Bool(true))
+    }
+
     /// The version of its definition, that of its upstreams included.
     pub fn feature_version(&self) -> &str {
         &self.feature_version

@@ -2,7 +2,7 @@
 
 use metalith_graph::FeatureGraph;
 use metalith_objects::{ObjectPlaces, ObjectUri};
-use metalith_store::Store;
+use metalith_store::{Store, StoreError};
 
 /// The store, the graph, and the places where objects are.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +18,30 @@ pub struct Context<'a> {
     pub space: Option<&'a str>,
 }
 
+/// What tells the objects of a space from those of others: the name of a space is a part of the
+/// address. What has no such name is of the store that the spaces lie below, as far as one can see.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Own {
+    space: Option<String>,
+    others: Vec<String>,
+}
+
+impl Own {
+    /// Whether an object, or everything below a prefix, may be touched by work in this space.
+    pub fn has(&self, uri: &ObjectUri) -> bool {
+        let mut parts = uri.key().split('/');
+        match &self.space {
+            Some(space) => parts.any(|part| part == space),
+            None => !parts.any(|part| self.others.iter().any(|other| other == part)),
+        }
+    }
+
+    /// The spaces whose stores lie below this one. What nobody names here may be theirs.
+    pub fn others(&self) -> &[String] {
+        &self.others
+    }
+}
+
 impl<'a> Context<'a> {
     /// The same work on the stores that this one falls back to, one by one. What their rows name is
     /// named, though nothing in them is changed from here.
@@ -25,8 +49,12 @@ impl<'a> Context<'a> {
         self.store.chain().skip(1).map(move |store: &'a Store| Self { store, ..self })
     }
 
-    /// Whether an object is surely of this space.
-    pub(crate) fn is_of_space(&self, uri: &ObjectUri) -> bool {
-        self.space.is_none_or(|space| uri.key().split('/').any(|part| part == space))
+    /// What tells the objects of this space from those of others.
+    pub async fn own(self) -> Result<Own, StoreError> {
+        let others = match self.space {
+            Some(_) => Vec::new(),
+            None => self.store.spaces().await?,
+        };
+        Ok(Own { space: self.space.map(str::to_owned), others })
     }
 }

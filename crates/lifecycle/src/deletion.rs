@@ -15,6 +15,7 @@
 //! A sample goes with the last sample that was computed from it: while anything else needs it, in
 //! whatever feature, it stays.
 
+mod at_work;
 mod drop_feature;
 mod error;
 mod execute;
@@ -23,6 +24,7 @@ mod plan;
 mod protect;
 mod restore;
 pub(crate) mod scope;
+mod told;
 mod walk;
 
 use std::{str::FromStr, time::Instant};
@@ -33,9 +35,10 @@ use metalith_store::{DeletionMode, DeletionPlan, Keys};
 
 pub(crate) use self::walk::Reach;
 pub use self::{
+    at_work::being_deleted,
     drop_feature::drop_feature,
     error::DeletionError,
-    execute::{Done, Finished, StepDone, finish_interrupted, retry_purges},
+    execute::{Done, Finished, StepDone, finish_interrupted, retry_due_purges, retry_purges},
     list::{Deletion, DeletionState, list},
     protect::{Blocker, Reference},
     restore::{RestoreMode, Restored, restore},
@@ -105,6 +108,19 @@ pub struct CascadeRequest {
     pub reason: Option<String>,
     /// Until when a soft deletion can be restored at least; `None` for as long as retention says.
     pub recoverable_until: Option<Timestamp>,
+    /// What about records of a registry.
+    pub records: Records,
+}
+
+/// What about samples that are records of a registry, such as jobs: something may be at work on
+/// them, and would write them again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Records {
+    /// They go by their registry only.
+    #[default]
+    Refused,
+    /// It is their registry that asks, and nothing is at work on them.
+    AtRest,
 }
 
 impl CascadeRequest {
@@ -120,6 +136,7 @@ impl CascadeRequest {
             sample_history: false,
             reason: None,
             recoverable_until: None,
+            records: Records::Refused,
         }
     }
 }

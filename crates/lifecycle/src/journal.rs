@@ -35,11 +35,24 @@ pub(crate) struct Intent {
     pub(crate) recoverable_until: Option<Timestamp>,
     /// What the one sample is that the deletion was asked for, for those who follow the log.
     pub(crate) subject: Map<String, Value>,
+    /// What goes along and refers to that sample, for the same.
+    #[serde(default)]
+    pub(crate) subjects: Vec<Subject>,
     /// The columns that the filters name; their values are content, and not kept.
     pub(crate) filter_columns: Vec<String>,
     pub(crate) steps: Vec<IntentStep>,
     /// Addresses of objects, by the feature they belong to.
     pub(crate) objects: Vec<OwnedObject>,
+}
+
+/// A sample of which the log tells that it goes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Subject {
+    pub(crate) feature: FeatureKey,
+    /// Its ids, name and type.
+    pub(crate) facts: Map<String, Value>,
+    /// Below which its objects are, as place and key.
+    pub(crate) below: Option<(String, String)>,
 }
 
 /// What is to be done to a feature.

@@ -22,6 +22,7 @@ mod list;
 mod location;
 mod open;
 mod places;
+mod put;
 mod transfer;
 mod uri;
 
@@ -32,6 +33,7 @@ pub use crate::{
     location::{ObjectLocation, without_secrets},
     open::{OpenedLocation, open},
     places::ObjectPlaces,
+    put::put,
     transfer::{download, upload},
     uri::{ObjectUri, UriProblem},
 };

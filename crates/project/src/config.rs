@@ -10,7 +10,7 @@ use metalith_document::{Format, Node, Table, Value, parse, text};
 use metalith_graph::HashLength;
 use metalith_store::{HashAlgorithm, HashSettings};
 
-use crate::{ProjectError, environment::expand};
+use crate::{ProjectError, environment::expand, registry::RegistrySettings};
 
 /// What a project says about itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,8 @@ pub struct Settings {
     pub objects: BTreeMap<String, BTreeMap<String, String>>,
     /// How much samples may hold.
     pub quota: Quota,
+    /// Where the registry of jobs, datasets and models has its objects; `None` without a registry.
+    pub registry: Option<RegistrySettings>,
     /// Who is working, unless the caller says otherwise.
     pub actor: Option<String>,
 }
@@ -98,7 +100,16 @@ pub(crate) fn read_settings(
         actor: table.text("actor")?.map(str::to_owned),
         objects: BTreeMap::new(),
         quota: Quota::default(),
+        registry: None,
     };
+    if let Some(mut registry) = table.table("registry")? {
+        let mut given = RegistrySettings::default();
+        if let Some(objects) = registry.text("objects")? {
+            objects.clone_into(&mut given.objects);
+        }
+        registry.finish()?;
+        settings.registry = Some(given);
+    }
     if let Some(quota) = table.table("quota")? {
         settings.quota = read_quota(quota)?;
     }
@@ -269,16 +280,7 @@ fn override_by(
     if let Some(space) = environment.get("METALITH_SPACE") {
         settings.space = Some(space.clone());
     }
-    if let Some(space) = &settings.space {
-        let fits = |it: char| it.is_ascii_alphanumeric() || it == '-' || it == '_';
-        if space.is_empty() || !space.chars().all(fits) {
-            return Err(ProjectError::Variable {
-                name: "the space".to_owned(),
-                value: space.clone(),
-                expected: "letters, digits, `-` and `_`".to_owned(),
-            });
-        }
-    }
+    check_space(settings)?;
     if let Some(actor) = environment.get("METALITH_ACTOR") {
         settings.actor = Some(actor.clone());
     }
@@ -318,6 +320,30 @@ fn override_by(
                     });
                 }
             },
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a name of a space that could lead elsewhere.
+pub(crate) fn check_space(settings: &Settings) -> Result<(), ProjectError> {
+    if let Some(space) = &settings.space {
+        let fits = |it: char| it.is_ascii_alphanumeric() || it == '-' || it == '_';
+        if space.is_empty() || !space.chars().all(fits) {
+            return Err(ProjectError::Variable {
+                name: "the space".to_owned(),
+                value: space.clone(),
+                expected: "letters, digits, `-` and `_`".to_owned(),
+            });
+        }
+        // By its name objects are told to be its own.
+        let objects = settings.registry.as_ref().map_or("", |registry| &registry.objects);
+        if objects.split('/').any(|part| part == space) {
+            return Err(ProjectError::Variable {
+                name: "the space".to_owned(),
+                value: space.clone(),
+                expected: format!("no part of `{objects}`, where the registry has its objects"),
+            });
         }
     }
     Ok(())

@@ -10,6 +10,7 @@ mod error;
 mod init;
 mod notes;
 mod project;
+mod registry;
 
 pub use crate::{
     config::{Settings, StoreKind, StoreSettings},
@@ -18,4 +19,5 @@ pub use crate::{
     init::init,
     notes::CachedNotes,
     project::{Project, ProjectOptions, find_config},
+    registry::RegistrySettings,
 };

@@ -10,9 +10,13 @@ use metalith_delta::{Layout, open_backend};
 use metalith_document::Format;
 use metalith_graph::{FeatureDefinition, FeatureGraph, HashLength, parse_features};
 use metalith_objects::ObjectPlaces;
-use metalith_store::{Backend, MemoryBackend, Mode, Notes, OpenOptions, Store};
+use metalith_store::{Backend, MemoryBackend, Mode, Notes, OpenOptions, SPACES, Store};
 
-use crate::{CachedNotes, ProjectError, Settings, StoreKind, StoreSettings, config::read_settings};
+use crate::{
+    CachedNotes, ProjectError, Settings, StoreKind, StoreSettings,
+    config::{check_space, read_settings},
+    registry,
+};
 
 const CONFIG: &str = "metalith.toml";
 
@@ -21,6 +25,8 @@ const CONFIG: &str = "metalith.toml";
 pub struct Project {
     root: PathBuf,
     settings: Settings,
+    /// Features that do not come from files.
+    declared: Vec<FeatureDefinition>,
     graph: FeatureGraph,
     notes: Option<Arc<dyn Notes>>,
 }
@@ -79,10 +85,20 @@ impl Project {
             return Err(ProjectError::InPython { entrypoints: settings.entrypoints });
         }
         let declared = options.declared.clone().unwrap_or_default();
-        let graph = read_graph(&root, &settings, declared)?;
+        let graph = read_graph(&root, &settings, &declared)?;
         let notes = CachedNotes::of(&root, &options.environment);
         let notes = notes.map(|it| Arc::new(it) as Arc<dyn Notes>);
-        Ok(Self { root, settings, graph, notes })
+        Ok(Self { root, settings, declared, graph, notes })
+    }
+
+    /// The same project in another space.
+    pub fn in_space(&self, space: Option<&str>) -> Result<Self, ProjectError> {
+        let mut settings = self.settings.clone();
+        settings.space = space.map(str::to_owned);
+        check_space(&settings)?;
+        let graph = read_graph(&self.root, &settings, &self.declared)?;
+        let (root, declared) = (self.root.clone(), self.declared.clone());
+        Ok(Self { root, settings, declared, graph, notes: self.notes.clone() })
     }
 
     /// The folder of the project.
@@ -178,7 +194,7 @@ impl Project {
                 let layout = if settings.flat { Layout::Flat } else { Layout::Nested };
                 let address = match &self.settings.space {
                     Some(space) => {
-                        format!("{}/spaces/{space}", settings.address.trim_end_matches('/'))
+                        format!("{}/{SPACES}/{space}", settings.address.trim_end_matches('/'))
                     }
                     None => settings.address.clone(),
                 };
@@ -199,9 +215,9 @@ fn read(path: &Path) -> Result<String, ProjectError> {
 fn read_graph(
     root: &Path,
     settings: &Settings,
-    declared: Vec<FeatureDefinition>,
+    declared: &[FeatureDefinition],
 ) -> Result<FeatureGraph, ProjectError> {
-    let mut definitions = declared;
+    let mut definitions = declared.to_vec();
     for pattern in &settings.features {
         for path in files(root, pattern)? {
             // Messages call a file as the user would from the project.
@@ -215,6 +231,13 @@ fn read_graph(
             }
             definitions.extend(found);
         }
+    }
+    if let Some(given) = &settings.registry {
+        let mut found = registry::definitions(given, settings.space.as_deref())?;
+        for definition in &mut found {
+            definition.project.clone_from(&settings.project);
+        }
+        definitions.extend(found);
     }
     let length = settings.hash.map_or(HashLength::UNCUT, |hash| hash.length);
     Ok(FeatureGraph::new(definitions, length)?)

@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{HashSettings, Rows, StoreError};
 
+/// The folder of a store in which stores of their own lie, one for each space. Their tables are not
+/// its tables.
+pub const SPACES: &str = "spaces";
+
 /// A place that keeps append-only tables, one per feature, and the marker of the store.
 ///
 /// # Contract
@@ -45,6 +49,12 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 
     /// The features that have a table here, system tables included, by key.
     async fn tables(&self) -> Result<Vec<FeatureKey>, StoreError>;
+
+    /// The names of the stores that lie below this one, in [`SPACES`]. None, where stores cannot
+    /// lie in each other.
+    async fn spaces(&self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
 
     /// The table of a feature as it is now, or `None` when it has none.
     async fn open_table(&self, feature: &FeatureKey) -> Result<Option<Arc<dyn Table>>, StoreError>;

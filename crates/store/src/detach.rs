@@ -59,7 +59,7 @@ impl Store {
         self.require_write()?;
         let feature = graph.feature(feature)?;
         let columns = request.references.names();
-        let tag = format!("{}/detach/{}", request.deletion, columns.join(","));
+        let tag = detach_tag(&request.deletion, columns);
         let nothing = DetachReceipt { samples: 0, table_version: None };
         until_undisturbed(|| async {
             let Some(found) = self.find_table(feature.key()).await? else { return Ok(nothing) };
@@ -183,6 +183,11 @@ impl Store {
     fn detach_note(&self, operation: &'static str, deletion: &str) -> CommitNote {
         CommitNote::new(operation).with("deletionId", deletion).by(self.actor())
     }
+}
+
+/// The tag of the commit by which samples let go of what a deletion takes, by some columns.
+pub fn detach_tag(deletion: &str, columns: &[String]) -> String {
+    format!("{deletion}/detach/{}", columns.join(","))
 }
 
 fn detached(

@@ -53,11 +53,12 @@ mod write;
 pub use crate::{
     backend::{
         Backend, Change, Chunk, ChunkFacts, ChunkRequest, ColumnFacts, Commit, CommitNote,
-        Distinct, MarkerState, Precondition, Replacement, StoreMarker, Table, Vacuum, Vacuumed,
+        Distinct, MarkerState, Precondition, Replacement, SPACES, StoreMarker, Table, Vacuum,
+        Vacuumed,
     },
     copy::{CopyOptions, CopyReceipt},
     deletion::{DeletionMode, DeletionPlan, DeletionReceipt, DeletionRequest},
-    detach::{DetachReceipt, DetachRequest},
+    detach::{DetachReceipt, DetachRequest, detach_tag},
     error::{PlaceProblem, RequestProblem, RowProblem, StorageReason, StoreError},
     evolution::{adapt_array, adapt_batch, is_lossless, merge_schemas, stored_type},
     increment::{Extent, Frame, Increment, ResolveOptions},

@@ -162,11 +162,6 @@ impl Store {
         Ok(table.map(|table| table.schema()))
     }
 
-    /// The version of a feature's table, which grows with every commit; `None` when it has none.
-    pub async fn table_version(&self, feature: &FeatureKey) -> Result<Option<u64>, StoreError> {
-        Ok(self.backend().open_table(feature).await?.map(|table| table.version()))
-    }
-
     /// The plan of the rows that [`read`](Self::read) returns, with every stored column.
     pub(crate) async fn visible_rows(
         &self,

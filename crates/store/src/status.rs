@@ -24,7 +24,7 @@ pub struct FeatureStatus {
     pub chunks: u64,
     /// Version of the table.
     pub table_version: Option<u64>,
-    /// What is to do; `None` for roots, and where an upstream has no table yet.
+    /// What is to do; `None` for roots and records, and where an upstream has no table yet.
     pub increment: Option<IncrementCounts>,
 }
 
@@ -76,8 +76,9 @@ impl Store {
         graph: &FeatureGraph,
         feature: &FeatureKey,
     ) -> Result<Option<IncrementCounts>, StoreError> {
-        let deps = &graph.feature(feature)?.spec().deps;
-        if deps.is_empty() {
+        let declared = graph.feature(feature)?;
+        let deps = &declared.spec().deps;
+        if deps.is_empty() || declared.is_record() {
             return Ok(None);
         }
         for dep in deps {

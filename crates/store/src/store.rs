@@ -187,6 +187,17 @@ impl Store {
         Ok(features)
     }
 
+    /// The names of the spaces that have stores of their own below this one.
+    pub async fn spaces(&self) -> Result<Vec<String>, StoreError> {
+        self.backend.spaces().await
+    }
+
+    /// The version of a feature's table in this very store, which grows with every commit; `None`
+    /// when it has none.
+    pub async fn table_version(&self, feature: &FeatureKey) -> Result<Option<u64>, StoreError> {
+        Ok(self.backend.open_table(feature).await?.map(|table| table.version()))
+    }
+
     /// Removes a feature's table with everything in it; `false` when there was none.
     pub async fn drop_feature(&self, feature: &FeatureKey) -> Result<bool, StoreError> {
         self.require_write()?;
@@ -209,6 +220,12 @@ impl Store {
     /// Who is working.
     pub fn actor(&self) -> Option<&str> {
         self.actor.as_deref()
+    }
+
+    /// The same store with somebody else at work.
+    #[must_use]
+    pub fn acting_as(&self, actor: impl Into<String>) -> Self {
+        Self { actor: Some(actor.into()), ..self.clone() }
     }
 
     pub(crate) fn require_write(&self) -> Result<(), StoreError> {

@@ -24,7 +24,7 @@ use s3s_fs::FileSystem;
 use tempfile::TempDir;
 use tokio::sync::{Mutex, oneshot};
 
-/// The one bucket of the server.
+/// The bucket that the server begins with.
 pub const BUCKET: &str = "bucket";
 
 const KEY: &str = "AKIAMETALITH";
@@ -120,6 +120,13 @@ impl S3Server {
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
+    }
+
+    /// Adds another bucket, and returns the folder that has its objects as files.
+    pub fn add_bucket(&self, name: &str) -> PathBuf {
+        let folder = self.folder.path().join(name);
+        std::fs::create_dir(&folder).expect("it is writable");
+        folder
     }
 
     /// The folder that has the objects of the bucket as files, to damage them.

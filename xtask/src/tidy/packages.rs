@@ -22,9 +22,11 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("metalith-ingest", 3, &["arrow", "datafusion", "object_store", "parquet"]),
     ("metalith-demo", 4, &["arrow"]),
     ("metalith-pipeline", 4, &["arrow", "datafusion"]),
-    ("metalith-cli", 5, &["arrow", "clap", "comfy-table", "indicatif"]),
-    ("metalith-python", 6, &["arrow", "pyo3"]),
-    (TESTKIT, 6, &["arrow", "datafusion", "object_store", "s3s", "s3s-fs"]),
+    ("metalith-registry", 4, &["arrow"]),
+    ("metalith-server", 5, &["arrow", "axum", "utoipa"]),
+    ("metalith-cli", 6, &["arrow", "clap", "comfy-table", "indicatif"]),
+    ("metalith-python", 7, &["arrow", "pyo3"]),
+    (TESTKIT, 8, &["arrow", "datafusion", "object_store", "s3s", "s3s-fs"]),
     ("xtask", 9, &[]),
 ];
 
@@ -47,6 +49,7 @@ const HEAVY: &[&str] = &[
     "s3s",
     "s3s-fs",
     "axum",
+    "utoipa",
     "pyo3",
 ];
 

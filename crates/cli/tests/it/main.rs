@@ -13,6 +13,7 @@ mod branches;
 mod deletions;
 mod interrupts;
 mod pipelines;
+mod serving;
 mod tour;
 
 fn metalith(folder: &Path, args: &[&str]) -> Output {

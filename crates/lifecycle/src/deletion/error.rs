@@ -64,6 +64,18 @@ pub enum DeletionError {
         /// What is not known.
         what: String,
     },
+    /// Other spaces may have objects here.
+    #[error("what nobody names here may belong to the spaces {}", .spaces.join(", "))]
+    Spaces {
+        /// Their names.
+        spaces: Vec<String>,
+    },
+    /// What goes are records that only their registry knows how to delete.
+    #[error("samples of `{feature}` are records of a registry, which knows what must stop first")]
+    Records {
+        /// The feature.
+        feature: FeatureKey,
+    },
     /// No sample is hidden by a deletion of this id.
     #[error("deletion `{deletion}` hides no sample of any feature")]
     NothingToRestore {
@@ -86,8 +98,8 @@ fn names(keys: &[FeatureKey]) -> String {
 impl Diagnostic for DeletionError {
     fn kind(&self) -> Kind {
         match self {
-            Self::Ambiguous { .. } | Self::External { .. } => Kind::Invalid,
-            Self::Blocked { .. } | Self::Incomplete { .. } => Kind::Blocked,
+            Self::Ambiguous { .. } | Self::External { .. } | Self::Records { .. } => Kind::Invalid,
+            Self::Blocked { .. } | Self::Incomplete { .. } | Self::Spaces { .. } => Kind::Blocked,
             Self::NothingToRestore { .. } | Self::NoHold { .. } => Kind::NotFound,
             Self::Unfinished { source, .. } => source.kind(),
             Self::Filter(error) => error.kind(),
@@ -106,6 +118,8 @@ impl Diagnostic for DeletionError {
             Self::NoHold { .. } => "hold.unknown",
             Self::Objects(error) => error.code(),
             Self::Incomplete { .. } => "objects.incomplete-references",
+            Self::Spaces { .. } => "objects.spaces",
+            Self::Records { .. } => "deletion.records",
             Self::NothingToRestore { .. } => "deletion.nothing-to-restore",
             Self::Store(error) => error.code(),
         }
@@ -133,6 +147,15 @@ impl Diagnostic for DeletionError {
             Self::Incomplete { .. } => {
                 Some("declare every feature with its columns as they are stored".into())
             }
+            Self::Spaces { .. } => Some(
+                "look after each space by itself, e.g. `METALITH_SPACE=NAME metalith objects audit`"
+                    .into(),
+            ),
+            Self::Records { .. } => Some(
+                "delete the job, dataset or model itself, e.g. \
+                 `DELETE /api/v1/jobs/synthetic/JOB` of `metalith serve`"
+                    .into(),
+            ),
             Self::NothingToRestore { .. } => Some(
                 "it may have been restored already; look at deleted samples with \
                  `metalith metadata read FEATURE --include-deleted`"

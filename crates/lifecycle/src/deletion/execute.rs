@@ -6,19 +6,21 @@ use metalith_base::{Diagnostic as _, FeatureKey, Timestamp};
 use metalith_store::{
     DeletionMode, DeletionPlan, DeletionReceipt, DetachRequest, Keys, StoreError, Vacuumed,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{Action, CascadePlan, DeletionError, plan, protect::Blocker};
+use super::{Action, CascadePlan, DeletionError, at_work::alone, plan, protect::Blocker, told};
 use crate::{
     Context,
     audit::{self, Event, Record},
-    events,
-    journal::{self, Attempt, Intent, IntentStep},
+    journal::{self, Attempt, Intent, IntentStep, Pending},
     objects::{PurgeReport, purge::purge},
 };
 
 /// A plan that is older than this is looked at again for what stands in its way.
 const FRESH: Duration = Duration::from_secs(2);
+/// How long objects that storage refused to delete are left alone at first, and at last.
+const FIRST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 
 /// What a deletion did.
 #[derive(Clone, Debug)]
@@ -92,25 +94,43 @@ impl CascadePlan {
                 objects: None,
             });
         }
-        journal::begin(context.store, &intent).await?;
         let planned = steps.into_iter().map(|step| step.planned).collect();
-        let deletion = intent.id.clone();
-        let done = execute(context, intent, planned).await;
-        if let Err(error) = &done {
+        let (deletion, feature) = (intent.id.clone(), intent.feature.clone());
+        let work = Box::pin(begin(context, intent, planned));
+        alone(context.store, &deletion, work).await?.unwrap_or_else(|| {
+            // Nobody else knows its id before it is written down.
+            let with = "somebody at work on the same deletion".to_owned();
+            Err(StoreError::Conflict { feature, with, attempts: 1 }.into())
+        })
+    }
+}
+
+/// Writes a deletion down and does it.
+async fn begin(
+    context: Context<'_>,
+    intent: Intent,
+    planned: Vec<Option<DeletionPlan>>,
+) -> Result<Done, DeletionError> {
+    journal::begin(context.store, &intent).await?;
+    let deletion = intent.id.clone();
+    match execute(context, intent, &[], planned).await {
+        Err(error @ DeletionError::Blocked { .. }) => Err(error),
+        Err(error) => {
             // Its text may name samples, which the log must not.
             let details = json!({ "code": error.code() });
             // Storage that failed may fail here too; what is written down is not lost by that.
             note(context, Event::Interrupted, &deletion, details, None).await.ok();
+            Err(DeletionError::Unfinished { deletion, source: Box::new(error) })
         }
-        done.map_err(|error| DeletionError::Unfinished { deletion, source: Box::new(error) })
+        done => done,
     }
 }
 
 /// Finishes deletions that were interrupted, whoever began them. Objects that could not be deleted
 /// wait for [`retry_purges`].
 ///
-/// To be called whenever a store is opened for writing. It may be called by several at once: each
-/// step happens once.
+/// To be called whenever a store is opened for writing. What somebody is at work on is left alone;
+/// should several be at work on the same, each step happens once.
 pub async fn finish_interrupted(context: Context<'_>) -> Result<Vec<Finished>, DeletionError> {
     let mut finished = Vec::new();
     let pending = journal::pending(context.store).await?;
@@ -119,7 +139,7 @@ pub async fn finish_interrupted(context: Context<'_>) -> Result<Vec<Finished>, D
     }
     for pending in pending {
         if pending.attempts.is_empty() && is_ours(context, &pending.intent) {
-            finished.push(finish(context, pending.intent).await);
+            finished.extend(finish(context, pending).await);
         }
     }
     Ok(finished)
@@ -135,13 +155,24 @@ pub struct Finished {
     pub outcome: Result<Done, DeletionError>,
 }
 
-async fn finish(context: Context<'_>, intent: Intent) -> Finished {
-    let id = intent.id.clone();
-    let outcome = execute(context, intent, Vec::new()).await;
+/// `None` while somebody else is at work on it, or when somebody has just finished it.
+async fn finish(context: Context<'_>, pending: Pending) -> Option<Finished> {
+    let id = pending.intent.id;
+    let work = Box::pin(async {
+        // Whoever was at work on it may have finished it since it was looked at.
+        let still = journal::pending(context.store).await?;
+        let still = still.into_iter().find(|it| it.intent.id == id);
+        let Some(Pending { intent, attempts }) = still else { return Ok(None) };
+        execute(context, intent, &attempts, Vec::new()).await.map(Some)
+    });
+    let outcome = match alone(context.store, &id, work).await {
+        Ok(outcome) => outcome?.transpose()?,
+        Err(error) => Err(error.into()),
+    };
     if let Err(error) = &outcome {
         tracing::warn!(deletion = id, %error, "an interrupted deletion could not be finished");
     }
-    Finished { id, outcome }
+    Some(Finished { id, outcome })
 }
 
 /// Tries again to delete the objects of deletions whose rows are gone.
@@ -149,10 +180,33 @@ pub async fn retry_purges(context: Context<'_>) -> Result<Vec<Finished>, Deletio
     let mut finished = Vec::new();
     for pending in journal::pending(context.store).await? {
         if is_ours(context, &pending.intent) {
-            finished.push(finish(context, pending.intent).await);
+            finished.extend(finish(context, pending).await);
         }
     }
     Ok(finished)
+}
+
+/// Tries again where it is worth it by now: each time in vain doubles the time until the next.
+pub async fn retry_due_purges(context: Context<'_>) -> Result<Vec<Finished>, DeletionError> {
+    let mut finished = Vec::new();
+    for pending in journal::pending(context.store).await? {
+        let now = context.store.now();
+        if is_ours(context, &pending.intent)
+            && next_try(&pending.attempts).is_some_and(|at| at <= now)
+        {
+            finished.extend(finish(context, pending).await);
+        }
+    }
+    Ok(finished)
+}
+
+/// When to try again; `None` before it was tried at all.
+fn next_try(attempts: &[Attempt]) -> Option<Timestamp> {
+    let last = attempts.last()?;
+    let doubled = 1u32 << (attempts.len() - 1).min(16);
+    let wait = FIRST_WAIT.saturating_mul(doubled).min(LONGEST_WAIT);
+    let wait = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
+    Some(Timestamp::from_micros(last.at.as_micros().saturating_add(wait)))
 }
 
 /// Whether the deletion is about features of this graph; those of others are theirs to finish.
@@ -165,10 +219,14 @@ fn is_ours(context: Context<'_>, intent: &Intent) -> bool {
 async fn execute(
     context: Context<'_>,
     mut intent: Intent,
+    attempts: &[Attempt],
     mut planned: Vec<Option<DeletionPlan>>,
 ) -> Result<Done, DeletionError> {
     planned.resize_with(intent.steps.len(), || None);
     let is_new = planned.iter().any(Option::is_some);
+    if is_new || !has_begun(context, &intent).await? {
+        refuse_blocked(context, &intent).await?;
+    }
     let mut steps = Vec::new();
     for (step, planned) in intent.steps.clone().iter().zip(planned) {
         steps.push(run(context, &mut intent, step, planned).await?);
@@ -196,12 +254,19 @@ async fn execute(
     }
     note_deleted(context, intent, &done).await?;
     if !intent.objects.is_empty() {
-        let report = match purge(context, &intent.objects).await {
+        let mut report = match purge(context, &intent.objects).await {
             Ok(report) => report,
             // The rows are gone; the objects wait until it can be known what may go.
             Err(error) => PurgeReport::refused(intent.objects.len(), &error),
         };
-        note_purge(context, intent, &report).await?;
+        let planned: u64 = intent.steps.iter().map(|step| step.objects).sum();
+        let before: u64 = attempts.iter().map(|it| it.deleted).sum();
+        report.expect(planned.saturating_sub(before + report.deleted));
+        told::cleaned(intent, &report);
+        // An outage is noted once, not every time it is seen.
+        if attempts.last().is_none_or(|last| last.failed != report.failed) {
+            note_purge(context, intent, &report).await?;
+        }
         if report.failed > 0 {
             let attempt = Attempt {
                 at: context.store.now(),
@@ -211,44 +276,47 @@ async fn execute(
             };
             journal::note_attempt(context.store, &intent.id, &attempt).await?;
             done.objects = Some(report);
-            tell_deleted(intent, &done);
+            tell_once(context, intent, attempts, &done);
             return Ok(done);
         }
         done.objects = Some(report);
     }
     journal::end(context.store, &intent.id).await?;
-    tell_deleted(intent, &done);
+    tell_once(context, intent, attempts, &done);
     Ok(done)
 }
 
-/// Tells those who follow the log.
-fn tell_deleted(intent: &Intent, done: &Done) {
-    let report = done.objects.clone().unwrap_or_default();
-    let mut fields = facts(intent);
-    for (name, value) in [
-        ("mode", json!(if intent.is_hard { "hard" } else { "soft" })),
-        ("actor", json!(intent.actor)),
-        ("reason", json!(intent.reason)),
-        ("samples", json!(done.steps.iter().map(|step| step.samples).sum::<u64>())),
-        ("rows", json!(done.rows())),
-        ("minio_cleanup_success", json!(report.failed == 0)),
-        ("minio_files_deleted", json!(report.deleted)),
-    ] {
-        fields.insert(name.to_owned(), value);
+/// What is tried again was told when it was tried first.
+fn tell_once(context: Context<'_>, intent: &Intent, attempts: &[Attempt], done: &Done) {
+    if attempts.is_empty() {
+        told::deleted(context.graph, intent, done);
     }
-    let deleted = done.steps.iter().filter(|step| step.action == Action::Delete);
-    for step in deleted.filter(|step| step.feature != intent.feature) {
-        let name = format!("{}s_deleted", events::noun(&step.feature));
-        fields.insert(name, step.samples.into());
-    }
-    events::tell(&events::deleted(&intent.feature), fields);
 }
 
-/// What every event about a deletion tells.
-fn facts(intent: &Intent) -> Map<String, Value> {
-    let mut facts = intent.subject.clone();
-    facts.insert("deletion".to_owned(), intent.id.clone().into());
-    facts
+/// Whether any step was done, by a run before this one.
+async fn has_begun(context: Context<'_>, intent: &Intent) -> Result<bool, StoreError> {
+    for step in intent.steps.iter().filter(|step| step.rows > 0) {
+        let tag = match step.set_null.as_slice() {
+            [] => intent.id.clone(),
+            columns => metalith_store::detach_tag(&intent.id, columns),
+        };
+        if context.store.has_commit(&step.feature, &tag).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Looks once more for what stands in the way, now that everybody can see what is about to happen:
+/// who began to need a sample since the plan was made has either seen that, or is seen here.
+async fn refuse_blocked(context: Context<'_>, intent: &Intent) -> Result<(), DeletionError> {
+    let blockers = plan::in_the_way_of(context, intent).await?;
+    if blockers.is_empty() {
+        return Ok(());
+    }
+    journal::end(context.store, &intent.id).await?;
+    note_blocked(context, intent, &blockers).await?;
+    Err(DeletionError::Blocked { blockers })
 }
 
 /// Does one step, unless it was done before.
@@ -396,17 +464,8 @@ async fn note_purge(
         "bytes": report.bytes,
     });
     if report.failed == 0 {
-        let mut fields = facts(intent);
-        fields.insert("files_deleted".to_owned(), report.deleted.into());
-        events::tell("minio_cleanup_complete", fields);
         let once = Some(format!("purged/{id}"));
         return note(context, Event::Purged, id, details, once).await;
-    }
-    for (address, error) in &report.failures {
-        let mut fields = facts(intent);
-        fields.insert("address".to_owned(), address.as_str().into());
-        fields.insert("error".to_owned(), error.as_str().into());
-        events::tell("minio_cleanup_failed", fields);
     }
     note(context, Event::PurgeFailed, id, details, None).await
 }

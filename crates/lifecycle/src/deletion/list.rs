@@ -35,7 +35,11 @@ pub struct Deletion {
     pub steps: Vec<Value>,
     /// Every entry of the log about it.
     pub entries: Vec<Entry>,
-    /// Objects that could not be deleted yet, with what storage said.
+    /// How many objects wait to be deleted, as far as known.
+    pub pending: u64,
+    /// How many of them storage refused to delete when it was last tried.
+    pub failed: u64,
+    /// Objects that could not be deleted yet, with what storage said, the first thousand.
     pub failures: Vec<(String, String)>,
 }
 
@@ -91,8 +95,11 @@ pub async fn list(store: &Store) -> Result<Vec<Deletion>, StoreError> {
         } else {
             DeletionState::Unfinished
         };
-        deletion.failures =
-            pending.attempts.last().map(|it| it.failures.clone()).unwrap_or_default();
+        let planned = intent.steps.iter().map(|step| step.objects).sum();
+        let last = pending.attempts.last();
+        deletion.pending = last.map_or(planned, |it| it.failed);
+        deletion.failed = last.map_or(0, |it| it.failed);
+        deletion.failures = last.map(|it| it.failures.clone()).unwrap_or_default();
     }
     Ok(found.into_values().collect())
 }
@@ -110,6 +117,8 @@ impl Deletion {
             state: DeletionState::Unfinished,
             steps: Vec::new(),
             entries: Vec::new(),
+            pending: 0,
+            failed: 0,
             failures: Vec::new(),
         }
     }

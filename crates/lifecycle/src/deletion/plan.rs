@@ -6,18 +6,19 @@ use std::{
 };
 
 use metalith_base::FeatureKey;
-use metalith_graph::{Direction, Feature, Start};
-use metalith_store::{DeletionMode, DeletionPlan, DeletionRequest, Keys, ReadOptions, StoreError};
-use serde_json::{Map, Value};
+use metalith_graph::{Direction, Feature, FeatureGraph, Start};
+use metalith_store::{DeletionMode, DeletionPlan, DeletionRequest, Keys, StoreError};
+use serde_json::Map;
 
 use super::{
-    Action, Blocker, Cascade, CascadePlan, CascadeRequest, DeletionError, Step,
-    protect::{blockers, shown},
+    Action, Blocker, Cascade, CascadePlan, CascadeRequest, DeletionError, Records, Step,
+    protect::blockers,
     scope::{self, Scope, named_columns},
+    told,
     walk::{Reach, Walk},
 };
 use crate::{
-    Context, events,
+    Context,
     journal::{Intent, IntentStep, OwnedObject},
     objects::{
         named::{self, Which},
@@ -50,6 +51,7 @@ pub(super) async fn make(
             reason: request.reason.clone(),
             recoverable_until: request.recoverable_until,
             subject: Map::new(),
+            subjects: Vec::new(),
             filter_columns: filter_columns(request),
             steps: Vec::new(),
             objects: Vec::new(),
@@ -61,13 +63,29 @@ pub(super) async fn make(
         let feature = graph.feature(&key).map_err(StoreError::from)?;
         add_steps(context, request, &scope, &walk, feature, &mut plan).await?;
     }
-    plan.intent.subject = subject(context, &plan.intent).await?;
+    refuse_records(graph, request, &plan)?;
+    told::enter_subjects(context, &mut plan.intent).await?;
     plan.made_at = Instant::now();
     plan.blockers = in_the_way(context, request, &plan.intent).await?;
     if request.mode == DeletionMode::Hard {
         plan.intent.objects = find_objects(context, &mut plan.steps).await?;
+        for (step, intent) in plan.steps.iter().zip(&mut plan.intent.steps) {
+            intent.objects = step.objects;
+        }
     }
     Ok(plan)
+}
+
+/// What stands in the way of what was written down, however long ago that was.
+pub(super) async fn in_the_way_of(
+    context: Context<'_>,
+    intent: &Intent,
+) -> Result<Vec<Blocker>, DeletionError> {
+    let request = CascadeRequest {
+        feature_history: intent.steps.iter().any(|step| step.feature_history),
+        ..CascadeRequest::new(intent.feature.clone(), intent.mode(), Vec::new())
+    };
+    in_the_way(context, &request, intent).await
 }
 
 /// What stands in the way of exactly what is planned: of every sample of which any row goes.
@@ -83,36 +101,21 @@ pub(super) async fn in_the_way(
     blockers(&walk).await
 }
 
-/// The ids, the name and the type of the sample that a deletion was asked for, if it is one.
-async fn subject(
-    context: Context<'_>,
-    intent: &Intent,
-) -> Result<Map<String, Value>, DeletionError> {
-    let is_start = |step: &&IntentStep| step.feature == intent.feature && step.set_null.is_empty();
-    let step = intent.steps.iter().find(is_start).filter(|step| step.samples == 1);
-    let (Some(step), Some(schema)) =
-        (step, context.store.stored_schema(context.graph, &intent.feature).await?)
-    else {
-        return Ok(Map::new());
-    };
-    let feature = context.graph.feature(&intent.feature).map_err(StoreError::from)?;
-    let noun = events::noun(&intent.feature);
-    let (name, kind) = ("name".to_owned(), format!("{noun}_type"));
-    let mut columns = feature.spec().id_columns.clone();
-    let further = [&name, &kind].into_iter().filter(|it| schema.index_of(it).is_ok()).cloned();
-    columns.extend(further.filter(|it| !feature.spec().id_columns.contains(it)));
-    let options = ReadOptions {
-        columns: Some(columns),
-        within: step.keys.clone(),
-        include_deleted: true,
-        feature_history: true,
-        ..ReadOptions::default()
-    };
-    let rows = context.store.read(context.graph, &intent.feature, &options).await?;
-    let rows = rows.collect().await?;
-    let Some(row) = rows.iter().flat_map(shown).next() else { return Ok(Map::new()) };
-    let named = |column: String| if column == name { format!("{noun}_name") } else { column };
-    Ok(row.into_iter().map(|(column, value)| (named(column), Value::String(value))).collect())
+/// Records go by their registry, which alone knows whether something is at work on them.
+fn refuse_records(
+    graph: &FeatureGraph,
+    request: &CascadeRequest,
+    plan: &CascadePlan,
+) -> Result<(), DeletionError> {
+    if request.records == Records::AtRest {
+        return Ok(());
+    }
+    for step in plan.steps.iter().filter(|it| it.rows > 0 || it.feature == request.feature) {
+        if graph.feature(&step.feature).map_err(StoreError::from)?.is_record() {
+            return Err(DeletionError::Records { feature: step.feature.clone() });
+        }
+    }
+    Ok(())
 }
 
 fn filter_columns(request: &CascadeRequest) -> Vec<String> {

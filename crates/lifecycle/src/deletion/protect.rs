@@ -255,10 +255,11 @@ impl Restriction<'_> {
             self.names(namer, &refusing).await?
         };
         let targets = self.targets().await?;
-        let mut by_target: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        // By name, and told apart by what they are: several may have one name.
+        let mut by_target: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
         for row in &rows {
             let target = show(row, &self.link.keys);
-            let name = match self
+            let named = match self
                 .walk
                 .links(self.reader)?
                 .into_iter()
@@ -266,11 +267,14 @@ impl Restriction<'_> {
             {
                 Some(link) if namer.key() != self.reader.key() => {
                     let key = show(row, &link.keys);
-                    names.get(&key).cloned().unwrap_or(key)
+                    (names.get(&key).cloned().unwrap_or_else(|| key.clone()), key)
                 }
-                _ => name_of(row, self.label.as_deref(), &self.reader.spec().id_columns),
+                _ => {
+                    let ids = &self.reader.spec().id_columns;
+                    (name_of(row, self.label.as_deref(), ids), show(row, ids))
+                }
             };
-            by_target.entry(target).or_default().insert(name);
+            by_target.entry(target).or_default().insert(named);
         }
         let blockers = by_target.into_iter().map(|(target, names)| {
             Blocker::Reference(Reference {
@@ -278,7 +282,7 @@ impl Restriction<'_> {
                 target: targets.get(&target).cloned().unwrap_or(target),
                 by: namer.key().clone(),
                 samples: names.len() as u64,
-                names: names.into_iter().take(EXAMPLES).collect(),
+                names: names.into_iter().map(|(name, _)| name).take(EXAMPLES).collect(),
                 when: self.when.clone(),
             })
         });

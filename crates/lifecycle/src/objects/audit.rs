@@ -99,11 +99,12 @@ pub async fn compare(
         unreadable: names.unreadable,
         ..ObjectsReport::default()
     };
+    let own = context.own().await?;
     for (index, prefix) in prefixes.iter().enumerate() {
         let earlier = &prefixes[..index];
         each(context, prefix, |uri, entry| {
-            // Nested prefixes list some objects twice.
-            if earlier.iter().any(|it| it.covers(&uri)) {
+            // Nested prefixes list some objects twice; others are nobody's business here.
+            if earlier.iter().any(|it| it.covers(&uri)) || !own.has(&uri) {
                 return;
             }
             report.objects += 1;
@@ -127,7 +128,8 @@ pub async fn compare(
     // What was named and not seen is read again, to say what it is called.
     for_each_name(context, |named| {
         let Named::One(uri) = named else { return };
-        if prefixes.iter().any(|prefix| prefix.covers(&uri)) && names.take_unseen(&uri) {
+        let is_listed = own.has(&uri) && prefixes.iter().any(|prefix| prefix.covers(&uri));
+        if is_listed && names.take_unseen(&uri) {
             report.missing += 1;
             if report.missing_examples.len() < EXAMPLES {
                 report.missing_examples.push(uri.to_string());
@@ -146,9 +148,13 @@ pub async fn delete_orphans(
     min_age: Duration,
 ) -> Result<PurgeReport, DeletionError> {
     purge::require_declared(context).await?;
-    if let Some(other) = prefixes.iter().find(|prefix| !context.is_of_space(prefix)) {
+    let own = context.own().await?;
+    if let Some(other) = prefixes.iter().find(|prefix| !own.has(prefix)) {
         let what = format!("objects below {other} may be those of other spaces");
         return Err(DeletionError::Incomplete { what });
+    }
+    if !own.others().is_empty() {
+        return Err(DeletionError::Spaces { spaces: own.others().to_vec() });
     }
     // A listing that breaks off shows here, before anything is deleted.
     let report = compare(context, prefixes, min_age).await?;
@@ -168,6 +174,7 @@ pub async fn delete_orphans(
             let is_end = entry.is_none();
             if let Some((uri, entry)) = entry
                 && entry.modified <= limit
+                && own.has(&uri)
                 && !names.see(&uri)
             {
                 batch.insert(uri, entry.size);

@@ -197,7 +197,10 @@ impl StoreFiles {
     pub(crate) fn have(&self, uri: &ObjectUri) -> bool {
         self.roots.iter().filter(|root| root.covers(uri)).any(|root| {
             let below = uri.key()[root.key().len()..].trim_start_matches('/');
-            below == "metalith-store.json" || below.split('/').any(|part| part.contains(".delta"))
+            // Also of stores that lie below this one.
+            let mut parts = below.split('/');
+            parts.clone().next_back() == Some("metalith-store.json")
+                || parts.any(|part| part.contains(".delta"))
         })
     }
 }

@@ -11,7 +11,7 @@ use metalith_graph::{Feature, SampleObjects};
 use metalith_objects::{Deleted, ObjectUri, delete_all, list_below};
 
 use super::named::{self, Named, StoreFiles, Which};
-use crate::{Context, deletion::DeletionError, journal::OwnedObject};
+use crate::{Context, Own, deletion::DeletionError, journal::OwnedObject};
 
 /// How many failures are kept to be shown.
 const SHOWN: usize = 1000;
@@ -31,13 +31,24 @@ pub struct PurgeReport {
     pub bytes: u64,
     /// Addresses with what storage said, the first thousand.
     pub failures: Vec<(String, String)>,
+    /// Whether something below a prefix could not be listed, so that it is not known how many.
+    pub(crate) is_unlisted: bool,
+    /// How many below each prefix are gone, and how many could not be deleted.
+    pub(crate) below: BTreeMap<ObjectUri, (u64, u64)>,
 }
 
 impl PurgeReport {
     /// Nothing was tried.
     pub(crate) fn refused(objects: usize, error: &DeletionError) -> Self {
         let failures = vec![("all of them".to_owned(), error.to_string())];
-        Self { failed: objects as u64, failures, ..Self::default() }
+        Self { failed: objects as u64, failures, is_unlisted: true, ..Self::default() }
+    }
+
+    /// Takes what was planned for what is left, where that could not be counted.
+    pub(crate) fn expect(&mut self, left: u64) {
+        if self.is_unlisted {
+            self.failed = self.failed.max(left);
+        }
     }
 
     fn fail(&mut self, address: String, reason: String) {
@@ -56,6 +67,7 @@ pub(crate) struct Doomed {
     kept_ones: BTreeSet<ObjectUri>,
     kept_prefixes: BTreeSet<ObjectUri>,
     store: StoreFiles,
+    own: Own,
     skipped: u64,
 }
 
@@ -141,6 +153,7 @@ impl Doomed {
     /// Whether an object that was listed stays, whichever way a row may have spelled it.
     fn is_kept(&self, listed: &ObjectUri) -> bool {
         self.store.have(listed)
+            || !self.own.has(listed)
             || listed.readings().iter().any(|uri| {
                 self.kept_ones.contains(uri) || self.kept_prefixes.iter().any(|it| it.covers(uri))
             })
@@ -153,6 +166,7 @@ impl Doomed {
         self.kept_ones.clone_from(&all.kept_ones);
         self.kept_prefixes.clone_from(&all.kept_prefixes);
         self.store.clone_from(&all.store);
+        self.own.clone_from(&all.own);
     }
 
     /// As the journal writes it down.
@@ -247,7 +261,9 @@ pub(crate) async fn keep_referenced(
             }
         }
     }
-    doomed.keep_unless(|uri| context.is_of_space(uri));
+    doomed.own = context.own().await?;
+    let own = doomed.own.clone();
+    doomed.keep_unless(|uri| own.has(uri));
     doomed.store = StoreFiles::of(context)?;
     let store = doomed.store.clone();
     doomed.keep_unless(|uri| !store.have(uri));
@@ -293,7 +309,10 @@ pub(crate) async fn purge(
         delete(context, uris, sizes, &mut report).await;
     }
     for prefix in &doomed.prefixes {
+        let before = (report.deleted, report.failed);
         below(context, prefix, &doomed, &mut report).await;
+        let figures = (report.deleted - before.0, report.failed - before.1);
+        report.below.insert(prefix.clone(), figures);
     }
     Ok(report)
 }
@@ -307,7 +326,10 @@ async fn below(
 ) {
     let place = match context.places.of(prefix) {
         Ok(place) => place,
-        Err(error) => return report.fail(format!("{prefix}/"), told(&error)),
+        Err(error) => {
+            report.is_unlisted = true;
+            return report.fail(format!("{prefix}/"), told(&error));
+        }
     };
     let mut listing = list_below(&place, prefix);
     let mut batch: BTreeMap<ObjectUri, u64> = BTreeMap::new();
@@ -316,6 +338,7 @@ async fn below(
             Ok(entry) => entry,
             Err(error) => {
                 report.fail(format!("{prefix}/"), told(&error));
+                report.is_unlisted = true;
                 None
             }
         };

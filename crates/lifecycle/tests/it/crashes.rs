@@ -1,14 +1,25 @@
 //! The process ends before or after any single call to storage, storage fails or answers twice:
 //! after the next opening everything is as if nothing of it had happened.
 
-use std::{collections::BTreeSet, io::Write as _, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    io::Write as _,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
 use futures::TryStreamExt as _;
+use metalith_base::{Clock, Timestamp};
 use metalith_delta::{DeltaBackend, Layout};
 use metalith_graph::FeatureGraph;
 use metalith_lifecycle::{
     Context, audit,
-    deletion::{Cascade, CascadePlan, DeletionError, Done, finish_interrupted, list, retry_purges},
+    deletion::{
+        Cascade, CascadePlan, DeletionError, Done, finish_interrupted, list, retry_due_purges,
+        retry_purges,
+    },
 };
 use metalith_objects::{ObjectPlaces, OpenedLocation};
 use metalith_store::{DeletionMode, OpenOptions, ReadOptions, Store};
@@ -75,12 +86,41 @@ fn opened(inner: &Arc<InMemory>, faults: &Arc<Faults>, url: &str) -> OpenedLocat
     }
 }
 
+/// A clock that is set by hand.
+#[derive(Debug)]
+struct ByHand(AtomicI64);
+
+impl Clock for ByHand {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.fetch_add(1, Ordering::SeqCst))
+    }
+}
+
+/// The clock of a process that begins a minute after another one.
+#[derive(Debug)]
+struct Later(Arc<dyn Clock>);
+
+impl Clock for Later {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.now().as_micros() + 60_000_000)
+    }
+}
+
 impl Disk {
     async fn open(&self, of_store: &Arc<Faults>, of_bucket: &Arc<Faults>) -> Process {
+        self.open_with(of_store, of_bucket, OpenOptions::write()).await
+    }
+
+    async fn open_with(
+        &self,
+        of_store: &Arc<Faults>,
+        of_bucket: &Arc<Faults>,
+        options: OpenOptions,
+    ) -> Process {
         let place = opened(&self.store, of_store, "s3://store/");
         let backend = DeltaBackend::new(place, "s3://store".to_owned(), Layout::Nested);
         // The marker is read before anything can go wrong.
-        let store = Store::open(Arc::new(backend), OpenOptions::write()).await.unwrap();
+        let store = Store::open(Arc::new(backend), options).await.unwrap();
         let places = ObjectPlaces::default();
         let places = places.with("s3://media", opened(&self.bucket, of_bucket, "s3://media/"));
         Process { store, graph: graph(FEATURES), places }
@@ -89,6 +129,14 @@ impl Disk {
     async fn open_healthy(&self) -> Process {
         let healthy = Faults::new(Fault::None);
         self.open(&healthy, &healthy).await
+    }
+
+    /// A process that begins when the lease of one that died is over.
+    async fn open_later(&self) -> Process {
+        let healthy = Faults::new(Fault::None);
+        let clock = Arc::new(Later(OpenOptions::write().clock));
+        let options = OpenOptions { clock, ..OpenOptions::write() };
+        self.open_with(&healthy, &healthy, options).await
     }
 
     fn copy(&self) -> Self {
@@ -164,7 +212,7 @@ async fn check_parents(process: &Process) {
 /// Opens again, by two at once, and checks that all of it happened or nothing.
 async fn check(disk: &Disk, story: &str) {
     check_parents(&disk.open_healthy().await).await;
-    let (one, other) = (disk.open_healthy().await, disk.open_healthy().await);
+    let (one, other) = (disk.open_later().await, disk.open_later().await);
     let (first, second) =
         tokio::join!(finish_interrupted(one.context()), finish_interrupted(other.context()));
     for finished in [first, second] {
@@ -173,7 +221,7 @@ async fn check(disk: &Disk, story: &str) {
         }
     }
 
-    let process = disk.open_healthy().await;
+    let process = disk.open_later().await;
     let waiting = list(&process.store).await.unwrap();
     let waiting: Vec<_> = waiting.iter().map(|it| it.state.name()).collect();
     assert!(
@@ -282,4 +330,76 @@ async fn the_bucket_is_down_from_any_call_on() {
         }
         check(&copy, &format!("the bucket fails from call {first} on")).await;
     }
+}
+
+#[tokio::test]
+async fn what_somebody_may_be_at_work_on_is_left_alone_for_a_while() {
+    let whole = disk().await;
+    // The first moment at which it is written down.
+    let mut call = 50;
+    let (disk, begun) = loop {
+        call += 10;
+        let disk = whole.copy();
+        let faults = Faults::new(Fault::StopBefore(call));
+        let process = disk.open(&faults, &faults).await;
+        delete(&process).await.expect_err("it ended before it was written down, or after it was");
+        let begun = disk.open_healthy().await;
+        if !list(&begun.store).await.unwrap().is_empty() {
+            break (disk, begun);
+        }
+    };
+    assert_eq!(list(&begun.store).await.unwrap()[0].state.name(), "unfinished");
+    assert!(finish_interrupted(begun.context()).await.unwrap().is_empty());
+    assert!(retry_purges(begun.context()).await.unwrap().is_empty());
+    assert_eq!(list(&begun.store).await.unwrap()[0].state.name(), "unfinished");
+    let later = disk.open_later().await;
+    assert_eq!(finish_interrupted(later.context()).await.unwrap().len(), 1);
+    check(&disk, "after a while").await;
+}
+
+#[tokio::test]
+async fn an_outage_is_noted_once_and_tried_again_less_and_less_often() {
+    let disk = disk().await;
+    let down = Faults::new(Fault::FailFrom(1));
+    let start = OpenOptions::write().clock.now().as_micros();
+    let clock = Arc::new(ByHand(AtomicI64::new(start)));
+    let options = || OpenOptions { clock: Arc::<ByHand>::clone(&clock), ..OpenOptions::write() };
+    let process = disk.open_with(&Faults::new(Fault::None), &down, options()).await;
+    let done = delete(&process).await.unwrap();
+    let left = done.objects.unwrap();
+    assert!(left.failed > 0 && left.deleted == 0, "{left:?}");
+
+    let mut tried = Vec::new();
+    for minute in 0..20 {
+        if !retry_due_purges(process.context()).await.unwrap().is_empty() {
+            tried.push(minute);
+        }
+        clock.0.fetch_add(60_000_000, Ordering::SeqCst);
+    }
+    assert_eq!(tried, [1, 3, 7, 15]);
+    let entries = audit::read(&process.store).await.unwrap();
+    let told = entries.iter().filter(|it| it.event == "purge-failed").count();
+    assert_eq!(told, 1, "{entries:?}");
+    let waiting = &list(&process.store).await.unwrap()[0];
+    assert_eq!((waiting.state.name(), waiting.pending), ("purge pending", left.failed));
+    drop(process);
+
+    let healthy = Faults::new(Fault::None);
+    let process = disk.open_with(&healthy, &healthy, options()).await;
+    let done = retry_purges(process.context()).await.unwrap().pop().unwrap().outcome.unwrap();
+    assert_eq!(done.objects.unwrap().deleted, 4, "more than could be listed before");
+    assert_eq!(list(&process.store).await.unwrap()[0].state.name(), "done");
+}
+
+#[tokio::test]
+async fn objects_that_cannot_be_listed_any_more_are_counted_as_planned() {
+    let disk = disk().await;
+    let down = Faults::new(Fault::None);
+    let process = disk.open(&Faults::new(Fault::None), &down).await;
+    let filter = format!("note = '{MARKER}'");
+    let request = request("video/raw", DeletionMode::Hard, &filter, Cascade::Downstream);
+    let plan = CascadePlan::make(process.context(), &request).await.unwrap();
+    let broken = disk.open(&Faults::new(Fault::None), &Faults::new(Fault::FailFrom(1))).await;
+    let done = plan.apply(broken.context()).await.unwrap();
+    assert_eq!(done.objects.unwrap().failed, 4, "one video, and three files of two chunks");
 }

@@ -7,6 +7,7 @@ mod copying;
 mod crashes;
 mod deletion;
 mod holds;
+mod leases;
 mod objects;
 mod purges;
 mod quota;

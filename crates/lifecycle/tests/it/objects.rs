@@ -1,8 +1,15 @@
 //! Files that samples own go with them, and no others.
 
-use std::{collections::BTreeSet, fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::TryStreamExt as _;
+use metalith_delta::{Layout, open_backend};
 use metalith_graph::FeatureGraph;
 use metalith_lifecycle::{
     Context,
@@ -374,4 +381,47 @@ async fn what_a_store_further_down_names_stays() {
     let orphans: Vec<&str> =
         report.orphan_examples.iter().map(|it| it.address.rsplit('/').next().unwrap()).collect();
     assert_eq!(orphans, ["orphan.mp4", "x.png"], "{report:?}");
+}
+
+#[tokio::test]
+async fn the_store_that_spaces_lie_below_leaves_their_objects_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = async |path: &Path| {
+        let address = path.to_str().unwrap();
+        let backend = open_backend(address, &BTreeMap::new(), Layout::Nested).unwrap();
+        Store::open(backend, OpenOptions::write()).await.unwrap()
+    };
+    let home = open(folder.path()).await;
+    let world = World { store: home, ..world().await };
+    let context = world.context();
+    let prefixes = [ObjectUri::parse(world.root.path().to_str().unwrap()).unwrap()];
+    for file in ["c.mp4", "anna/d.mp4"] {
+        world.put(file);
+    }
+    let path = world.root.path().join("c.mp4").display().to_string();
+    world.add("video/raw", "frames", &[json!({ "id": "c", "path": path, "size": 5 })]).await;
+    let before = world.files();
+    assert_eq!(context.own().await.unwrap().others(), [""; 0]);
+
+    let anna = open(&folder.path().join("spaces/anna")).await;
+    let theirs = json!([{ "id": "x", "metaxy_provenance_by_field": { "frames": "made" } }]);
+    write(&anna, &world.graph, "video/raw", &theirs).await.unwrap();
+    assert_eq!(world.store.spaces().await.unwrap(), ["anna"]);
+    assert_eq!(world.store.features().await.unwrap(), [key("video/raw")], "theirs are not ours");
+    let report = compare(context, &prefixes, Duration::ZERO).await.unwrap();
+    let shown: Vec<_> = report.orphan_examples.iter().map(|it| it.address.as_str()).collect();
+    assert!(shown.iter().all(|it| !it.contains("anna")), "{shown:?}");
+    let refused = delete_orphans(context, &prefixes, Duration::ZERO).await.unwrap_err();
+    assert!(refused.to_string().contains("spaces anna"), "{refused}");
+    assert_eq!(world.files(), before);
+
+    // What is its own by a row of its own goes all the same; what a row of its own takes from a space
+    // stays.
+    let path = world.root.path().join("anna/d.mp4").display().to_string();
+    world.add("video/raw", "frames", &[json!({ "id": "d", "path": path, "size": 5 })]).await;
+    let request = request("video/raw", DeletionMode::Hard, "TRUE", Cascade::None);
+    let plan = CascadePlan::make(context, &request).await.unwrap();
+    plan.apply(context).await.unwrap();
+    let gone: Vec<String> = before.difference(&world.files()).cloned().collect();
+    assert_eq!(gone, ["c.mp4"]);
 }

@@ -3,7 +3,7 @@
 use metalith_base::{Diagnostic as _, Kind};
 use metalith_graph::FeatureGraph;
 use metalith_lifecycle::{
-    deletion::{Cascade, RestoreMode},
+    deletion::{Blocker, Cascade, DeletionError, RestoreMode, list},
     holds,
 };
 use metalith_store::{DeletionMode, Store};
@@ -304,4 +304,31 @@ async fn a_hold_by_an_upstreams_column_holds_whatever_the_dep_says() {
     assert_eq!(placed.1, 3, "the uses of datasets a and b");
     let one = request("usage", DeletionMode::Hard, "dataset_id = 'b'", Cascade::None);
     assert_eq!(make(&store, &graph, &one).await.unwrap().blockers().len(), 1);
+}
+
+#[tokio::test]
+async fn who_begins_to_use_something_between_plan_and_deletion_is_seen() {
+    for store in [memory_store().await, delta_store().await] {
+        let (store, graph) = registry(store).await;
+        let hard = request("dataset", DeletionMode::Hard, "dataset_id = 'd'", Cascade::None);
+        let plan = make(&store, &graph, &hard).await.unwrap();
+        assert!(plan.blockers().is_empty());
+        // Two that have one name.
+        for id in ["m1", "m2"] {
+            let model = json!({ "model_id": id, "name": "late", "is_active": true });
+            add(&store, &graph, "model", &[model]).await;
+            add(&store, &graph, "usage", &[json!({ "model_id": id, "dataset_id": "d" })]).await;
+        }
+        let refused = apply(plan, &store, &graph).await.unwrap_err();
+        let DeletionError::Blocked { blockers } = refused else { panic!("{refused}") };
+        let [Blocker::Reference(reference)] = blockers.as_slice() else { panic!("{blockers:?}") };
+        assert_eq!(
+            (reference.samples, reference.names.as_slice()),
+            (2, &["late", "late"].map(str::to_owned)[..])
+        );
+        let told = list(&store).await.unwrap();
+        assert_eq!(told.iter().map(|it| it.state.name()).collect::<Vec<_>>(), ["blocked"]);
+        let left = read(&store, &graph, "dataset", &["dataset_id"]).await;
+        assert!(left.contains(&"d".to_owned()), "{left:?}");
+    }
 }

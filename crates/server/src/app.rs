@@ -1,0 +1,164 @@
+//! What all requests share.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use metalith_project::Project;
+use metalith_registry::{Jobs, RegistryError, Session, Space, tokens::Tokens};
+use tokio::sync::OnceCell;
+
+use crate::{
+    Limits, Settings, api::deletions::Plans, changes::Changes, metrics::Metrics, replay::Replays,
+};
+
+/// For how long tokens that were read are believed in: a revoked one is refused that much later.
+const BELIEVED: Duration = Duration::from_secs(5);
+
+/// What all requests share.
+pub(crate) struct App {
+    pub(crate) settings: Settings,
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Metrics,
+    pub(crate) replays: Replays,
+    /// Where tokens are kept: the space of the project itself.
+    home: Arc<Desk>,
+    project: Project,
+    desks: Mutex<BTreeMap<String, Arc<OnceCell<Arc<Desk>>>>>,
+    tokens: Mutex<Option<(Instant, Arc<Tokens>)>>,
+    changes: Changes,
+}
+
+/// A space with what runs in it.
+pub(crate) struct Desk {
+    pub(crate) space: Arc<Space>,
+    pub(crate) jobs: Jobs,
+    pub(crate) plans: Plans,
+    /// Of all spaces.
+    pub(crate) changes: Changes,
+}
+
+impl Desk {
+    async fn open(
+        project: Project,
+        settings: &Settings,
+        changes: &Changes,
+    ) -> Result<Arc<Self>, RegistryError> {
+        let space = Arc::new(Space::open(project).await?);
+        let jobs = Jobs::new(&space, settings.jobs);
+        Ok(Arc::new(Self { space, jobs, plans: Plans::default(), changes: changes.clone() }))
+    }
+
+    /// Takes up jobs that nobody is at work on. A project without a registry has none.
+    pub(crate) async fn take_up_jobs(&self) -> Result<(), RegistryError> {
+        match self.jobs.take_up().await {
+            Err(RegistryError::NoRegistry) => Ok(()),
+            done => done,
+        }
+    }
+
+    pub(crate) fn session(&self, actor: &str) -> Session {
+        Session::new(&self.space, actor)
+    }
+}
+
+impl App {
+    pub(crate) async fn open(
+        project: Project,
+        settings: Settings,
+    ) -> Result<Arc<Self>, RegistryError> {
+        let own = project.in_space(project.settings().space.as_deref())?;
+        let changes = Changes::default();
+        let home = Desk::open(own, &settings, &changes).await?;
+        Ok(Arc::new(Self {
+            limits: settings.limits,
+            metrics: Metrics::default(),
+            replays: Replays::default(),
+            home,
+            project,
+            desks: Mutex::default(),
+            tokens: Mutex::default(),
+            changes,
+            settings,
+        }))
+    }
+
+    /// The space of the project itself.
+    pub(crate) fn home(&self) -> &Arc<Desk> {
+        &self.home
+    }
+
+    /// The desk of a space, opened when somebody first works there.
+    pub(crate) async fn desk(&self, space: Option<&str>) -> Result<Arc<Desk>, RegistryError> {
+        let Some(name) = space.filter(|name| Some(*name) != self.home.space.name()) else {
+            return Ok(Arc::clone(&self.home));
+        };
+        // Who opens a space that is slow keeps nobody else waiting.
+        let place = Arc::clone(lock(&self.desks).entry(name.to_owned()).or_default());
+        let open = async || {
+            let project = self.project.in_space(Some(name))?;
+            let desk = Desk::open(project, &self.settings, &self.changes).await?;
+            if let Err(error) = desk.take_up_jobs().await {
+                tracing::error!(space = name, %error, "its jobs could not be taken up yet");
+            }
+            Ok::<_, RegistryError>(desk)
+        };
+        place.get_or_try_init(open).await.cloned()
+    }
+
+    /// Opens every space that there is. One that cannot be opened keeps nobody from the others.
+    pub(crate) async fn open_all(&self) {
+        let store = self.home.session("server");
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        match store.store().spaces().await {
+            Ok(found) => names.extend(found),
+            Err(error) => tracing::error!(%error, "the spaces cannot be listed"),
+        }
+        match self.tokens().await {
+            Ok(tokens) => names.extend(tokens.spaces().into_iter().map(str::to_owned)),
+            Err(error) => tracing::error!(%error, "the tokens cannot be read"),
+        }
+        for name in names {
+            if let Err(error) = self.desk(Some(&name)).await {
+                tracing::error!(space = name, %error, "it cannot be opened");
+            }
+        }
+    }
+
+    /// Every desk that is open.
+    pub(crate) fn open_desks(&self) -> Vec<Arc<Desk>> {
+        let others = lock(&self.desks);
+        let others = others.values().filter_map(|desk| desk.get());
+        std::iter::once(&self.home).chain(others).cloned().collect()
+    }
+
+    /// The tokens that are valid, as of a few seconds ago at most.
+    pub(crate) async fn tokens(&self) -> Result<Arc<Tokens>, RegistryError> {
+        let known = lock(&self.tokens).clone();
+        if let Some((at, tokens)) = known
+            && at.elapsed() < BELIEVED
+        {
+            return Ok(tokens);
+        }
+        // From before they are read: what is revoked meanwhile is believed no longer for that.
+        let at = Instant::now();
+        let tokens = Arc::new(Tokens::read(self.home.session("server").store()).await?);
+        let mut known = lock(&self.tokens);
+        if known.as_ref().is_none_or(|(earlier, _)| *earlier <= at) {
+            *known = Some((at, Arc::clone(&tokens)));
+        }
+        Ok(tokens)
+    }
+
+    /// What must be carried out to its end.
+    pub(crate) fn changes(&self) -> &Changes {
+        &self.changes
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // One assignment or insertion at a time; a panic elsewhere cannot leave it half done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,60 @@
+//! What goes on when whoever asked for it has gone, and is waited for when the server ends.
+
+use std::time::Duration;
+
+use tokio::{
+    sync::watch,
+    task::{JoinError, JoinHandle},
+    time::timeout,
+};
+
+/// Changes that are being carried out. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Changes {
+    count: watch::Sender<usize>,
+}
+
+impl Default for Changes {
+    fn default() -> Self {
+        Self { count: watch::Sender::new(0) }
+    }
+}
+
+/// Counts down however it ends.
+struct One(watch::Sender<usize>);
+
+impl Drop for One {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count = count.saturating_sub(1));
+    }
+}
+
+impl Changes {
+    /// Carries something out on a task of its own.
+    pub(crate) async fn to_its_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, JoinError> {
+        self.begin(work).await
+    }
+
+    /// The same without waiting for it.
+    pub(crate) fn begin<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.count.send_modify(|count| *count += 1);
+        let one = One(self.count.clone());
+        tokio::spawn(async move {
+            let _one = one;
+            work.await
+        })
+    }
+
+    /// Waits until nothing is being carried out, but not for ever; says how many are left.
+    pub(crate) async fn are_done(&self, patience: Duration) -> usize {
+        let mut count = self.count.subscribe();
+        timeout(patience, count.wait_for(|count| *count == 0)).await.ok();
+        *self.count.borrow()
+    }
+}

@@ -1,0 +1,145 @@
+//! The description of the API.
+
+use serde_json::{Value, json};
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        Components,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+
+use crate::{
+    api::{self, features::ARROW},
+    problem,
+};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Metalith",
+        description = "Metadata of ML pipelines: what came from what, what must be recomputed, what may be deleted. Failures are `application/problem+json`.",
+    ),
+    paths(
+        api::jobs::list, api::jobs::submit, api::jobs::get, api::jobs::cancel, api::jobs::plan,
+        api::jobs::delete,
+        api::datasets::list, api::datasets::register, api::datasets::get, api::datasets::plan,
+        api::datasets::delete,
+        api::models::list, api::models::register, api::models::get, api::models::activate,
+        api::models::deactivate, api::models::delete,
+        api::features::list, api::features::get, api::features::samples, api::features::increment,
+        api::deletions::list, api::deletions::get, api::deletions::plan, api::deletions::execute,
+        api::deletions::restore, api::deletions::purge,
+        api::holds::list, api::holds::add, api::holds::release,
+        api::storage::statistics, api::storage::audit, api::storage::fix, api::storage::due,
+        api::storage::apply,
+        api::audit::list, api::audit::verify,
+        api::system::health, api::system::ready, api::system::metrics, api::system::openapi,
+    ),
+    components(schemas(problem::Problem, problem::BlockerView, api::features::Part)),
+    modifiers(&Tokens),
+    security(("token" = [])),
+)]
+struct Api;
+
+struct Tokens;
+
+impl Modify for Tokens {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("A token made by `metalith token add`"));
+        let components = openapi.components.get_or_insert_with(Components::new);
+        components.add_security_scheme("token", SecurityScheme::Http(scheme.build()));
+    }
+}
+
+/// The description as JSON.
+pub fn document() -> Value {
+    let mut document = serde_json::to_value(Api::openapi()).unwrap_or_default();
+    let paths = document["paths"].as_object_mut().into_iter().flat_map(|it| it.values_mut());
+    for (method, operation) in paths.filter_map(Value::as_object_mut).flatten() {
+        complete(method, operation);
+    }
+    for path in ["samples", "increment"] {
+        let path = format!("/api/v1/features/{{feature}}/{path}");
+        tell_arrow(&mut document["paths"][path.as_str()]["get"]["responses"]["200"]);
+    }
+    document
+}
+
+/// Which failures any request may end in that is not open to everybody.
+const FAILURES: [(&str, &str); 8] = [
+    ("400", "something about the request makes no sense"),
+    ("401", "a valid token is needed"),
+    ("403", "this token may not do it, or another site's page sent the request"),
+    ("404", "it is not there, or the project has no registry"),
+    ("409", "something stands in the way, or somebody else changed the same"),
+    ("501", "this store cannot do it"),
+    ("503", "storage cannot be reached, or too much is asked for; try again"),
+    ("504", "it took too long"),
+];
+
+/// Adds what holds for every operation: ids of requests, keys, and the failures that come from
+/// around it.
+fn complete(method: &str, operation: &mut Value) {
+    let changes = method == "post" || method == "delete";
+    let is_open = operation["security"].as_array().is_some_and(|it| it.contains(&json!({})));
+    let mut parameters = vec![header("x-request-id", "an id for the log, which is sent back")];
+    if changes {
+        let what =
+            "sent again with the same key, the request does nothing again and gets the same answer";
+        parameters.push(header("idempotency-key", what));
+    }
+    match operation["parameters"].as_array_mut() {
+        Some(known) => known.extend(parameters),
+        None => operation["parameters"] = parameters.into(),
+    }
+    let Some(responses) = operation["responses"].as_object_mut() else { return };
+    let mut failures = vec![("500", "a defect, or stored data that contradicts itself")];
+    if !is_open {
+        failures.extend(FAILURES);
+    }
+    if changes {
+        failures.push(("413", "the body is too long"));
+        failures.push(("422", "the idempotency key was used for another request"));
+    }
+    for (status, what) in failures {
+        let known = responses.entry(status).or_insert_with(|| json!({ "description": "" }));
+        if known["description"].as_str().unwrap_or_default().is_empty() {
+            known["description"] = what.into();
+        }
+    }
+    let problem = json!({
+        "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } },
+    });
+    for (status, response) in responses.iter_mut() {
+        response["headers"]["x-request-id"] = text("the id of the request");
+        if status.starts_with(['4', '5']) {
+            response["content"] = problem.clone();
+        }
+        if status == "503" {
+            response["headers"]["retry-after"] = text("after how many seconds to try again");
+        }
+        if changes && status.starts_with('2') {
+            let what = "`true` for an answer that was given before";
+            response["headers"]["idempotency-replayed"] = text(what);
+        }
+    }
+}
+
+fn header(name: &str, what: &str) -> Value {
+    let schema = json!({ "type": "string" });
+    json!({ "name": name, "in": "header", "description": what, "required": false, "schema": schema })
+}
+
+fn text(what: &str) -> Value {
+    json!({ "description": what, "schema": { "type": "string" } })
+}
+
+/// Samples come as Arrow too.
+fn tell_arrow(response: &mut Value) {
+    let binary = json!({ "schema": { "type": "string", "format": "binary" } });
+    response["content"][ARROW] = binary;
+    response["headers"]["metalith-total"] = text("how many there are in all, beside Arrow");
+}

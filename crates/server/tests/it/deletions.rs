@@ -1,0 +1,255 @@
+//! Datasets and jobs are deleted as documented: what goes, what stays, what is said.
+
+use axum::http::StatusCode;
+use serde_json::json;
+
+use crate::support::World;
+
+const NOBODY: &str = "550e8400-e29b-41d4-a716-446655440000";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dataset_goes_with_its_samples_and_its_objects() {
+    let world = World::new().await;
+    let (_, dataset) = world.made("tones", 5).await;
+    let (_, other) = world.made("other", 2).await;
+    assert_eq!((world.objects(&dataset), world.objects(&other)), (10, 4));
+    let path = format!("/api/v1/jobs/synthetic/datasets/{dataset}");
+    let plan = world.get(&format!("{path}/plan")).await.json();
+    assert_eq!(plan["objects"], 10, "{plan}");
+    assert!(plan["bytes"].as_u64().unwrap() > 10 * 2000, "{plan}");
+    let of_samples = json!({ "action": "delete", "feature": "synthetic/sample", "samples": 5 });
+    for (name, value) in of_samples.as_object().unwrap() {
+        assert_eq!(&plan["steps"][0][name], value, "{plan}");
+    }
+
+    let gone = world.delete(&path).await;
+    assert_eq!(gone.status, StatusCode::NO_CONTENT);
+    assert_eq!(gone.body, b"");
+    assert_eq!(gone.header("metalith-cleanup"), "complete");
+    assert_eq!(gone.header("metalith-objects-deleted"), "10");
+    assert_eq!((world.objects(&dataset), world.objects(&other)), (0, 4));
+
+    let again = world.delete(&path).await;
+    assert_eq!(again.status, StatusCode::NOT_FOUND);
+    assert_eq!(again.detail(), format!("there is no dataset `{dataset}`"));
+    let left = world.get("/api/v1/jobs/synthetic/datasets").await.json();
+    assert_eq!((&left["total"], &left["items"][0]["dataset_id"]), (&json!(1), &json!(other)));
+    let metrics = world.get("/metrics").await.text();
+    for line in [
+        "metalith_datasets_deleted_total 1",
+        "metalith_objects_deleted_total 10",
+        "metalith_cleanups_total{outcome=\"success\"} 1",
+        "metalith_deletion_seconds_count 1",
+    ] {
+        assert!(metrics.contains(line), "{line}\n{metrics}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_unknown_or_malformed_is_told() {
+    let world = World::new().await;
+    for path in ["datasets/", ""] {
+        let path = format!("/api/v1/jobs/synthetic/{path}");
+        let unknown = world.delete(&format!("{path}{NOBODY}")).await;
+        assert_eq!(unknown.status, StatusCode::NOT_FOUND, "{path}");
+        let malformed = world.delete(&format!("{path}nonsense")).await;
+        assert_eq!(malformed.status, StatusCode::BAD_REQUEST, "{path}");
+        assert!(malformed.detail().contains("must be a UUID"), "{}", malformed.detail());
+    }
+    let odd = format!("/api/v1/jobs/synthetic/{NOBODY}?delete_dataset=perhaps");
+    assert_eq!(world.delete(&odd).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn active_models_protect_a_dataset_and_are_named() {
+    let world = World::new().await;
+    let (_, dataset) = world.made("synthetic_v1", 2).await;
+    let first = world.model("localization_v1", true, &[&dataset]).await;
+    let second = world.model("localization_v2", true, &[&dataset]).await;
+    world.model("old", false, &[&dataset]).await;
+    let path = format!("/api/v1/jobs/synthetic/datasets/{dataset}");
+
+    let blocked = world.delete(&path).await;
+    assert_eq!(blocked.status, StatusCode::CONFLICT);
+    assert_eq!(
+        blocked.detail(),
+        "Cannot delete dataset: it is currently used by 2 active model(s): localization_v1, \
+         localization_v2. Please deactivate or delete these models first."
+    );
+    let names = &blocked.json()["blockers"][0]["names"];
+    assert_eq!(names, &json!(["localization_v1", "localization_v2"]));
+    assert_eq!(world.objects(&dataset), 4);
+    let seen = world.get(&path).await.json();
+    assert_eq!(seen["models"].as_array().unwrap().len(), 3);
+
+    let path_of = |model: &str| format!("/api/v1/models/{model}");
+    let off = world.post(&format!("{}/deactivate", path_of(&first)), json!(null)).await;
+    assert_eq!(off.json()["is_active"], false);
+    let blocked = world.delete(&path).await;
+    assert!(
+        blocked.detail().contains("1 active model(s): localization_v2."),
+        "{}",
+        blocked.detail()
+    );
+    assert_eq!(world.delete(&path_of(&second)).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(world.delete(&path).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(world.objects(&dataset), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_goes_and_its_datasets_stay_unless_asked_otherwise() {
+    let world = World::new().await;
+    let (job, dataset) = world.made("tones", 3).await;
+    let gone = world.delete(&format!("/api/v1/jobs/synthetic/{job}")).await;
+    assert_eq!(gone.status, StatusCode::OK);
+    assert_eq!(
+        gone.json(),
+        json!({
+            "message": format!("Synthetic generation job {job} deleted successfully"),
+            "job_id": job,
+            "datasets_deleted": 0,
+            "minio_files_deleted": 0,
+        })
+    );
+    let stays = world.get(&format!("/api/v1/jobs/synthetic/datasets/{dataset}")).await.json();
+    assert_eq!(stays["created_by_job_id"], json!(null));
+    assert_eq!(stays["num_samples"], 3);
+    assert_eq!(world.objects(&dataset), 6);
+
+    let (job, dataset) = world.made("more tones", 75).await;
+    let gone = world.delete(&format!("/api/v1/jobs/synthetic/{job}?delete_dataset=true")).await;
+    assert_eq!(
+        gone.json(),
+        json!({
+            "message": format!("Synthetic generation job {job} deleted successfully"),
+            "job_id": job,
+            "datasets_deleted": 1,
+            "minio_files_deleted": 150,
+        })
+    );
+    assert_eq!(world.objects(&dataset), 0);
+    assert_eq!(world.get("/api/v1/jobs/synthetic").await.json()["total"], 0);
+    assert_eq!(world.get("/api/v1/jobs/synthetic/datasets").await.json()["total"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_dataset_in_use_keeps_the_job_and_all_its_datasets() {
+    let world = World::new().await;
+    let (job, dataset) = world.made("my_dataset", 1).await;
+    // A second dataset of the same job, which nothing protects.
+    let other = json!({ "name": "another", "dataset_type": "features", "created_by_job_id": job });
+    let other = world.post("/api/v1/jobs/synthetic/datasets", other).await;
+    assert_eq!(other.status, StatusCode::CREATED, "{}", other.text());
+    world.model("localization_v1", true, &[&dataset]).await;
+    world.model("localization_v2", true, &[&dataset]).await;
+
+    let path = format!("/api/v1/jobs/synthetic/{job}?delete_dataset=true");
+    let blocked = world.delete(&path).await;
+    assert_eq!(blocked.status, StatusCode::CONFLICT);
+    assert_eq!(
+        blocked.detail(),
+        "Cannot delete dataset 'my_dataset': it is currently used by 2 active model(s): \
+         localization_v1, localization_v2. Please deactivate or delete these models first, or \
+         uncheck 'delete_dataset'."
+    );
+    let plan = world.get(&path.replace('?', "/plan?")).await.json();
+    assert_eq!(plan["blockers"][0]["target"], "my_dataset");
+    assert_eq!(world.get("/api/v1/jobs/synthetic/datasets").await.json()["total"], 2);
+    assert_eq!(world.get("/api/v1/jobs/synthetic").await.json()["total"], 1);
+    assert_eq!(world.objects(&dataset), 2);
+
+    let without = world.delete(&format!("/api/v1/jobs/synthetic/{job}")).await;
+    assert_eq!(without.status, StatusCode::OK, "without the datasets it may go");
+}
+
+/// Half of them.
+fn is_locked(key: &str) -> bool {
+    key.ends_with("rx_1.npy")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_that_storage_keeps_are_told_and_go_later() {
+    let world = World::new().await;
+    let (job, dataset) = world.made("tones", 4).await;
+    world.s3.refuse(Some(is_locked));
+    let gone = world.delete(&format!("/api/v1/jobs/synthetic/{job}?delete_dataset=true")).await;
+    assert_eq!(gone.status, StatusCode::OK);
+    let told = gone.json();
+    assert_eq!((&told["minio_files_deleted"], &told["minio_files_failed"]), (&json!(4), &json!(4)));
+    assert_eq!(gone.header("metalith-cleanup"), "pending");
+    assert_eq!(gone.header("metalith-objects-failed"), "4");
+    assert_eq!(gone.header("metalith-objects-pending"), "4");
+    assert_eq!(told["minio_files_pending"], 4);
+    assert_eq!(world.objects(&dataset), 4);
+    assert!(world.get("/metrics").await.text().contains("metalith_objects_failed_total 4"));
+
+    // Soon after, in the background, less and less often; or now, when somebody says so.
+    world.s3.refuse(None);
+    let purged = world.post("/api/v1/deletions/purge", json!({})).await.json();
+    assert_eq!((&purged["objects_deleted"], &purged["unfinished"]), (&json!(4), &json!(0)));
+    assert_eq!(world.objects(&dataset), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn storage_that_is_down_keeps_no_dataset() {
+    let mut world = World::new().await;
+    let (_, dataset) = world.made("tones", 2).await;
+    let path = format!("/api/v1/jobs/synthetic/datasets/{dataset}");
+    world.s3.kill();
+    let gone = world.delete(&path).await;
+    assert_eq!(gone.status, StatusCode::NO_CONTENT);
+    assert_eq!(gone.header("metalith-cleanup"), "pending");
+    assert_eq!(world.delete(&path).await.status, StatusCode::NOT_FOUND);
+    assert_ne!(gone.header("metalith-objects-pending"), "0");
+    let deletion = format!("/api/v1/deletions/{}", gone.header("metalith-deletion"));
+    let deletion = world.get(&deletion).await.json();
+    assert_eq!(deletion["state"], "purge pending");
+    assert!(deletion["pending"].as_u64().unwrap() > 0, "{deletion}");
+    assert_eq!(world.objects(&dataset), 4, "they wait");
+    world.s3.restart();
+    let purged = world.post("/api/v1/deletions/purge", json!({})).await.json();
+    assert_eq!(purged["objects_deleted"], 4, "{purged}");
+    assert_eq!(world.objects(&dataset), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_delete_the_same_at_once_one_is_told_so() {
+    let world = World::new().await;
+    let (job, dataset) = world.made("tones", 2).await;
+    let model = world.model("old", false, &[]).await;
+    for path in [
+        format!("/api/v1/jobs/synthetic/datasets/{dataset}"),
+        format!("/api/v1/jobs/synthetic/{job}"),
+        format!("/api/v1/models/{model}"),
+    ] {
+        let (a, b, c, d) = tokio::join!(
+            world.delete(&path),
+            world.delete(&path),
+            world.delete(&path),
+            world.delete(&path)
+        );
+        let mut told: Vec<u16> = [a, b, c, d].iter().map(|it| it.status.as_u16()).collect();
+        told.sort_unstable();
+        assert!(told[0] < 300, "{path}: {told:?}");
+        assert_eq!(told[1..], [404; 3], "{path}");
+    }
+    let metrics = world.get("/metrics").await.text();
+    assert!(metrics.contains("metalith_datasets_deleted_total 1\n"), "{metrics}");
+    assert!(metrics.contains("metalith_jobs_deleted_total 1\n"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_ends_carries_deletions_to_their_end() {
+    let mut world = World::new().await;
+    let (_, dataset) = world.made("tones", 3).await;
+    world.s3.delay(std::time::Duration::from_millis(300));
+    let path = format!("/api/v1/jobs/synthetic/datasets/{dataset}");
+    let asked = world.at(world.address());
+    let answer = tokio::spawn(async move { asked.delete(&path).await });
+    while world.s3.delete_requests() == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    world.stop().await;
+    assert_eq!(world.objects(&dataset), 0, "it ended when the objects were gone");
+    assert_eq!(answer.await.unwrap().status, StatusCode::NO_CONTENT);
+}

@@ -1,0 +1,10 @@
+//! The server over real connections, with a real server of the S3 protocol behind it.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod deletions;
+mod general;
+mod jobs;
+mod page;
+mod security;
+mod support;
+mod system;
