@@ -128,7 +128,7 @@ fn words(texts: &[&[u8]; LANES], block: usize) -> [Lanes; 16] {
 fn compress(state: [Lanes; 4], words: &[Lanes; 16]) -> [Lanes; 4] {
     let mut now = state;
     for step in 0..16 {
-        round_step::<0>(&mut now, step, &words[step], |b, c, d| d ^ (b & (c ^ d)));
+        round_step::<0>(&mut now, step, &words[step % 16], |b, c, d| d ^ (b & (c ^ d)));
     }
     for step in 0..16 {
         let word = &words[(5 * step + 1) % 16];
