@@ -5,9 +5,15 @@ use std::{
     fs,
     hash::{DefaultHasher, Hash as _, Hasher as _},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use metalith_store::Notes;
+
+/// From so many notes on, those that are old go.
+const MANY: usize = 256;
+/// 30 days.
+const LONG: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Notes as files. Losing them costs time and nothing else, so what fails is let go.
 #[derive(Debug)]
@@ -44,8 +50,29 @@ impl Notes for CachedNotes {
         let written = fs::create_dir_all(&self.folder)
             .and_then(|()| fs::write(&part, note))
             .and_then(|()| fs::rename(&part, self.folder.join(name)));
-        if written.is_err() {
-            fs::remove_file(&part).ok();
+        match written {
+            Ok(()) => self.prune(),
+            Err(_) => {
+                fs::remove_file(&part).ok();
+            }
+        }
+    }
+}
+
+impl CachedNotes {
+    /// Stores come and go, and nobody tells: of many notes those go that were not renewed for long.
+    fn prune(&self) {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        let notes: Vec<_> = entries.flatten().collect();
+        if notes.len() < MANY {
+            return;
+        }
+        for note in notes {
+            let changed = note.metadata().and_then(|it| it.modified());
+            let age = changed.ok().and_then(|it| it.elapsed().ok());
+            if age.is_some_and(|age| age > LONG) {
+                fs::remove_file(note.path()).ok();
+            }
         }
     }
 }

@@ -2,15 +2,17 @@
 
 use std::{
     collections::BTreeMap,
+    path::Path,
     sync::{Arc, atomic::AtomicBool},
 };
 
 use metalith_base::{FeatureKey, Kind};
 use metalith_expr::{Expr, parse};
 use metalith_objects::ObjectPlaces;
+use metalith_project::CachedNotes;
 use metalith_store::{
-    self as engine, Absent, CopyOptions, HashAlgorithm, HashSettings, OpenOptions, OverFallback,
-    ReadOptions, ResolveOptions, Rows, WriteOptions,
+    self as engine, Absent, CopyOptions, HashAlgorithm, HashSettings, Notes, OpenOptions,
+    OverFallback, ReadOptions, ResolveOptions, Rows, WriteOptions,
 };
 use pyo3::{prelude::*, types::PyDict};
 
@@ -61,6 +63,15 @@ fn filters_by_feature(
     given.into_iter().map(|(feature, texts)| Ok((key(&feature)?, filters(&texts)?))).collect()
 }
 
+/// Notes from one resolve to the next, about stores that are named from the current folder.
+fn notes() -> Option<Arc<dyn Notes>> {
+    let variables = std::env::vars_os();
+    let variables = variables
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let notes = CachedNotes::of(Path::new("."), &variables.collect())?;
+    Some(Arc::new(notes))
+}
+
 #[pymethods]
 impl Store {
     /// Opens a store. A place with nothing in it reads as an empty one.
@@ -98,6 +109,7 @@ impl Store {
             absent: Absent::Empty,
             actor,
             fallback: fallback.map(|it| it.store.clone()),
+            notes: notes(),
             ..base
         };
         let backend = Arc::clone(&place.0);

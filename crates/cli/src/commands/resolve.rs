@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use metalith_base::FeatureKey;
 use metalith_expr::Expr;
 use metalith_ingest::{FileFormat, assemble_versions, read_file, write_file};
-use metalith_store::{Frame, Increment, Mode, ResolveOptions, Rows};
+use metalith_store::{Extent, Frame, Increment, Mode, ResolveOptions, Rows};
 use serde_json::{Value, json};
 
 use crate::{
@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// Take everything as new
     #[arg(long)]
     skip_comparison: bool,
+    /// Say how much was looked at
+    #[arg(long)]
+    explain: bool,
     /// Write new, stale and orphaned samples into files of this folder
     #[arg(long, value_name = "DIR")]
     output_dir: Option<PathBuf>,
@@ -56,12 +59,18 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
     let found = store.resolve(project.graph(), &args.feature, options).await;
     bar.finish_and_clear();
     let found = found.map_err(fail)?;
-    let counts = json!({
+    let mut counts = json!({
         "new": found.new.rows(),
         "stale": found.stale.rows(),
         "orphaned": found.orphaned.rows(),
         "waiting": found.waiting.rows(),
     });
+    if args.explain {
+        context.printer.remark(&explained(found.extent));
+        if let Extent::Changed(samples) = found.extent {
+            counts["looked_at"] = samples.into();
+        }
+    }
     let Some(folder) = &args.output_dir else { return show(args, context, &found, counts) };
     output_folder(folder)?;
     let mut files = Vec::new();
@@ -105,6 +114,16 @@ async fn options(args: &Args) -> Result<ResolveOptions, Failure> {
         staleness: filters(&args.stale_if)?,
         skip_comparison: args.skip_comparison,
     })
+}
+
+fn explained(extent: Extent) -> String {
+    match extent {
+        Extent::All => "looked at every sample".to_owned(),
+        Extent::Changed(samples) => format!(
+            "looked at {} samples: the others have not changed since all was in order",
+            number(samples as u64)
+        ),
+    }
 }
 
 fn frames(found: Increment) -> [(&'static str, Frame); 3] {

@@ -39,6 +39,7 @@ fn run_line(folder: &Path, line: &str) -> String {
     }
     let start = words.iter().position(|word| word == "metalith").unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_metalith"));
+    command.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
     for variable in &words[..start] {
         let (name, value) = variable.split_once('=').unwrap();
         command.env(name, value);

@@ -23,6 +23,7 @@ fn metalith(folder: &Path, args: &[&str]) -> Output {
         .stdin(Stdio::null())
         .env_remove("METALITH_STORE")
         .env("USER", "anna")
+        .env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"))
         .output()
         .unwrap()
 }
@@ -57,6 +58,27 @@ fn project() -> tempfile::TempDir {
     std::fs::write(at("raw.csv"), rows).unwrap();
     told(folder.path(), &["metadata", "write", "video/raw", "raw.csv"]);
     folder
+}
+
+#[test]
+fn a_resolve_says_how_much_it_looked_at() {
+    let project = project();
+    let here = project.path();
+    told(here, &["metadata", "resolve", "crop", "--output-dir", "todo"]);
+    told(here, &["metadata", "write", "crop", "todo/new.parquet"]);
+    let explained = || {
+        let output = metalith(here, &["metadata", "resolve", "crop", "--explain"]);
+        String::from_utf8(output.stderr).unwrap() + &String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(explained(), "looked at every sample\nnew 0, stale 0, orphaned 0\n");
+    let rows = "video_id,size,metaxy_provenance_by_field.frames\nv2,2,x\nv4,4,d\n";
+    std::fs::write(here.join("raw.csv"), rows).unwrap();
+    told(here, &["metadata", "write", "video/raw", "raw.csv"]);
+    let told = explained();
+    let (looked, found) = told.split_once('\n').unwrap();
+    let expected = "looked at 2 samples: the others have not changed since all was in order";
+    assert_eq!(looked, expected);
+    assert!(found.starts_with("new 1, stale 1, orphaned 0\n"), "{found}");
 }
 
 #[test]
