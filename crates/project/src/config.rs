@@ -337,12 +337,13 @@ pub(crate) fn check_space(settings: &Settings) -> Result<(), ProjectError> {
             });
         }
         // By its name objects are told to be its own.
-        let objects = settings.registry.as_ref().map_or("", |registry| &registry.objects);
-        if objects.split('/').any(|part| part == space) {
+        let of_registry = settings.registry.iter().map(|registry| &registry.objects);
+        let mut places = of_registry.chain(settings.objects.keys());
+        if let Some(place) = places.find(|place| place.split('/').any(|part| part == space)) {
             return Err(ProjectError::Variable {
                 name: "the space".to_owned(),
                 value: space.clone(),
-                expected: format!("no part of `{objects}`, where the registry has its objects"),
+                expected: format!("no part of `{place}`, where there are objects of others"),
             });
         }
     }

@@ -51,21 +51,23 @@ pub async fn register_dataset(
 ) -> Result<Dataset, RegistryError> {
     check_name("name", &new.name)?;
     check_name("dataset_type", &new.dataset_type)?;
-    if let Some(job) = &new.created_by_job_id {
-        find::<Job>(session, parse_id("job", job)?).await?;
+    // However the caller spells it: what refers to the job is found by its id as it is stored.
+    let job = new.created_by_job_id.map(|job| parse_id("job", &job)).transpose()?;
+    if let Some(job) = job {
+        find::<Job>(session, job).await?;
     }
     let dataset = Dataset {
         dataset_id: Uuid::now_v7().to_string(),
         name: new.name,
         dataset_type: new.dataset_type,
-        created_by_job_id: new.created_by_job_id,
+        created_by_job_id: job.map(|job| job.to_string()),
         num_samples: 0,
         bytes: 0,
         created_at: session.store().now().to_string(),
     };
     write(session, std::slice::from_ref(&dataset)).await?;
-    let Some(job) = &dataset.created_by_job_id else { return Ok(dataset) };
-    if standing::<Job>(session, &[parse_id("job", job)?]).await?.is_empty() {
+    let Some(job) = job else { return Ok(dataset) };
+    if standing::<Job>(session, &[job]).await?.is_empty() {
         // It went meanwhile, and did not see what refers to it since.
         let dataset = Dataset { created_by_job_id: None, ..dataset };
         write(session, std::slice::from_ref(&dataset)).await?;

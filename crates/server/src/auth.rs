@@ -69,6 +69,7 @@ pub(crate) async fn identify(app: &App, parts: &Parts) -> Result<Identity, Probl
     let tokens = app.tokens().await?;
     if !tokens.are_required() && app.settings.is_private() {
         refuse_foreign_names(&parts.headers)?;
+        refuse_proxies(&parts.headers)?;
         let actor = app.home().space.project().settings().actor.clone();
         let name = actor.unwrap_or_else(|| "local".to_owned());
         return Ok(Identity { name, role: Role::Admin, space: None });
@@ -121,6 +122,27 @@ pub(crate) fn refuse_foreign_pages(method: &Method, headers: &HeaderMap) -> Resu
         return Err(Problem::new(StatusCode::FORBIDDEN, "auth.origin", detail));
     }
     Ok(())
+}
+
+/// Without tokens, whoever reaches this machine may do everything; behind a proxy that is anybody. Not
+/// every proxy says that it is one.
+fn refuse_proxies(headers: &HeaderMap) -> Result<(), Problem> {
+    const TELLING: [&str; 6] = [
+        "forwarded",
+        "via",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-real-ip",
+    ];
+    match TELLING.iter().find(|name| headers.contains_key(**name)) {
+        None => Ok(()),
+        Some(name) => {
+            let detail = format!("`{name}` tells of a proxy, and there are no tokens");
+            Err(Problem::new(StatusCode::FORBIDDEN, "auth.proxy", detail)
+                .with_hint("make one with `metalith token add NAME --role ROLE`"))
+        }
+    }
 }
 
 /// Without tokens, a name that leads here must be one of this machine: a name of somebody else's

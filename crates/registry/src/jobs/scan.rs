@@ -129,7 +129,7 @@ async fn require_configured(
             "is `{location}`, which is not below any place under `[objects]` of the project"
         ))
     };
-    let asked = ObjectUri::parse(location).map_err(|_| refuse())?;
+    let asked = only_reading(location).ok_or_else(refuse)?;
     let own = session.context().own().await?;
     if !own.has(&asked) {
         return Err(odd(format!("is `{location}`, which may be another space's")));
@@ -141,9 +141,27 @@ async fn require_configured(
     for (place, options) in &session.space().project().settings().objects {
         let is_bucket = place.trim_end_matches('/') == asked.place();
         let is_below = ObjectUri::parse(place).is_ok_and(|it| it == asked || it.covers(&asked));
-        if is_bucket || is_below {
+        if (is_bucket || is_below) && authority(place) == authority(location) {
             return Ok(options.clone());
         }
     }
     Err(refuse())
+}
+
+/// The address, if there is only one way to read it. What is checked here is opened by somebody
+/// else, so a text that two readers could take for different places is none.
+fn only_reading(location: &str) -> Option<ObjectUri> {
+    let is_plain = |it: char| !it.is_control() && !matches!(it, '\\' | '?' | '#' | '%');
+    if !location.chars().all(is_plain) {
+        return None;
+    }
+    let asked = ObjectUri::parse(location).ok()?;
+    let opened: ObjectLocation = location.parse().ok()?;
+    ObjectUri::parse(&opened.to_string()).ok().filter(|opened| *opened == asked)
+}
+
+/// Host and user of an address. With some vendors the account that pays stands there.
+fn authority(address: &str) -> &str {
+    let rest = address.split_once("://").map_or("", |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest)
 }

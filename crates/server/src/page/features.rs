@@ -134,7 +134,9 @@ fn table(items: &[Value], ids: &[String], total: usize, wanted: &Wanted) -> Mark
         }
         nav.line aria-label="Pages" {
             @if wanted.offset > 0 { a href=(to(wanted.offset.saturating_sub(LINES))) { "Before" } }
-            @if wanted.offset + LINES < total { a href=(to(wanted.offset + LINES)) { "Further" } }
+            @if wanted.offset.saturating_add(LINES) < total {
+                a href=(to(wanted.offset.saturating_add(LINES))) { "Further" }
+            }
         }
     }
 }

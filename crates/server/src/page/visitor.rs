@@ -22,6 +22,8 @@ use crate::{
 
 /// The longest form of a token.
 const FORM: usize = 4096;
+/// How long it may take to come.
+const FORM_TIME: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Somebody who may look.
 pub(super) struct Visitor(pub(super) Caller<Read>);
@@ -97,7 +99,12 @@ struct Entry {
 async fn enter(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
     // Nobody else's page lets a browser in here under a name of its own.
     refuse_foreign_pages(request.method(), request.headers())?;
-    let body = wire::body(request, FORM.min(app.limits.body)).await?;
+    // Who sends the form by drops holds a place that others wait for.
+    let body = wire::body(request, FORM.min(app.limits.body));
+    let body = tokio::time::timeout(FORM_TIME, body).await.map_err(|_| {
+        let detail = "the form did not come in time";
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "request.slow", detail)
+    })??;
     // A form is spelled like parameters.
     let spelled = format!("/?{}", String::from_utf8_lossy(&body)).parse::<Uri>().ok();
     let entry = spelled.and_then(|it| axum::extract::Query::<Entry>::try_from_uri(&it).ok());

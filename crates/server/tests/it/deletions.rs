@@ -136,10 +136,13 @@ async fn a_job_goes_and_its_datasets_stay_unless_asked_otherwise() {
 async fn one_dataset_in_use_keeps_the_job_and_all_its_datasets() {
     let world = World::new().await;
     let (job, dataset) = world.made("my_dataset", 1).await;
-    // A second dataset of the same job, which nothing protects.
-    let other = json!({ "name": "another", "dataset_type": "features", "created_by_job_id": job });
+    // A second dataset of the same job, which nothing protects; its maker spells the id otherwise.
+    let spelled = job.to_uppercase();
+    let other =
+        json!({ "name": "another", "dataset_type": "features", "created_by_job_id": spelled });
     let other = world.post("/api/v1/jobs/synthetic/datasets", other).await;
     assert_eq!(other.status, StatusCode::CREATED, "{}", other.text());
+    assert_eq!(other.json()["created_by_job_id"], json!(job));
     world.model("localization_v1", true, &[&dataset]).await;
     world.model("localization_v2", true, &[&dataset]).await;
 

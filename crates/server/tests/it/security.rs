@@ -108,6 +108,10 @@ async fn pages_of_other_sites_and_borrowed_names_get_nothing() {
     let entered = world.send("POST", "/login", &login, None).await;
     assert_eq!(entered.status, StatusCode::FORBIDDEN, "nobody is let in under another's name");
     let fine = world.send("GET", "/api/v1/models", &[("host", "localhost:1")], None).await;
+    // Behind a proxy everybody comes from this machine.
+    let proxied = [("x-forwarded-for", "203.0.113.7")];
+    let proxied = world.send("GET", "/api/v1/models", &proxied, None).await;
+    assert_eq!(proxied.status, StatusCode::FORBIDDEN, "{}", proxied.text());
     assert_eq!(fine.status, StatusCode::OK);
     assert_eq!(fine.header("x-frame-options"), "DENY");
     assert!(fine.header("content-security-policy").contains("default-src 'none'"));
@@ -150,7 +154,18 @@ async fn the_home_of_spaces_touches_and_tells_nothing_of_theirs() {
         json!({ "name": "look", "kind": "scan", "config": config })
     };
     let bucket = format!("s3://{}/synthetic", crate::support::BUCKET);
-    for other in [bucket.clone(), format!("{bucket}/b"), format!("{bucket}/a/../b")] {
+    let others = [
+        bucket.clone(),
+        format!("{bucket}/b"),
+        format!("{bucket}/a/../b"),
+        // One reader could take these for `…/b`, another for `…/a`.
+        format!("{bucket}/b#/a"),
+        format!("{bucket}/b?/a"),
+        format!("{bucket}/a/.\t./b"),
+        format!("{bucket}/a/%2e%2e/b"),
+        format!("{bucket}/a/..\\b"),
+    ];
+    for other in others {
         let refused = world.post("/api/v1/jobs/synthetic", scan(&other)).await;
         assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{other}: {}", refused.text());
     }
