@@ -9,8 +9,8 @@ use tokio::sync::oneshot;
 use crate::{
     commands::{
         self, audit, completions, copy, delete, deletions, demo, drop_feature, graph, hold, init,
-        list, maintain, objects, read, resolve, restore, retention, run, scan, serve, status, test,
-        token, write,
+        list, maintain, migrations, objects, read, resolve, restore, retention, run, scan, serve,
+        status, test, token, write,
     },
     context::Context,
     failure::{CliError, Failure, Outcome, fail},
@@ -69,6 +69,9 @@ enum Command {
     /// Look at and record the feature graph
     #[command(subcommand)]
     Graph(graph::Command),
+    /// Carry samples over when code changes
+    #[command(subcommand)]
+    Migrations(migrations::Command),
     /// Work with the samples of features
     #[command(subcommand)]
     Metadata(Metadata),
@@ -218,6 +221,7 @@ async fn dispatch(command: Command, context: Arc<Context>) -> Result<Outcome, Fa
         Command::Init(args) => init::run(&args, context),
         Command::List(command) => list::run(&command, context),
         Command::Graph(command) => graph::run(command, context).await,
+        Command::Migrations(command) => migrations::run(command, context).await,
         Command::Metadata(command) => match command {
             Metadata::Status(args) => status::run(&args, context).await,
             Metadata::Write(args) => write::run(&args, context).await,

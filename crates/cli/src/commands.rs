@@ -12,6 +12,7 @@ pub(crate) mod hold;
 pub(crate) mod init;
 pub(crate) mod list;
 pub(crate) mod maintain;
+pub(crate) mod migrations;
 pub(crate) mod objects;
 pub(crate) mod read;
 pub(crate) mod resolve;

@@ -30,6 +30,12 @@ pub const DELETION_REASON: &str = "metalith_deletion_reason";
 /// Time: until when the sample can be restored; NULL for as long as retention says. Metalith's own.
 pub const RECOVERABLE_UNTIL: &str = "metalith_recoverable_until";
 
+/// Text: the step of a migration that wrote the row. Metalith's own.
+pub const MIGRATION_ID: &str = "metalith_migration_id";
+/// Text: a hash of the ids and data versions of the row that a migration carried over to this one.
+/// Metalith's own.
+pub const MIGRATED_FROM: &str = "metalith_migrated_from";
+
 /// What a tombstone says about the deletion.
 pub const OF_DELETIONS: [&str; 4] = [DELETION_ID, DELETED_BY, DELETION_REASON, RECOVERABLE_UNTIL];
 
@@ -53,5 +59,5 @@ pub fn is_system(name: &str) -> bool {
 
 /// Whether a column is Metalith's own bookkeeping, which rows from users must not have.
 pub fn is_internal(name: &str) -> bool {
-    OF_DELETIONS.contains(&name)
+    OF_DELETIONS.contains(&name) || name == MIGRATION_ID || name == MIGRATED_FROM
 }

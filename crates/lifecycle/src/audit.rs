@@ -49,10 +49,14 @@ pub enum Event {
     RetentionApplied,
     /// Objects that nobody refers to were deleted.
     OrphansDeleted,
+    /// A migration was applied.
+    Migrated,
+    /// A migration was taken back.
+    MigrationRolledBack,
 }
 
 impl Event {
-    const ALL: [(Self, &'static str); 12] = [
+    const ALL: [(Self, &'static str); 14] = [
         (Self::Deleted, "deleted"),
         (Self::Blocked, "blocked"),
         (Self::Interrupted, "interrupted"),
@@ -65,6 +69,8 @@ impl Event {
         (Self::Dropped, "dropped"),
         (Self::RetentionApplied, "retention-applied"),
         (Self::OrphansDeleted, "orphans-deleted"),
+        (Self::Migrated, "migrated"),
+        (Self::MigrationRolledBack, "migration-rolled-back"),
     ];
 
     /// The name, as it is stored.

@@ -33,7 +33,6 @@ use metalith_base::{FeatureKey, Timestamp};
 use metalith_expr::Expr;
 use metalith_store::{DeletionMode, DeletionPlan, Keys};
 
-pub(crate) use self::walk::Reach;
 pub use self::{
     at_work::being_deleted,
     drop_feature::drop_feature,
@@ -43,6 +42,7 @@ pub use self::{
     protect::{Blocker, Reference},
     restore::{RestoreMode, Restored, restore},
 };
+pub(crate) use self::{restore::restore_marked, walk::Reach};
 use crate::{
     Context,
     journal::{Intent, IntentStep},

@@ -3,7 +3,8 @@
 //! [`snapshots`] is the record of which graph was in force when; [`deletion`] deletes samples with
 //! what was computed from them; [`holds`] keep samples from being deleted; [`objects`] are the
 //! files that samples name; [`retention`] says how long things are kept and [`quota`] how many; [`audit`] is the log of
-//! what was done; with [`leases`] several processes agree on who does what. How one feature's samples are deleted is the store's own.
+//! what was done; [`migrations`] carry samples over when code changes; with [`leases`] several
+//! processes agree on who does what. How one feature's samples are deleted is the store's own.
 
 pub mod audit;
 mod context;
@@ -13,6 +14,7 @@ pub mod events;
 pub mod holds;
 mod journal;
 pub mod leases;
+pub mod migrations;
 pub mod objects;
 pub mod quota;
 pub mod retention;

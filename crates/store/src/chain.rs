@@ -2,16 +2,22 @@
 //!
 //! A feature is read as a whole from the first store of the chain that has it. A store has a
 //! feature when its table holds rows, or ever did: a table that was only made hides nothing, and
-//! one whose rows were all deleted does not let them come back from behind. What is written goes to
+//! one whose rows were all deleted does not let them come back from behind. One that a migration
+//! made and that was taken back is as if it had never been. What is written goes to
 //! the first store only, so rows elsewhere are not deleted, restored or changed through the chain:
 //! a tombstone here would make the feature one that this store has, with nothing else in it.
 
 use std::sync::Arc;
 
+use futures::TryStreamExt as _;
 use metalith_base::FeatureKey;
-use metalith_graph::FeatureGraph;
+use metalith_graph::{Feature, FeatureGraph, columns};
 
-use crate::{RequestProblem, Store, StoreError, Table, current::Visibility, system::is_system};
+use crate::{
+    ChunkRequest, RequestProblem, Store, StoreError, Table,
+    current::{Visibility, equals},
+    system::is_system,
+};
 
 /// A feature's table, and in which store of the chain it was found.
 #[derive(Debug)]
@@ -72,7 +78,7 @@ impl Store {
             let is_first = std::ptr::eq(store, self);
             let behind = (!is_first).then(|| store.location());
             let found = Found { table, behind };
-            if self.fallback.is_none() || is_system(feature) || found.table.has_held_rows().await? {
+            if self.fallback.is_none() || is_system(feature) || counts(&found.table).await? {
                 return Ok(Some(found));
             }
             last_resort.get_or_insert(found);
@@ -86,6 +92,25 @@ impl Store {
         feature: &FeatureKey,
     ) -> Result<Option<Arc<dyn Table>>, StoreError> {
         Ok(self.find_table(feature).await?.map(|found| found.table))
+    }
+
+    /// The table that has what was stored under a definition of a feature, in the first store that
+    /// has any of it: one further down is not hidden by rows of another definition. It is hidden by
+    /// a table whose rows were all deleted, for nobody knows what they were.
+    pub(crate) async fn table_under(
+        &self,
+        feature: &Feature,
+    ) -> Result<Option<Arc<dyn Table>>, StoreError> {
+        for store in self.chain() {
+            let Some(table) = store.backend().open_table(feature.key()).await? else { continue };
+            if has_rows_under(&table, feature.feature_version()).await? {
+                return Ok(Some(table));
+            }
+            if table.chunks().iter().all(|chunk| chunk.rows == 0) && counts(&table).await? {
+                return Ok(None);
+            }
+        }
+        Ok(None)
     }
 
     /// Refuses what would be the first rows of a feature here, after which samples that are read
@@ -111,4 +136,34 @@ impl Store {
         }
         Err(StoreError::request(feature, RequestProblem::WouldHide { location, samples }))
     }
+}
+
+/// Whether a table makes its feature one that the store has.
+pub(crate) async fn counts(table: &Arc<dyn Table>) -> Result<bool, StoreError> {
+    if table.chunks().iter().any(|chunk| chunk.rows > 0) {
+        return Ok(true);
+    }
+    Ok(table.has_held_rows().await? && !table.has_commit(&taken_back(table.version())).await?)
+}
+
+/// The tag of a commit to this version by which a table became as if it had never been.
+pub(crate) fn taken_back(version: u64) -> String {
+    format!("metalith/taken-back/{version}")
+}
+
+async fn has_rows_under(table: &Arc<dyn Table>, version: &str) -> Result<bool, StoreError> {
+    let Ok(place) = table.schema().index_of(columns::FEATURE_VERSION) else {
+        // Without versions, every row is of every definition.
+        return Ok(table.chunks().iter().any(|chunk| chunk.rows > 0));
+    };
+    for chunk in 0..table.chunks().len() {
+        let request = ChunkRequest { columns: vec![place], ..ChunkRequest::default() };
+        let mut batches = table.read_chunk(chunk, request).await?.into_stream();
+        while let Some(batch) = batches.try_next().await? {
+            if equals(batch.column(0), version)?.count_set_bits() > 0 {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }

@@ -96,8 +96,12 @@ impl Store {
         let plan = in_memory(&joined)
             .and_then(|plan| plan.project(kept.iter().map(|name| column(name)).chain(extracted)))
             .map_err(failed)?;
-        let plan = with_provenance(self, feature, Joined { plan, columns: kept, values })
-            .map_err(failed)?;
+        let plan = with_provenance(
+            self,
+            feature,
+            Joined { plan, columns: kept, values, contents: Vec::new() },
+        )
+        .map_err(failed)?;
         let rows = self.run(plan, feature.key().as_str()).await?;
         Ok(Frame { schema: rows.schema(), batches: rows.collect().await? })
     }
@@ -108,8 +112,10 @@ fn deps<'a>(graph: &'a FeatureGraph, feature: &'a Feature) -> Result<Vec<Dep<'a>
         return Err(StoreError::request(feature.key(), RequestProblem::RootJoin));
     }
     let deps = feature.spec().deps.iter().enumerate();
-    deps.map(|(index, dep)| Ok(Dep { index, dep, upstream: graph.feature(&dep.feature)?, feature }))
-        .collect()
+    deps.map(|(index, dep)| {
+        Ok(Dep { index, dep, upstream: graph.feature(&dep.feature)?, feature, pinned: None })
+    })
+    .collect()
 }
 
 /// Columns that the hashes take the place of.

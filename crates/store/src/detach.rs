@@ -23,6 +23,7 @@ use crate::{
     current::newest_rows,
     deletion::later_than,
     lower::column,
+    marked::{Mark, Marking, with_mark},
     retry::until_undisturbed,
     write::{constant, with_column},
 };
@@ -86,12 +87,13 @@ impl Store {
     }
 
     /// Gives samples back the references that they let go of in a deletion. Samples that were
-    /// written again since keep what they have.
+    /// written again since keep what they have. Rows that bear no mark get one, if one is given.
     pub async fn reattach(
         &self,
         graph: &FeatureGraph,
         feature: &FeatureKey,
         deletion: &str,
+        mark: Option<&Mark>,
     ) -> Result<DetachReceipt, StoreError> {
         self.require_write()?;
         let nothing = DetachReceipt { samples: 0, table_version: None };
@@ -114,7 +116,11 @@ impl Store {
                 later_than(&rows, &[columns::UPDATED_AT], now),
             )?;
             let note = self.detach_note("reattach", deletion).only_at(table.version());
-            let commit = self.backend().append(feature.key(), Rows::from_batch(row), note).await?;
+            let row = match mark {
+                Some(mark) => with_mark(Rows::from_batch(row), mark.clone(), Marking::Unmarked)?,
+                None => Rows::from_batch(row),
+            };
+            let commit = self.backend().append(feature.key(), row, note).await?;
             Ok(DetachReceipt { samples, table_version: Some(commit.version) })
         })
         .await

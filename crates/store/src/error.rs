@@ -199,14 +199,17 @@ impl Diagnostic for StoreError {
                 RequestProblem::NothingToRestore { .. } => Kind::NotFound,
                 RequestProblem::Superseded { .. } => Kind::Blocked,
                 RequestProblem::PlanOutdated { .. } => Kind::Conflict,
-                RequestProblem::InFallback { .. } | RequestProblem::WouldHide { .. } => {
-                    Kind::Blocked
-                }
+                RequestProblem::InFallback { .. }
+                | RequestProblem::WouldHide { .. }
+                | RequestProblem::Revived { .. } => Kind::Blocked,
                 RequestProblem::SamplesRequired
                 | RequestProblem::External
                 | RequestProblem::SharedColumn { .. }
                 | RequestProblem::UnknownColumn { .. }
                 | RequestProblem::IdsRequired { .. }
+                | RequestProblem::FixedColumn { .. }
+                | RequestProblem::UntypedColumn { .. }
+                | RequestProblem::NotCarried(_)
                 | RequestProblem::RootRebase
                 | RequestProblem::RootJoin => Kind::Invalid,
             },

@@ -14,10 +14,10 @@ use datafusion::{
     logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, expr::AggregateFunction, lit},
 };
 use metalith_base::{FeatureKey, QualifiedField};
-use metalith_graph::{Feature, FeatureDep, FeatureGraph, Lineage, columns};
+use metalith_graph::{Feature, FeatureDep, FeatureGraph, HashLength, Lineage, columns};
 
 use crate::{
-    RequestProblem, Store, StoreError, Table,
+    HashAlgorithm, HashSettings, RequestProblem, Store, StoreError, Table,
     chunk_scan::{ChunkScan, Selection},
     current::{Visibility, select_changed},
     hash::{field_version, hash_of},
@@ -59,6 +59,25 @@ pub(crate) fn scan(table: Arc<dyn Table>, selection: Selection) -> PlanResult<Lo
     LogicalPlanBuilder::scan("stored", source, None)
 }
 
+/// An upstream in the state in which it is to be read, whatever is written to it meanwhile.
+#[derive(Clone, Debug)]
+pub(crate) struct Pinned {
+    pub(crate) table: Arc<dyn Table>,
+    pub(crate) content: Content,
+}
+
+/// By what it is told whether two rows of an upstream have the same content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Their ids and data versions.
+    Own,
+    /// Those of the row that a migration carried over to this one, if one did.
+    CarriedFrom,
+}
+
+/// Upstreams by their keys.
+pub(crate) type PinnedUpstreams = BTreeMap<FeatureKey, Pinned>;
+
 /// The plan of the expected rows of a feature with deps: join keys, the upstreams' columns, and the
 /// four version columns.
 pub(crate) async fn expected_rows(
@@ -71,9 +90,61 @@ pub(crate) async fn expected_rows(
     let mut prepared = Vec::new();
     for (index, dep) in feature.spec().deps.iter().enumerate() {
         let upstream = graph.feature(&dep.feature)?;
-        let dep = Dep { index, dep, upstream, feature };
+        let dep = Dep { index, dep, upstream, feature, pinned: None };
         prepared.push(dep.prepare(store, filters, versions).await?);
     }
+    expected_of(store, feature, prepared)
+}
+
+/// The same of upstreams in a known state, with a column for each dep that tells the content of
+/// what the row is computed from, see [`content_column`].
+pub(crate) async fn expected_from(
+    store: &Store,
+    graph: &FeatureGraph,
+    feature: &Feature,
+    upstreams: &PinnedUpstreams,
+) -> Result<LogicalPlan, StoreError> {
+    let none = BTreeMap::new();
+    let filters = Filters { by_feature: &none, global: &[], changed: None };
+    let mut prepared = Vec::new();
+    for (index, dep) in feature.spec().deps.iter().enumerate() {
+        let upstream = graph.feature(&dep.feature)?;
+        let pinned = upstreams.get(&dep.feature);
+        let dep = Dep { index, dep, upstream, feature, pinned };
+        prepared.push(dep.prepare(store, filters, UpstreamVersions::Current).await?);
+    }
+    expected_of(store, feature, prepared)
+}
+
+/// The column that tells the content of a dep, by the dep's place in the spec.
+pub(crate) fn content_column(index: usize) -> String {
+    format!("__content_{index}")
+}
+
+/// How contents are hashed, whatever the store says of versions: what a row was carried over from
+/// is stored with it, and compared as long as there are rows.
+const OF_CONTENTS: HashSettings =
+    HashSettings { algorithm: HashAlgorithm::Sha256, length: HashLength::UNCUT };
+
+/// A hash of a row's ids and data versions. Rows of one feature have the same one if the same would
+/// follow from either.
+pub(crate) fn content_of(ids: &[String], feature: &Feature) -> Expr {
+    let mut names: Vec<String> =
+        feature.spec().fields.iter().map(|field| field.key.struct_name()).collect();
+    names.sort();
+    let fields = names.iter().flat_map(|name| {
+        let version = field_version(column(columns::DATA_VERSION_BY_FIELD), name);
+        // A field without a version is told from any with one, and does not make all NULL.
+        [lit(name.as_str()), coalesce(vec![version, lit("\u{1}")])]
+    });
+    hash_of(OF_CONTENTS, ids.iter().map(|id| column(id)).chain(fields).collect())
+}
+
+fn expected_of(
+    store: &Store,
+    feature: &Feature,
+    prepared: Vec<Prepared>,
+) -> Result<LogicalPlan, StoreError> {
     refuse_shared_columns(feature, &prepared)?;
     let failed = |error| StoreError::engine(feature.key().as_str(), error);
     let joined = join_all(feature, prepared).map_err(failed)?;
@@ -86,6 +157,8 @@ pub(crate) struct Dep<'a> {
     pub(crate) dep: &'a FeatureDep,
     pub(crate) upstream: &'a Feature,
     pub(crate) feature: &'a Feature,
+    /// The state of the upstream; `None` for the one that a reader finds.
+    pub(crate) pinned: Option<&'a Pinned>,
 }
 
 /// An upstream ready to be joined.
@@ -98,6 +171,8 @@ pub(crate) struct Prepared {
     ids: Vec<String>,
     /// Where the value of each upstream field is.
     pub(crate) values: Vec<(QualifiedField, String)>,
+    /// The column that tells the content, if that is asked for.
+    content: Option<String>,
 }
 
 impl Dep<'_> {
@@ -109,7 +184,10 @@ impl Dep<'_> {
         versions: UpstreamVersions,
     ) -> Result<Prepared, StoreError> {
         let key = self.upstream.key();
-        let table = store.require_table(key).await?;
+        let table = match self.pinned {
+            Some(pinned) => Arc::clone(&pinned.table),
+            None => store.require_table(key).await?,
+        };
         let visibility = Visibility {
             feature_version: match versions {
                 UpstreamVersions::Current => Some(self.upstream.feature_version().to_owned()),
@@ -148,6 +226,7 @@ impl Dep<'_> {
             ids: self.ids(),
             columns,
             values: self.values(),
+            content: self.pinned.map(|_| content_column(self.index)),
         })
     }
 
@@ -186,6 +265,7 @@ impl Dep<'_> {
             columns::DATA_VERSION,
         ];
         let renamed = names.iter().map(|(stored, new)| column(stored).alias(new));
+        let versions = versions.into_iter().chain(self.carried_from());
         renamed.chain(versions.map(|name| column(name).alias(name))).collect()
     }
 
@@ -238,6 +318,24 @@ impl Dep<'_> {
         values
     }
 
+    /// The column that tells what a row was carried over from, if that is asked for and there.
+    fn carried_from(&self) -> Option<&'static str> {
+        let pinned = self.pinned.filter(|pinned| pinned.content == Content::CarriedFrom)?;
+        let is_there = pinned.table.schema().index_of(columns::MIGRATED_FROM).is_ok();
+        is_there.then_some(columns::MIGRATED_FROM)
+    }
+
+    /// What tells the content of a row, and the name of its column, if that is asked for.
+    fn content(&self) -> Option<(Expr, String)> {
+        self.pinned?;
+        let own = content_of(&self.ids(), self.upstream);
+        let content = match self.carried_from() {
+            Some(carried_from) => coalesce(vec![column(carried_from), own]),
+            None => own,
+        };
+        Some((content, content_column(self.index)))
+    }
+
     fn lineage(
         &self,
         store: &Store,
@@ -249,13 +347,16 @@ impl Dep<'_> {
             field_version(column(columns::DATA_VERSION_BY_FIELD), &field.field.struct_name())
         };
         let plain = columns.iter().map(|name| column(name).alias(name));
+        let values = values.iter().map(|(field, name)| (value_of(field), name.clone()));
+        let values: Vec<(Expr, String)> = values.chain(self.content()).collect();
         let rows = builder
-            .project(plain.chain(values.iter().map(|(field, name)| value_of(field).alias(name))))?;
+            .project(plain.chain(values.iter().map(|(value, name)| value.clone().alias(name))))?;
         match &self.dep.lineage {
             Lineage::Identity | Lineage::Expansion { .. } => rows.build(),
             Lineage::Aggregation { on } => {
                 let on = on.as_ref().unwrap_or(&self.feature.spec().id_columns);
-                self.aggregate(store, rows.build()?, on, columns)
+                let values: Vec<String> = values.into_iter().map(|(_, name)| name).collect();
+                self.aggregate(store, rows.build()?, (on, &values), columns)
             }
         }
     }
@@ -265,13 +366,12 @@ impl Dep<'_> {
         &self,
         store: &Store,
         rows: LogicalPlan,
-        on: &[String],
+        (on, values): (&[String], &[String]),
         columns: &[String],
     ) -> PlanResult<LogicalPlan> {
-        let values = self.values();
         let group_key = |name: &str| format!("__group_{name}");
         let order: Vec<_> = self.ids().iter().map(|id| column(id).sort(true, true)).collect();
-        let joined = values.iter().map(|(_, name)| {
+        let joined = values.iter().map(|name| {
             let present = column(name).is_not_null();
             let args = vec![column(name), lit("|")];
             Expr::AggregateFunction(AggregateFunction::new_udf(
@@ -285,9 +385,11 @@ impl Dep<'_> {
             .alias(format!("{name}_joined"))
         });
         let keys = on.iter().map(|name| column(name).alias(group_key(name)));
-        let hashes = values.iter().map(|(_, name)| {
+        let hashes = values.iter().map(|name| {
             let text = coalesce(vec![column(&format!("{name}_joined")), lit("")]);
-            hash_of(store.hash(), vec![text]).alias(format!("{name}_group"))
+            let is_content = *name == content_column(self.index);
+            let hash = if is_content { OF_CONTENTS } else { store.hash() };
+            hash_of(hash, vec![text]).alias(format!("{name}_group"))
         });
         let groups = LogicalPlanBuilder::from(rows.clone())
             .aggregate(keys, joined)?
@@ -295,7 +397,7 @@ impl Dep<'_> {
             .build()?;
         let left: Vec<Column> = on.iter().map(Column::from_name).collect();
         let right: Vec<Column> = on.iter().map(|name| Column::from_name(group_key(name))).collect();
-        let whole = values.iter().map(|(_, name)| column(&format!("{name}_group")).alias(name));
+        let whole = values.iter().map(|name| column(&format!("{name}_group")).alias(name));
         LogicalPlanBuilder::from(rows)
             .join_detailed(
                 groups,
@@ -352,6 +454,8 @@ pub(crate) struct Joined {
     pub(crate) columns: Vec<String>,
     /// Field, column, and whether the field's dep is optional.
     pub(crate) values: Vec<(QualifiedField, String, bool)>,
+    /// The columns that tell contents, and whether their deps are optional.
+    pub(crate) contents: Vec<(String, bool)>,
 }
 
 /// Required deps inner-join in order, then optional ones left-join; all optional: full outer join.
@@ -379,12 +483,17 @@ fn values_of(dep: &Prepared) -> impl Iterator<Item = (QualifiedField, String, bo
     dep.values.iter().map(|(field, name)| (field.clone(), name.clone(), dep.optional))
 }
 
+fn content_of_dep(dep: &Prepared) -> Option<(String, bool)> {
+    dep.content.clone().map(|name| (name, dep.optional))
+}
+
 fn first(feature: &Feature, dep: Prepared) -> PlanResult<Joined> {
     let keys = feature.join_keys();
     let values = values_of(&dep).collect();
+    let contents = content_of_dep(&dep).into_iter().collect();
     let others = dep.columns.iter().filter(|name| !keys.contains(name));
     let columns: Vec<String> = keys.iter().chain(others).cloned().collect();
-    Ok(Joined { plan: LogicalPlanBuilder::from(dep.plan), columns, values })
+    Ok(Joined { plan: LogicalPlanBuilder::from(dep.plan), columns, values, contents })
 }
 
 fn join_one(feature: &Feature, left: Joined, dep: Prepared, kind: JoinType) -> PlanResult<Joined> {
@@ -397,30 +506,35 @@ fn join_one(feature: &Feature, left: Joined, dep: Prepared, kind: JoinType) -> P
             keys.iter()
                 .map(|name| column(name).alias(right_key(name)))
                 .chain(added.iter().map(|name| column(name)))
-                .chain(dep.values.iter().map(|(_, name)| column(name))),
+                .chain(dep.values.iter().map(|(_, name)| column(name)))
+                .chain(dep.content.iter().map(|name| column(name))),
         )?
         .build()?;
     let on = (
         keys.iter().map(Column::from_name).collect::<Vec<_>>(),
         keys.iter().map(|name| Column::from_name(right_key(name))).collect::<Vec<_>>(),
     );
-    let mut values = left.values;
+    let (mut values, mut contents) = (left.values, left.contents);
     let key = |name: &String| match kind {
         JoinType::Full => coalesce(vec![column(name), column(&right_key(name))]).alias(name),
         _ => column(name),
     };
     let kept = left.columns.iter().filter(|name| !keys.contains(name)).chain(&added);
-    let old_values: Vec<_> = values.iter().map(|(_, name, _)| column(name)).collect();
+    let old_values = values.iter().map(|(_, name, _)| column(name));
+    let old_contents = contents.iter().map(|(name, _)| column(name));
+    let old_values: Vec<_> = old_values.chain(old_contents).collect();
     let plan = left.plan.join(right, kind, on, None)?.project(
         keys.iter()
             .map(key)
             .chain(kept.map(|name| column(name)))
             .chain(old_values)
-            .chain(dep.values.iter().map(|(_, name)| column(name))),
+            .chain(dep.values.iter().map(|(_, name)| column(name)))
+            .chain(dep.content.iter().map(|name| column(name))),
     )?;
     values.extend(values_of(&dep));
+    contents.extend(content_of_dep(&dep));
     let columns = left.columns.into_iter().chain(added).collect();
-    Ok(Joined { plan, columns, values })
+    Ok(Joined { plan, columns, values, contents })
 }
 
 /// Replaces the field values by the hashes of the feature's own fields.
@@ -444,7 +558,13 @@ pub(crate) fn with_provenance(
         hash_of(store.hash(), texts).alias(hashed(index))
     });
     let columns = &joined.columns;
-    let with_fields = joined.plan.project(columns.iter().map(|name| column(name)).chain(fields))?;
+    let contents = joined.contents.iter().map(|(name, is_optional)| match is_optional {
+        true => coalesce(vec![column(name), lit("")]).alias(name),
+        false => column(name),
+    });
+    let with_fields = joined
+        .plan
+        .project(columns.iter().map(|name| column(name)).chain(fields).chain(contents))?;
     let mut members: Vec<(String, Expr)> = feature
         .spec()
         .fields
@@ -457,12 +577,14 @@ pub(crate) fn with_provenance(
     );
     members.sort_by(|left, right| left.0.cmp(&right.0));
     let whole = hash_of(store.hash(), members.into_iter().map(|(_, hash)| hash).collect());
+    let versions = [
+        by_field.clone().alias(columns::PROVENANCE_BY_FIELD),
+        whole.clone().alias(columns::PROVENANCE),
+        by_field.alias(columns::DATA_VERSION_BY_FIELD),
+        whole.alias(columns::DATA_VERSION),
+    ];
+    let contents = joined.contents.iter().map(|(name, _)| column(name));
     with_fields
-        .project(columns.iter().map(|name| column(name)).chain([
-            by_field.clone().alias(columns::PROVENANCE_BY_FIELD),
-            whole.clone().alias(columns::PROVENANCE),
-            by_field.alias(columns::DATA_VERSION_BY_FIELD),
-            whole.alias(columns::DATA_VERSION),
-        ]))?
+        .project(columns.iter().map(|name| column(name)).chain(versions).chain(contents))?
         .build()
 }

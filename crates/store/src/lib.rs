@@ -14,6 +14,8 @@
 )]
 
 mod backend;
+mod backfill;
+mod carry;
 mod chain;
 mod chunk_scan;
 mod compare;
@@ -33,6 +35,7 @@ mod keys;
 mod known;
 mod lower;
 mod maintain;
+mod marked;
 mod memory;
 mod read;
 mod rebase;
@@ -56,6 +59,8 @@ pub use crate::{
         Distinct, MarkerState, Precondition, Replacement, SPACES, StoreMarker, Table, Vacuum,
         Vacuumed,
     },
+    backfill::BackfillRequest,
+    carry::{CarryProblem, CarryReceipt, CarryRequest, Execution},
     copy::{CopyOptions, CopyReceipt},
     deletion::{DeletionMode, DeletionPlan, DeletionReceipt, DeletionRequest},
     detach::{DetachReceipt, DetachRequest, detach_tag},
@@ -65,6 +70,7 @@ pub use crate::{
     keys::Keys,
     lower::{expression_type, lower_expression, stored_as},
     maintain::{MaintainOptions, MaintenanceReport},
+    marked::{Mark, Obstacle, Since, Source, TakeBack, TakenBack},
     memory::MemoryBackend,
     read::ReadOptions,
     restore::{RestoreReceipt, RestoreRequest},

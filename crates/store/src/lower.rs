@@ -14,12 +14,12 @@ use datafusion::{
 };
 use metalith_base::{FeatureKey, Timestamp};
 use metalith_expr::{
-    Aggregate, Case, Comparison, DateUnit, Expr, Literal, Operator, Rules, Test, Typed, TypedKind,
-    check_condition,
+    Aggregate, Case, Comparison, DateUnit, Expr, Literal, Operator, Rules, Test, Type, Typed,
+    TypedKind, check, check_condition, require_type,
 };
 
 pub use self::types::{expression_type, stored_as};
-use crate::StoreError;
+use crate::{RequestProblem, StoreError};
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
@@ -49,6 +49,32 @@ pub(crate) fn lower_filters(
             Ok(lower.expr(&checked))
         })
         .collect()
+}
+
+/// Checks what a column becomes against the columns of a plan and lowers it.
+pub(crate) fn lower_value(
+    feature: &FeatureKey,
+    name: &str,
+    expr: &Expr,
+    schema: &DFSchema,
+    now: Timestamp,
+) -> Result<PlanExpr, StoreError> {
+    let columns = types::expression_schema(schema);
+    let assigned = || {
+        let typed = check(expr, &columns, Rules::default())?;
+        match columns.columns().iter().find(|column| column.name == name) {
+            Some(column) => require_type(typed, &column.data_type),
+            None => Ok(typed),
+        }
+    };
+    let typed =
+        assigned().map_err(|source| StoreError::Filter { feature: feature.clone(), source })?;
+    if *typed.data_type() == Type::Null {
+        // There is nothing that it could be stored as.
+        let problem = RequestProblem::UntypedColumn { column: name.to_owned() };
+        return Err(StoreError::request(feature, problem));
+    }
+    Ok(cast(Lower { schema, now }.expr(&typed), &typed))
 }
 
 /// Lowers a checked expression whose columns are those of `schema`, in its order; `now` is what
@@ -173,7 +199,7 @@ impl Lower<'_> {
     fn add_days(self, whole: &Typed, value: &Typed, days: &Typed) -> PlanExpr {
         let number = |it| PlanExpr::Cast(Cast::new(Box::new(it), types::INT));
         let (value_type, days) = (value.data_type(), number(self.expr(days)));
-        if *value_type == metalith_expr::Type::Date {
+        if *value_type == Type::Date {
             let later = self.days(value) + days;
             let later = PlanExpr::Cast(Cast::new(Box::new(later), types::DAYS));
             return cast(later, whole);

@@ -78,7 +78,7 @@ fn rebased(
         names(&old).into_iter().filter(|name| !columns::is_system(name)).collect();
     let mut projected: Vec<Expr> = user_columns.iter().map(|name| column(name)).collect();
     projected.extend(versions.map(|name| column(&expected_name(name)).alias(name)));
-    projected.extend(data_versions(feature, hash)?);
+    projected.extend(data_versions(feature, feature, hash)?);
     for name in [columns::CREATED_AT, columns::MATERIALIZATION_ID] {
         projected.push(column(name));
     }
@@ -89,7 +89,7 @@ fn rebased(
 }
 
 /// What a column of the expected rows is called beside the old ones.
-fn expected_name(name: &str) -> String {
+pub(crate) fn expected_name(name: &str) -> String {
     format!("__new_{name}")
 }
 
@@ -116,22 +116,32 @@ impl FieldVersions {
 /// The data versions by field and of the whole. Both are NULL where a user gave neither. A field
 /// that a user gave no version for follows its provenance, whatever was given for others; and the
 /// whole follows the fields where it did.
-fn data_versions(feature: &Feature, hash: HashSettings) -> PlanResult<[Expr; 2]> {
-    let fields = feature.spec().fields.iter().map(|it| FieldVersions::of(it.key.struct_name()));
-    let mut fields = fields.collect::<PlanResult<Vec<_>>>()?;
+pub(crate) fn data_versions(
+    old: &Feature,
+    new: &Feature,
+    hash: HashSettings,
+) -> PlanResult<[Expr; 2]> {
+    let fields_of = |feature: &Feature| {
+        let fields = feature.spec().fields.iter();
+        fields
+            .map(|field| FieldVersions::of(field.key.struct_name()))
+            .collect::<PlanResult<Vec<_>>>()
+    };
+    let (old, fields) = (fields_of(old)?, fields_of(new)?);
     let by_field = named_struct(
         fields.iter().flat_map(|it| [lit(it.name.as_str()), it.new.clone()]).collect(),
     );
-    fields.sort_by(|left, right| left.name.cmp(&right.name));
-    let of_fields = |of: fn(&FieldVersions) -> &Expr| {
-        hash_of(hash, fields.iter().map(|field| of(field).clone()).collect())
+    let whole_of = |fields: &[FieldVersions], of: fn(&FieldVersions) -> &Expr| {
+        let mut fields: Vec<_> = fields.iter().collect();
+        fields.sort_by(|left, right| left.name.cmp(&right.name));
+        hash_of(hash, fields.into_iter().map(|field| of(field).clone()).collect())
     };
     let whole = column(columns::DATA_VERSION);
     let is_given = differ(&whole, column(columns::PROVENANCE));
-    let follows = whole.clone().eq(of_fields(|field| &field.old));
+    let follows = whole.clone().eq(whole_of(&old, |field| &field.old));
     let nothing = || lit(ScalarValue::Null);
     let new_whole = when(not(is_given.clone()), nothing())
-        .when(follows, of_fields(|field| &field.new))
+        .when(follows, whole_of(&fields, |field| &field.new))
         .otherwise(whole)?;
     let any = fields.into_iter().fold(is_given, |any, field| any.or(field.is_given));
     Ok([
@@ -141,6 +151,6 @@ fn data_versions(feature: &Feature, hash: HashSettings) -> PlanResult<[Expr; 2]>
 }
 
 /// Whether two values differ, where NULL is a value like any other.
-fn differ(one: &Expr, other: Expr) -> Expr {
+pub(crate) fn differ(one: &Expr, other: Expr) -> Expr {
     binary_expr(one.clone(), Operator::IsDistinctFrom, other)
 }

@@ -15,6 +15,7 @@ use crate::{
     CommitNote, Keys, ReadOptions, RequestProblem, Rows, Store, StoreError,
     deletion::later_than,
     lower::column,
+    marked::{Mark, Marking, with_mark},
     retry::until_undisturbed,
     unique::{IdSet, show_id},
     write::{constant, text_column, timestamp_type, with_column},
@@ -31,6 +32,8 @@ pub struct RestoreRequest {
     pub within: Option<Keys>,
     /// Only say what would come back.
     pub dry_run: bool,
+    /// What rows are marked with that bear no mark yet, when a migration is taken back.
+    pub mark: Option<Mark>,
 }
 
 /// What came back.
@@ -112,8 +115,13 @@ impl Store {
         let restored = restored
             .into_stream()
             .map(move |batch| alive(&batch?, active.as_deref(), now, &project_version));
+        let restored = Rows::new(form, restored);
+        let restored = match &request.mark {
+            Some(mark) => with_mark(restored, mark.clone(), Marking::Unmarked)?,
+            None => restored,
+        };
         let note = CommitNote::new("restore").only_at(table.version()).by(self.actor());
-        let commit = self.backend().append(key, Rows::new(form, restored), note).await?;
+        let commit = self.backend().append(key, restored, note).await?;
         receipt.table_version = Some(commit.version);
         Ok(receipt)
     }
@@ -212,10 +220,17 @@ fn alive(
     if let Some(active) = active.filter(|name| tombstone.column_by_name(name).is_some()) {
         row = with_column(&row, active, Arc::new(BooleanArray::from(vec![true; rows])))?;
     }
+    without_deletion(&row)
+}
+
+/// Rows that no deletion has to do with any more.
+pub(crate) fn without_deletion(rows: &RecordBatch) -> Result<RecordBatch, StoreError> {
+    let mut free = rows.clone();
     for name in columns::OF_DELETIONS {
-        if let Some(array) = tombstone.column_by_name(name) {
-            row = with_column(&row, name, new_null_array(array.data_type(), rows))?;
+        if let Some(array) = rows.column_by_name(name) {
+            let nothing = new_null_array(array.data_type(), rows.num_rows());
+            free = with_column(&free, name, nothing)?;
         }
     }
-    Ok(row)
+    Ok(free)
 }

@@ -102,36 +102,61 @@ impl Store {
         rows: Rows,
         options: &WriteOptions,
     ) -> Result<Rows, StoreError> {
-        self.require_same_length(graph)?;
         let feature = graph.feature(feature)?;
-        if feature.is_external() {
-            return Err(StoreError::request(feature.key(), RequestProblem::External));
-        }
+        self.require_own(graph, feature)?;
         if options.over_fallback == OverFallback::Refuse {
             self.refuse_hiding(graph, feature.key()).await?;
         }
-        let stamp = Stamp {
-            feature: feature.clone(),
-            hash: self.hash(),
-            now: self.now(),
-            project_version: graph.snapshot_version().to_owned(),
-            materialization_id: options.materialization_id.clone(),
-        };
+        let mut stamp = Stamp::new(self, graph, feature);
+        stamp.materialization_id.clone_from(&options.materialization_id);
         stamp.apply_to(rows)
+    }
+
+    /// Refuses to write where that is not for this store.
+    pub(crate) fn require_writable(
+        &self,
+        graph: &FeatureGraph,
+        feature: &Feature,
+    ) -> Result<(), StoreError> {
+        self.require_write()?;
+        self.require_own(graph, feature)
+    }
+
+    /// Refuses rows that are not for this store, or not for this project.
+    fn require_own(&self, graph: &FeatureGraph, feature: &Feature) -> Result<(), StoreError> {
+        self.require_same_length(graph)?;
+        match feature.is_external() {
+            true => Err(StoreError::request(feature.key(), RequestProblem::External)),
+            false => Ok(()),
+        }
     }
 }
 
 /// Turns a user's rows into stored rows.
-struct Stamp {
+pub(crate) struct Stamp {
     feature: Feature,
     hash: HashSettings,
-    now: Timestamp,
+    /// The time of the rows.
+    pub(crate) now: Timestamp,
     project_version: String,
     materialization_id: Option<String>,
+    /// Columns of Metalith's own that the rows bring along. A user's have none.
+    pub(crate) brought: &'static [&'static str],
 }
 
 impl Stamp {
-    fn apply_to(self, rows: Rows) -> Result<Rows, StoreError> {
+    pub(crate) fn new(store: &Store, graph: &FeatureGraph, feature: &Feature) -> Self {
+        Self {
+            feature: feature.clone(),
+            hash: store.hash(),
+            now: store.now(),
+            project_version: graph.snapshot_version().to_owned(),
+            materialization_id: None,
+            brought: &[],
+        }
+    }
+
+    pub(crate) fn apply_to(self, rows: Rows) -> Result<Rows, StoreError> {
         let given = rows.schema();
         self.check_columns(&given)?;
         // Stamping no rows tells the schema of all stamped rows.
@@ -154,7 +179,7 @@ impl Stamp {
             if names[..index].contains(name) {
                 return refuse(RowProblem::RepeatedColumn { column: name.clone() });
             }
-            if columns::is_internal(name) {
+            if columns::is_internal(name) && !self.brought.contains(&name.as_str()) {
                 return refuse(RowProblem::ReservedColumn { column: name.clone() });
             }
         }
@@ -199,6 +224,9 @@ impl Stamp {
         stamped.push(columns::UPDATED_AT, times(self.now, rows));
         stamped.push(columns::DELETED_AT, new_null_array(&timestamp_type(), rows));
         stamped.push(columns::MATERIALIZATION_ID, self.materialization_id(batch)?);
+        for name in self.brought {
+            stamped.push(name, Arc::new(text_column(batch, name)));
+        }
         stamped.into_batch()
     }
 

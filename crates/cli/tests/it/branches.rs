@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::{check_refused, metalith, told};
 
-/// A copy of the example.
-fn example() -> tempfile::TempDir {
+/// A copy of an example.
+pub(crate) fn example(name: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/recompute");
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name);
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         if entry.file_type().unwrap().is_file() {
@@ -29,7 +29,7 @@ fn run_block(folder: &Path, number: usize) -> Vec<String> {
 }
 
 /// Runs a line of a page: variables, the command, arguments, some of them in quotes.
-fn run_line(folder: &Path, line: &str) -> String {
+pub(crate) fn run_line(folder: &Path, line: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     for (index, part) in line.split('"').enumerate() {
         match index % 2 {
@@ -51,7 +51,7 @@ fn run_line(folder: &Path, line: &str) -> String {
 }
 
 /// A table without its last column, which has sizes of files.
-fn without_bytes(table: &str) -> String {
+pub(crate) fn without_bytes(table: &str) -> String {
     let line = |line: &str| {
         let mut words: Vec<&str> = line.split_whitespace().collect();
         let kept = if words.contains(&"FEATURE") { words.len() - 1 } else { words.len() - 2 };
@@ -63,7 +63,7 @@ fn without_bytes(table: &str) -> String {
 
 #[test]
 fn recompute() {
-    let here = example();
+    let here = example("recompute");
     let told = run_block(here.path(), 1);
     expect![[r#"
         ~ video/crop  7a8f9a7ca476 -> 6db13d31975c
@@ -105,7 +105,7 @@ fallback_stores = ["prod"]
 "#;
 
 fn branch() -> tempfile::TempDir {
-    let here = example();
+    let here = example("recompute");
     fs::write(here.path().join("metalith.toml"), BRANCH).unwrap();
     run_block(here.path(), 1);
     here
@@ -205,7 +205,7 @@ fn a_store_is_copied_with_all_it_has() {
     assert!(history.contains("release=1"), "{history}");
 }
 
-fn check_told(folder: &Path, args: &[&str], expected: Expect) {
+pub(crate) fn check_told(folder: &Path, args: &[&str], expected: Expect) {
     let output = metalith(folder, args);
     expected.assert_eq(&String::from_utf8_lossy(&output.stderr));
     assert!(!output.status.success());
@@ -213,7 +213,7 @@ fn check_told(folder: &Path, args: &[&str], expected: Expect) {
 
 #[test]
 fn what_is_not_there_is_told() {
-    let here = example();
+    let here = example("recompute");
     let here = here.path();
     told(here, &["metadata", "write", "video/raw", "videos.csv"]);
     check_told(

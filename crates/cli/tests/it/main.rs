@@ -12,6 +12,7 @@ mod bad_input;
 mod branches;
 mod deletions;
 mod interrupts;
+mod migrations;
 mod pipelines;
 mod serving;
 mod tour;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use metalith_base::{Diagnostic as _, FeatureKey, Kind};
 use metalith_expr::{Expr, parse};
 use metalith_graph::{Feature, columns};
-use metalith_store::{DeletionMode, Keys, ReadOptions, RestoreReceipt, RestoreRequest, StoreError};
+use metalith_store::{
+    DeletionMode, Keys, Mark, ReadOptions, RestoreReceipt, RestoreRequest, StoreError,
+};
 use serde_json::json;
 
 use super::{
@@ -51,6 +53,17 @@ pub async fn restore(
     filters: &[Expr],
     mode: RestoreMode,
 ) -> Result<Vec<Restored>, DeletionError> {
+    restore_marked(context, deletion, filters, mode, None).await
+}
+
+/// The same, with a mark on rows that bear none.
+pub(crate) async fn restore_marked(
+    context: Context<'_>,
+    deletion: &str,
+    filters: &[Expr],
+    mode: RestoreMode,
+    mark: Option<&Mark>,
+) -> Result<Vec<Restored>, DeletionError> {
     let Context { store, graph, .. } = context;
     let narrowed = match filters {
         [] => None,
@@ -60,6 +73,7 @@ pub async fn restore(
         deletion: Some(deletion.to_owned()),
         within: narrowed.as_ref().map(|it| it.get(feature).cloned().unwrap_or_else(Keys::none)),
         dry_run,
+        mark: mark.cloned(),
         ..RestoreRequest::default()
     };
     let mut found = Vec::new();
@@ -84,7 +98,7 @@ pub async fn restore(
     }
     if narrowed.is_none() {
         for feature in graph.features().filter(|feature| !feature.is_external()) {
-            let receipt = store.reattach(graph, feature.key(), deletion).await?;
+            let receipt = store.reattach(graph, feature.key(), deletion, mark).await?;
             if receipt.samples == 0 {
                 continue;
             }

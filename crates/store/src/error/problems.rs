@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use metalith_base::{FeatureKey, nearest};
 
-use crate::HashSettings;
+use crate::{CarryProblem, HashSettings};
 
 /// What is wrong with rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +134,23 @@ pub enum RequestProblem {
         /// The id columns.
         ids: Vec<String>,
     },
+    /// A column that says which sample it is, or what it was computed from.
+    FixedColumn {
+        /// Its name.
+        column: String,
+    },
+    /// A new column that would hold nothing but NULL.
+    UntypedColumn {
+        /// Its name.
+        column: String,
+    },
+    /// The definitions differ in a way that nothing can be carried over from one to the other.
+    NotCarried(CarryProblem),
+    /// Samples that were deleted under the older definition would be there again under the newer.
+    Revived {
+        /// How many.
+        samples: u64,
+    },
     /// A root feature cannot be rebased: nothing is upstream of it.
     RootRebase,
     /// A root feature has no upstreams to join.
@@ -187,6 +204,20 @@ impl fmt::Display for RequestProblem {
             Self::IdsRequired { ids } => {
                 write!(f, "`columns` must include the id columns {}", known(ids))
             }
+            Self::FixedColumn { column } => write!(
+                f,
+                "column `{column}` says which sample it is or what it was computed from, and cannot \
+                 be filled"
+            ),
+            Self::UntypedColumn { column } => {
+                write!(f, "column `{column}` would be new and hold nothing but NULL")
+            }
+            Self::NotCarried(problem) => write!(f, "{problem}"),
+            Self::Revived { samples } => write!(
+                f,
+                "{samples} samples that today's definition has from before were deleted under the \
+                 other one since, and would be there again"
+            ),
             Self::RootRebase => write!(f, "a root feature has no upstream to rebase on"),
             Self::RootJoin => write!(f, "a root feature has no upstreams to join"),
             Self::NothingToRestore { deletion: Some(deletion) } => {
@@ -328,6 +359,16 @@ pub(super) fn request_hint(problem: &RequestProblem) -> Option<Cow<'_, str>> {
             Some(did_you_mean(column, known).into())
         }
         RequestProblem::IdsRequired { ids } => Some(format!("add {}", known(ids)).into()),
+        RequestProblem::FixedColumn { .. } => {
+            Some("fill a column that only describes the sample".into())
+        }
+        RequestProblem::UntypedColumn { .. } => {
+            Some("give it a type, e.g. `CAST(NULL AS BIGINT)`".into())
+        }
+        RequestProblem::NotCarried(_) => Some("compute its samples anew".into()),
+        RequestProblem::Revived { .. } => {
+            Some("delete them with `metalith metadata delete` first, as the code is today".into())
+        }
         RequestProblem::RootRebase => Some("write its samples again".into()),
         RequestProblem::RootJoin => {
             Some("give its rows `metaxy_provenance_by_field` themselves".into())
