@@ -6,16 +6,18 @@ mod types;
 use datafusion::{
     common::{Column, DFSchema, ScalarValue},
     functions::{core::expr_fn::get_field, datetime},
-    functions_aggregate::expr_fn as aggregate,
+    functions_aggregate::{expr_fn as aggregate, median::median_udaf},
     logical_expr::{
         Between, BinaryExpr, Case as CaseWhen, Cast, Expr as PlanExpr, Like,
-        Operator as PlanOperator, expr::InList, lit,
+        Operator as PlanOperator,
+        expr::{AggregateFunction, InList},
+        lit,
     },
 };
 use metalith_base::{FeatureKey, Timestamp};
 use metalith_expr::{
-    Aggregate, Case, Comparison, DateUnit, Expr, Literal, Operator, Rules, Test, Typed, TypedKind,
-    check_condition,
+    Aggregate, Case, Comparison, DateUnit, Expr, Literal, Operator, Rules, Test, Type, Typed,
+    TypedKind, check_condition,
 };
 
 pub use self::types::{expression_type, stored_as};
@@ -137,10 +139,12 @@ impl Lower<'_> {
             }
             TypedKind::Aggregate { function, argument, distinct } => {
                 let aggregate = self.aggregate(*function, argument.as_deref(), *distinct);
-                if *function == Aggregate::Sum && typed.data_type().is_integer() {
-                    return cast(aggregate, typed);
+                let is_exact = matches!(typed.data_type(), Type::Decimal(..));
+                let is_whole = *function == Aggregate::Sum && typed.data_type().is_integer();
+                match is_whole || (*function == Aggregate::Avg && is_exact) {
+                    true => cast(aggregate, typed),
+                    false => aggregate,
                 }
-                aggregate
             }
         }
     }
@@ -173,7 +177,7 @@ impl Lower<'_> {
     fn add_days(self, whole: &Typed, value: &Typed, days: &Typed) -> PlanExpr {
         let number = |it| PlanExpr::Cast(Cast::new(Box::new(it), types::INT));
         let (value_type, days) = (value.data_type(), number(self.expr(days)));
-        if *value_type == metalith_expr::Type::Date {
+        if *value_type == Type::Date {
             let later = self.days(value) + days;
             let later = PlanExpr::Cast(Cast::new(Box::new(later), types::DAYS));
             return cast(later, whole);
@@ -203,7 +207,14 @@ impl Lower<'_> {
             (Aggregate::Avg, true) => aggregate::avg_distinct(argument),
             (Aggregate::Min, _) => aggregate::min(argument),
             (Aggregate::Max, _) => aggregate::max(argument),
-            (Aggregate::Median, _) => aggregate::median(argument),
+            (Aggregate::Median, false) => aggregate::median(argument),
+            (Aggregate::Median, true) => {
+                let (arguments, order) = (vec![argument], Vec::new());
+                let median = median_udaf();
+                PlanExpr::AggregateFunction(AggregateFunction::new_udf(
+                    median, arguments, true, None, order, None,
+                ))
+            }
         }
     }
 }
