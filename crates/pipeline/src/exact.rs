@@ -102,13 +102,16 @@ fn first(mask: &BooleanArray) -> Option<usize> {
     (0..mask.len()).find(|row| mask.is_valid(*row) && mask.value(*row))
 }
 
+/// Whether the text of a row loses something.
+type IsCut = dyn Fn(usize, &str) -> bool;
+
 /// The first text that tells more of a time than its type holds.
 fn cut_time(
     texts: &StringArray,
     array: &ArrayRef,
     converted: &ArrayRef,
 ) -> Result<Option<usize>, ArrowError> {
-    let is_cut: Box<dyn Fn(usize, &str) -> bool> = match converted.data_type() {
+    let is_cut: Box<IsCut> = match converted.data_type() {
         DataType::Date32 => {
             let micros = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
             let (time, day) = (lenient(array, &micros)?, lenient(converted, &micros)?);

@@ -46,7 +46,7 @@ impl Kept {
         }
         for batch in deleted {
             let ids: Vec<ArrayRef> =
-                self.places.iter().map(|it| batch.column(*it).clone()).collect();
+                self.places.iter().map(|it| ArrayRef::clone(batch.column(*it))).collect();
             let found = fingerprints(&ids)?;
             let row = found.iter().position(|it| it.is_some_and(|it| self.active.contains(&it)));
             if let Some(row) = row {
