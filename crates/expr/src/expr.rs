@@ -266,6 +266,11 @@ impl Expr {
         self.place.clone().unwrap_or_else(|| Place::whole(&self.to_string()))
     }
 
+    /// The text as it was written, quotes included; nothing when a program built it.
+    pub fn written(&self) -> Option<&str> {
+        self.place.as_ref().map(Place::text)
+    }
+
     pub(crate) fn known_place(&self) -> Option<&Place> {
         self.place.as_ref()
     }

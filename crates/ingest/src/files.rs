@@ -8,8 +8,9 @@ use std::{
 };
 
 use arrow::{
+    array::AsArray as _,
     csv,
-    datatypes::{DataType, Schema, SchemaRef},
+    datatypes::{DataType, Field, Schema, SchemaRef},
     error::ArrowError,
     ipc, json,
 };
@@ -121,7 +122,36 @@ impl Source<'_> {
         let bad = self.content(format);
         let mut file = BufReader::new(self.open()?);
         let (schema, _) = separated(delimiter).infer_schema(&mut file, None).map_err(&bad)?;
-        Ok(schema)
+        self.with_codes(schema, format, delimiter)
+    }
+
+    /// Columns of which some number begins with a zero are text: `007` is a code, and not 7.
+    fn with_codes(
+        &self,
+        schema: Schema,
+        format: FileFormat,
+        delimiter: u8,
+    ) -> Result<Schema, IngestError> {
+        let is_number = |index: &usize| schema.field(*index).data_type().is_numeric();
+        let numbers: Vec<usize> = (0..schema.fields().len()).filter(is_number).collect();
+        if numbers.is_empty() {
+            return Ok(schema);
+        }
+        let bad = self.content(format);
+        let text = |field: &Arc<Field>| field.as_ref().clone().with_data_type(DataType::Utf8);
+        let texts = Schema::new(schema.fields().iter().map(text).collect::<Vec<_>>());
+        let builder = csv::ReaderBuilder::new(Arc::new(texts)).with_format(separated(delimiter));
+        let builder = builder.with_batch_size(BATCH_ROWS).with_projection(numbers.clone());
+        let mut fields: Vec<Arc<Field>> = schema.fields().iter().cloned().collect();
+        for batch in builder.build(self.open()?).map_err(&bad)? {
+            let batch = batch.map_err(&bad)?;
+            for (index, values) in numbers.iter().zip(batch.columns()) {
+                if values.as_string::<i32>().iter().flatten().any(is_code) {
+                    fields[*index] = Arc::new(text(&fields[*index]));
+                }
+            }
+        }
+        Ok(Schema::new(fields))
     }
 
     fn separated(
@@ -147,7 +177,8 @@ impl Source<'_> {
     fn json_lines(&self, schema: &SchemaRef) -> Result<Rows, IngestError> {
         let bad = self.content(FileFormat::JsonLines);
         let builder = json::ReaderBuilder::new(SchemaRef::clone(schema));
-        let builder = builder.with_batch_size(BATCH_ROWS);
+        // A number in a column of text is the text that was written.
+        let builder = builder.with_batch_size(BATCH_ROWS).with_coerce_primitive(true);
         let reader = builder.build(BufReader::new(self.open()?)).map_err(&bad)?;
         Ok(Rows::from_reader(reader))
     }
@@ -167,6 +198,11 @@ impl Source<'_> {
             ipc::reader::StreamReader::try_new(BufReader::new(file), None).map_err(&bad)?;
         Ok(Rows::from_reader(reader))
     }
+}
+
+/// Whether a number has a zero in front that it would lose.
+fn is_code(text: &str) -> bool {
+    matches!(text.trim_start_matches(['-', '+']).as_bytes(), [b'0', b'0'..=b'9', ..])
 }
 
 /// How text with separators is read.

@@ -22,29 +22,36 @@ use datafusion::{
 
 /// The same expression, in which integers do not wrap around.
 pub(crate) fn checked(expr: Expr, schema: &DFSchema) -> Result<Expr, DataFusionError> {
-    let is_integer = |expr: &Expr| {
-        expr.get_type(schema).map(|it| match it {
-            // The result of the largest integers is a decimal, which has room.
-            DataType::UInt64 => false,
-            other => other.is_integer(),
-        })
-    };
+    let integer =
+        |expr: &Expr| expr.get_type(schema).map(|it| Some(it).filter(DataType::is_integer));
     let done = expr.transform_up(|expr| match expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
             let known = Arithmetic::of(op);
-            let checks = known.is_some() && is_integer(&left)? && is_integer(&right)?;
-            Ok(match known.filter(|_| checks) {
-                Some(arithmetic) => Transformed::yes(arithmetic.call(*left, *right)),
-                None => Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })),
+            Ok(match (known, integer(&left)?, integer(&right)?) {
+                (Some(arithmetic), Some(one), Some(other)) => {
+                    let computed = computed_as(&one, &other);
+                    Transformed::yes(arithmetic.call(computed, *left, *right))
+                }
+                _ => Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })),
             })
         }
-        Expr::Negative(value) if is_integer(&value)? => {
+        Expr::Negative(value) if integer(&value)?.is_some() => {
             let zero = lit(ScalarValue::Int64(Some(0)));
-            Ok(Transformed::yes(Arithmetic::Subtract.call(zero, *value)))
+            Ok(Transformed::yes(Arithmetic::Subtract.call(DataType::Int64, zero, *value)))
         }
         other => Ok(Transformed::no(other)),
     })?;
     Ok(done.data)
+}
+
+/// The type that two integers are computed as: the largest unsigned one for those that have no
+/// sign, and may need all of it.
+fn computed_as(one: &DataType, other: &DataType) -> DataType {
+    let is_unsigned = one.is_unsigned_integer() && other.is_unsigned_integer();
+    match is_unsigned && (*one == DataType::UInt64 || *other == DataType::UInt64) {
+        true => DataType::UInt64,
+        false => DataType::Int64,
+    }
 }
 
 /// What is done with two integers.
@@ -65,10 +72,10 @@ impl Arithmetic {
         }
     }
 
-    fn call(self, left: Expr, right: Expr) -> Expr {
-        let types = vec![DataType::Int64, DataType::Int64];
+    fn call(self, computed: DataType, left: Expr, right: Expr) -> Expr {
+        let types = vec![computed.clone(), computed.clone()];
         let signature = Signature::exact(types, Volatility::Immutable);
-        let function = Checked { arithmetic: self, signature };
+        let function = Checked { arithmetic: self, computed, signature };
         Arc::new(ScalarUDF::new_from_impl(function)).call(vec![left, right])
     }
 }
@@ -77,6 +84,8 @@ impl Arithmetic {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Checked {
     arithmetic: Arithmetic,
+    /// The type of both, and of the result.
+    computed: DataType,
     signature: Signature,
 }
 
@@ -94,7 +103,7 @@ impl ScalarUDFImpl for Checked {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType, DataFusionError> {
-        Ok(DataType::Int64)
+        Ok(self.computed.clone())
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {

@@ -7,7 +7,7 @@ mod output;
 mod rows;
 mod tables;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use metalith_base::{Diagnostic as _, Kind};
 use metalith_document::Span;
@@ -28,6 +28,7 @@ use crate::{
     error::{Mistake, with_causes},
     input::{Input, Unusable},
     model::{Operation, OperationKind, OutputMode, Pipeline, TableRef, Text},
+    placeholders,
     read::Reading,
     reads::{Reads, State},
     working::{Columns, Evaluator},
@@ -145,6 +146,7 @@ pub(crate) async fn bind(
         is_tainted: false,
         mistakes,
         destinations: Vec::new(),
+        assigned: BTreeMap::new(),
         summed: None,
         read: BTreeSet::new(),
     };
@@ -187,6 +189,8 @@ struct Binder<'a> {
     mistakes: Vec<Mistake>,
     /// Where outputs go, and of which operations they are.
     destinations: Vec<(String, String)>,
+    /// Columns that updates assigned, and the first operation that did.
+    assigned: BTreeMap<String, String>,
     /// The operation that put groups in the place of rows.
     summed: Option<String>,
     /// Tables that are read: datasource and table.
@@ -294,20 +298,34 @@ impl Binder<'_> {
         columns: &Columns,
         wanted: Wanted,
     ) -> Option<Typed> {
-        let checked = parse_with(&text.text, Quotes::Text)
-            .and_then(|expr| expand(&expr, &self.pipeline.selectors))
-            .and_then(|expr| {
-                let rules = Rules {
-                    aggregates: match wanted {
-                        Wanted::Aggregate => Aggregates::Allowed,
-                        Wanted::Condition | Wanted::Value => Aggregates::Refused,
-                    },
-                };
-                match wanted {
-                    Wanted::Condition => check_condition(&expr, &columns.scope(), rules),
-                    Wanted::Value | Wanted::Aggregate => check(&expr, &columns.scope(), rules),
-                }
-            });
+        if let Some(misread) = placeholders::in_text(&text.text) {
+            self.mistakes.push(Mistake::of_misread(what, operation, text, misread));
+            return None;
+        }
+        let parsed = parse_with(&text.text, Quotes::Text);
+        let expanded = parsed.as_ref().map_err(Clone::clone);
+        let expanded = expanded.and_then(|expr| expand(expr, &self.pipeline.selectors));
+        let in_quotes = parsed.as_ref().ok().and_then(placeholders::in_quotes);
+        let misread = in_quotes.or_else(|| {
+            let expr = expanded.as_ref().ok()?;
+            placeholders::quoted_column(expr, &|name| columns.named(name))
+        });
+        if let Some(misread) = misread {
+            self.mistakes.push(Mistake::of_misread(what, operation, text, misread));
+            return None;
+        }
+        let checked = expanded.and_then(|expr| {
+            let rules = Rules {
+                aggregates: match wanted {
+                    Wanted::Aggregate => Aggregates::Allowed,
+                    Wanted::Condition | Wanted::Value => Aggregates::Refused,
+                },
+            };
+            match wanted {
+                Wanted::Condition => check_condition(&expr, &columns.scope(), rules),
+                Wanted::Value | Wanted::Aggregate => check(&expr, &columns.scope(), rules),
+            }
+        });
         match checked {
             Ok(typed) => Some(typed),
             Err(error) => {

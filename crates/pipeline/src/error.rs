@@ -13,6 +13,8 @@ use metalith_objects::ObjectError;
 use metalith_project::ProjectError;
 use metalith_store::StoreError;
 
+use crate::{model::Text, placeholders::Misread};
+
 /// Why a pipeline cannot run, or did not.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -42,6 +44,32 @@ pub enum PipelineError {
         operation: String,
         /// What the engine says.
         source: Box<DataFusionError>,
+    },
+    /// A value that is not what `types` says of its column.
+    #[error("`{value}` in row {row} of `{place}` is no {wanted} that column `{column}` could hold")]
+    Unfit {
+        /// The table.
+        place: String,
+        /// The column.
+        column: String,
+        /// The row, from 1.
+        row: usize,
+        /// The value.
+        value: String,
+        /// The type that it should have.
+        wanted: String,
+    },
+    /// A sample would be deleted although a row of it was not.
+    #[error(
+        "{operation} would delete the sample {id} of `{place}`, of which another row is active"
+    )]
+    StillActive {
+        /// The operation.
+        operation: String,
+        /// The feature.
+        place: String,
+        /// The id.
+        id: String,
     },
     /// A lookup with several rows of one key.
     #[error("{operation} found more than one row with the key {key} in `{table}`")]
@@ -208,6 +236,21 @@ impl Mistake {
     }
 }
 
+impl Mistake {
+    /// An expression that says something else than was meant.
+    pub(crate) fn of_misread(
+        what: &'static str,
+        operation: &str,
+        text: &Text,
+        misread: Misread,
+    ) -> Self {
+        let title = format!("Invalid {what} in {operation}");
+        let mut mistake = Self::new(title, misread.reason, text.span);
+        mistake.subject = Some((label(what), text.text.clone()));
+        mistake.with_hint(Some(misread.hint))
+    }
+}
+
 fn label(what: &'static str) -> &'static str {
     match what {
         "selector" => "Selector",
@@ -296,6 +339,8 @@ impl Diagnostic for PipelineError {
     fn kind(&self) -> Kind {
         match self {
             Self::Invalid { .. }
+            | Self::Unfit { .. }
+            | Self::StillActive { .. }
             | Self::RepeatedKey { .. }
             | Self::LargeLookup { .. }
             | Self::NoConsent { .. } => Kind::Invalid,
@@ -325,6 +370,8 @@ impl Diagnostic for PipelineError {
             Self::Invalid { .. } => "pipeline.invalid",
             Self::File { .. } => "pipeline.file",
             Self::Value { .. } => "pipeline.value",
+            Self::Unfit { .. } => "pipeline.unfit",
+            Self::StillActive { .. } => "pipeline.still-active",
             Self::RepeatedKey { .. } => "pipeline.repeated-key",
             Self::LargeLookup { .. } => "pipeline.large-lookup",
             Self::NoConsent { .. } => "pipeline.no-consent",
@@ -345,6 +392,13 @@ impl Diagnostic for PipelineError {
             Self::File { .. } => Some("check the path and its permissions".into()),
             Self::Value { .. } => {
                 Some("leave such rows out with a `selector`, or choose a value with `IF(…)`".into())
+            }
+            Self::Unfit { .. } => Some(
+                "say a type in `types` that holds all values, e.g. `text`, and convert with CAST"
+                    .into(),
+            ),
+            Self::StillActive { .. } => {
+                Some("delete all rows of a sample, or choose with the output's `selector`".into())
             }
             Self::RepeatedKey { .. } => {
                 Some("a lookup has one row a key: join on more columns".into())

@@ -3,6 +3,7 @@
 //! What concerns each row by itself is computed by several tasks at once, and put in order again.
 //! Only groups, sorts and lookups hold more than a few batches, and only as many bytes as a run may.
 
+mod kept;
 mod lookup;
 mod publish;
 mod segment;

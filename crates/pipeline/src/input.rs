@@ -15,13 +15,15 @@ use metalith_delta::{Layout, open_backend};
 use metalith_graph::{FeatureGraph, columns};
 use metalith_ingest::RowFile;
 use metalith_store::{
-    Backend, ChunkRequest, Frame, Mode, ReadOptions, Rows, Store, Table, is_system_table, stored_as,
+    Backend, ChunkRequest, Frame, Mode, ReadOptions, Rows, Store, StoreError, Table,
+    expression_type, is_system_table, stored_as,
 };
 use serde_json::{Value, json};
 
 use crate::{
     PipelineError, Surroundings,
     engine::{Engine, Stream, Threads, ahead, rows_of},
+    exact::{Inexact, exactly},
     files::{self, Found},
     model::{Datasource, SourceKind, TableRef},
     reads::{State, file_place, table_place},
@@ -111,14 +113,16 @@ impl Input {
             Source::Files(files, folder) => {
                 // The folder of fetched files must live as long as they are read.
                 let folder = folder.clone();
-                let files = files.clone();
+                let (files, shown) = (files.clone(), self.shown.clone());
                 let opened = files.into_iter().map(move |file| {
                     let rows = file.rows().map_err(PipelineError::from);
                     (rows, folder.clone())
                 });
                 stream::iter(opened)
-                    .map(|(rows, folder)| {
-                        let rows = rows?.into_stream().map_err(PipelineError::from);
+                    .map(move |(rows, folder)| {
+                        let shown = shown.clone();
+                        let rows = rows?.into_stream();
+                        let rows = rows.map_err(move |error| unreadable(&shown, error));
                         Ok::<_, PipelineError>(rows.inspect(move |_| drop(folder.clone())))
                     })
                     .try_flatten()
@@ -151,10 +155,24 @@ impl Input {
         };
         let schema = SchemaRef::clone(&self.schema);
         let shown = self.shown.clone();
+        let mut before = 0;
         let fitted = rows.map(move |batch| {
-            fit(&batch?, &schema).map_err(|error| PipelineError::arrow(&shown, error))
+            let batch = batch?;
+            let fitted = declared(&batch, &schema, (&shown, before));
+            before += batch.num_rows();
+            fitted
         });
         Ok(ahead(fitted.boxed()))
+    }
+}
+
+/// What a file holds that cannot be read is a mistake of whoever wrote it.
+fn unreadable(shown: &str, error: StoreError) -> PipelineError {
+    match error {
+        StoreError::Engine { source, .. } => {
+            PipelineError::value(&format!("reading `{shown}`"), *source)
+        }
+        other => other.into(),
     }
 }
 
@@ -175,8 +193,9 @@ pub(crate) async fn open_files(
     let Found { files, folder } = files::find(surroundings, datasource, &table.table).await?;
     let mut opened = Vec::new();
     let mut schema: Option<SchemaRef> = None;
+    // Values of text are converted later: readers of files cut what does not fit.
     let types: Vec<(String, DataType)> =
-        table.types.iter().filter_map(|(name, it)| Some((name.clone(), stored_as(it)?))).collect();
+        table.types.iter().map(|(name, _)| (name.clone(), DataType::Utf8)).collect();
     let mut version = serde_json::Map::new();
     let mut reads = Vec::new();
     for file in &files {
@@ -415,6 +434,33 @@ fn worked_with(data_type: &DataType) -> DataType {
         DataType::Null => DataType::Utf8,
         other => other.clone(),
     }
+}
+
+/// Rows with the columns that a table has, of which some are said to be of another type.
+fn declared(
+    batch: &RecordBatch,
+    schema: &SchemaRef,
+    (shown, before): (&str, usize),
+) -> Result<RecordBatch, PipelineError> {
+    let failed = |error| PipelineError::arrow(&format!("reading `{shown}`"), error);
+    let arrays = schema.fields().iter().map(|field| {
+        let Some(array) = batch.column_by_name(field.name()) else {
+            return Ok(arrow::array::new_null_array(field.data_type(), batch.num_rows()));
+        };
+        exactly(array, field.data_type()).map_err(|inexact| match inexact {
+            Inexact::Value { row, value } => PipelineError::Unfit {
+                place: shown.to_owned(),
+                column: field.name().clone(),
+                row: before + row + 1,
+                value,
+                wanted: expression_type(field.data_type()).to_string(),
+            },
+            Inexact::Arrow(error) => failed(error),
+        })
+    });
+    let arrays = arrays.collect::<Result<Vec<ArrayRef>, PipelineError>>()?;
+    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(SchemaRef::clone(schema), arrays, &options).map_err(failed)
 }
 
 /// Rows with exactly the columns of a schema; what is not there is NULL.

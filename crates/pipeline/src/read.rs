@@ -11,6 +11,7 @@ use crate::{
     PipelineError,
     error::Mistake,
     model::{Datasource, Operation, Pipeline, SourceKind, TableRef},
+    placeholders,
     working::SOURCES_MAX,
 };
 
@@ -132,11 +133,41 @@ impl Reader {
             }
             Value::List(items) => items.iter_mut().for_each(|it| self.substitute(it, variables)),
             Value::Table(entries) => {
-                // Expressions take values with `{{NAME}}`, where a text cannot become a condition.
-                let entries = entries.iter_mut().filter(|it| !is_expression(&it.key));
-                entries.for_each(|it| self.substitute(&mut it.node, variables));
+                for entry in entries {
+                    self.refuse_in_name(entry);
+                    // Expressions take values with `{{NAME}}`, where a text cannot become a condition.
+                    match is_expression(&entry.key) {
+                        true => self.substitute_names(&mut entry.node, variables),
+                        false => self.substitute(&mut entry.node, variables),
+                    }
+                }
             }
             Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {}
+        }
+    }
+
+    /// The same for the names in a list of names and expressions.
+    fn substitute_names(&mut self, node: &mut Node, variables: &BTreeMap<String, Value>) {
+        match &mut node.value {
+            Value::Table(entries) => entries.iter().for_each(|it| self.refuse_in_name(it)),
+            Value::List(items) => {
+                for item in items {
+                    let Value::Table(entries) = &mut item.value else { continue };
+                    let named = entries.iter_mut().filter(|it| it.key == "column");
+                    named.for_each(|it| self.substitute(&mut it.node, variables));
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) => {}
+        }
+    }
+
+    /// A key is a name, and stays as it is written.
+    fn refuse_in_name(&mut self, entry: &Entry) {
+        if let Some(name) = placeholders::variable_in(&entry.key) {
+            let reason = format!("`${{{name}}}` is not filled in within a key");
+            let mistake = Mistake::new("Invalid variable", reason, entry.key_span);
+            let hint = "write the name itself, or a list of `column` and `expression`";
+            self.mistakes.push(mistake.with_hint(Some(hint.to_owned())));
         }
     }
 
@@ -283,7 +314,15 @@ impl Reader {
                 self.mistakes.push(Mistake::new(format!("Invalid {title}"), reason, node.span));
                 continue;
             };
-            match parse_with(&source, Quotes::Text) {
+            let parsed = parse_with(&source, Quotes::Text);
+            let in_quotes = parsed.as_ref().ok().and_then(placeholders::in_quotes);
+            if let Some(misread) = placeholders::in_text(&source).or(in_quotes) {
+                let mistake = Mistake::new(format!("Invalid {title}"), misread.reason, node.span);
+                self.mistakes.push(mistake.with_hint(Some(misread.hint)));
+                found.insert(key.clone(), lit(true));
+                continue;
+            }
+            match parsed {
                 Ok(expr) => drop(found.insert(key.clone(), expr)),
                 Err(error) => {
                     let mut mistake =

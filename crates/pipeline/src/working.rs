@@ -87,6 +87,16 @@ impl Columns {
         self.fields.iter().position(|it| it.name() == name)
     }
 
+    /// The column that a text is the name of, with or without its table, in whatever case.
+    pub(crate) fn named(&self, text: &str) -> Option<String> {
+        let plain = match text.split_once('.') {
+            Some((table, rest)) if self.has_table(table) => rest,
+            _ => text,
+        };
+        let mut known = METADATA.into_iter().chain(self.names());
+        known.find(|it| it.eq_ignore_ascii_case(plain)).map(str::to_owned)
+    }
+
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().map(|it| it.name().as_str())
     }

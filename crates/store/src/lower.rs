@@ -6,10 +6,12 @@ mod types;
 use datafusion::{
     common::{Column, DFSchema, ScalarValue},
     functions::{core::expr_fn::get_field, datetime},
-    functions_aggregate::expr_fn as aggregate,
+    functions_aggregate::{expr_fn as aggregate, median::median_udaf},
     logical_expr::{
         Between, BinaryExpr, Case as CaseWhen, Cast, Expr as PlanExpr, Like,
-        Operator as PlanOperator, expr::InList, lit,
+        Operator as PlanOperator,
+        expr::{AggregateFunction, InList},
+        lit,
     },
 };
 use metalith_base::{FeatureKey, Timestamp};
@@ -163,10 +165,12 @@ impl Lower<'_> {
             }
             TypedKind::Aggregate { function, argument, distinct } => {
                 let aggregate = self.aggregate(*function, argument.as_deref(), *distinct);
-                if *function == Aggregate::Sum && typed.data_type().is_integer() {
-                    return cast(aggregate, typed);
+                let is_exact = matches!(typed.data_type(), Type::Decimal(..));
+                let is_whole = *function == Aggregate::Sum && typed.data_type().is_integer();
+                match is_whole || (*function == Aggregate::Avg && is_exact) {
+                    true => cast(aggregate, typed),
+                    false => aggregate,
                 }
-                aggregate
             }
         }
     }
@@ -229,7 +233,14 @@ impl Lower<'_> {
             (Aggregate::Avg, true) => aggregate::avg_distinct(argument),
             (Aggregate::Min, _) => aggregate::min(argument),
             (Aggregate::Max, _) => aggregate::max(argument),
-            (Aggregate::Median, _) => aggregate::median(argument),
+            (Aggregate::Median, false) => aggregate::median(argument),
+            (Aggregate::Median, true) => {
+                let (arguments, order) = (vec![argument], Vec::new());
+                let median = median_udaf();
+                PlanExpr::AggregateFunction(AggregateFunction::new_udf(
+                    median, arguments, true, None, order, None,
+                ))
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use super::{Checker, call, coerce, typed};
 use crate::{
     check::{
         coerce::{Operand, common_type, mismatch},
-        decimal::sized,
+        decimal::{exact, sized},
     },
     error::{ExprError, Problem},
     expr::{Expr, Literal, Operator},
@@ -56,6 +56,7 @@ pub(super) fn combine<'a>(
     if matches!(op, Operator::Divide | Operator::Remainder) && is_zero(&right) {
         return Err(ExprError::new(Problem::ZeroDivision, right.expr.place()));
     }
+    let (left, right) = as_written(op, left, right);
     if let Some((one, other, result)) = exact_product(op, &left, &right) {
         let left = coerce::coerce(left.typed, &one)?;
         let right = coerce::coerce(right.typed, &other)?;
@@ -65,6 +66,37 @@ pub(super) fn combine<'a>(
     let left = coerce::coerce(left.typed, &operands)?;
     let right = coerce::coerce(right.typed, &operands)?;
     Ok(arithmetic(expr, op, (left, right), result))
+}
+
+/// Numbers that are written with a point are exact among themselves: `1 + 0.05` is 1.05, and stays
+/// so beside a decimal. Beside a float they are floats.
+fn as_written<'a>(
+    op: Operator,
+    left: Operand<'a>,
+    right: Operand<'a>,
+) -> (Operand<'a>, Operand<'a>) {
+    let has_point = |it: &Operand<'_>| matches!(it.literal(), Some(Literal::Float(_)));
+    if op == Operator::Divide || !(has_point(&left) || has_point(&right)) {
+        return (left, right);
+    }
+    match (exactly(&left), exactly(&right)) {
+        (Some(one), Some(other)) => {
+            (Operand { typed: one, ..left }, Operand { typed: other, ..right })
+        }
+        _ => (left, right),
+    }
+}
+
+/// A number as its digits say; nothing for what is no literal, or has an exponent.
+fn exactly(operand: &Operand<'_>) -> Option<Typed> {
+    let literal = operand.literal()?;
+    if !matches!(literal, Literal::Int(_) | Literal::UInt(_) | Literal::Float(_)) {
+        return None;
+    }
+    let text = literal.to_string();
+    let found = exact(&text).filter(|_| !text.contains(['e', 'E']))?;
+    let wanted = Type::Decimal(found.precision, i8::try_from(found.scale).ok()?);
+    coerce::coerce(operand.typed.clone(), &wanted).ok()
 }
 
 /// The types of a decimal and an integer that is no literal, and of their product. As one type they
@@ -108,7 +140,8 @@ fn number_types(op: Operator, left: &Operand<'_>, right: &Operand<'_>) -> (Type,
     let result = match op {
         Operator::Add | Operator::Subtract => sized(precision + 1, scale),
         Operator::Multiply => sized(2 * precision + 1, 2 * scale),
-        Operator::Divide | Operator::Remainder | Operator::Concat => None,
+        Operator::Remainder => sized(precision, scale),
+        Operator::Divide | Operator::Concat => None,
     };
     result.map_or((Type::Float, Type::Float), |result| (common, result))
 }

@@ -385,6 +385,16 @@ impl Binder<'_> {
         let address = files::address(self.surroundings, &datasource.path);
         let of_path = FileFormat::of_file(Path::new(&address));
         let of_table = FileFormat::of_file(Path::new(table));
+        let named = if of_path.is_some() { of_path } else { of_table };
+        if let (Some(said), Some(ending)) = (format, named)
+            && said != ending
+        {
+            let name = if of_path.is_some() { &datasource.path } else { table };
+            let name = without_secrets(name);
+            let reason = format!("`{name}` ends like {ending}, and the datasource has {said}");
+            let hint = "leave the ending out, or declare a datasource of the other type".to_owned();
+            return Err(Unusable::mistake(reason, Some(hint)));
+        }
         let format = format.or(of_path).or(of_table).unwrap_or(FileFormat::Parquet);
         let name = match of_table {
             Some(_) => table.to_owned(),

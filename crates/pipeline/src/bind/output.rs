@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
+use metalith_base::FeatureKey;
 use metalith_store::DeletionMode;
 
 use super::{
@@ -23,6 +24,8 @@ pub(crate) struct OutputStep {
     pub(crate) selector: Option<Evaluator>,
     /// The columns that are written, in the order of a scope.
     pub(crate) columns: Vec<usize>,
+    /// Which of them are the ids of samples that are deleted.
+    pub(crate) ids: Vec<usize>,
     /// What they are called there.
     pub(crate) schema: SchemaRef,
     pub(crate) mode: OutputMode,
@@ -109,6 +112,20 @@ impl Binder<'_> {
             self.mistakes.push(mistake);
             return Ok(None);
         }
+        let ids = match (&destination, is_deletion) {
+            (Destination::Feature(feature), true) => {
+                match self.deleted_ids(&feature.key, (&columns, &schema)) {
+                    Ok(ids) => ids,
+                    Err(refusal) => {
+                        let (reason, hint) = *refusal;
+                        let mistake = Mistake::new(title, reason, output.span);
+                        self.mistakes.push(mistake.with_hint(Some(hint)));
+                        return Ok(None);
+                    }
+                }
+            }
+            _ => Vec::new(),
+        };
         let samples = matches!(destination, Destination::Feature(_)) && !is_deletion;
         if samples && let Some(reason) = no_sample(output, (&columns, &schema)) {
             self.mistakes.push(Mistake::new(title, reason, output.span));
@@ -120,12 +137,42 @@ impl Binder<'_> {
             include_deleted,
             selector,
             columns,
+            ids,
             schema,
             mode,
             destination,
             shown,
             identity,
         }))
+    }
+
+    /// Where the ids of samples are that are deleted. They must be those that rows were read with:
+    /// another id is another sample.
+    fn deleted_ids(
+        &self,
+        key: &FeatureKey,
+        (columns, schema): (&[usize], &Schema),
+    ) -> Result<Vec<usize>, Box<(String, String)>> {
+        let feature = self.surroundings.project.and_then(|it| it.graph().feature(key).ok());
+        let ids = feature.map_or(&[][..], |it| it.spec().id_columns.as_slice());
+        let mut places = Vec::new();
+        for id in ids {
+            let Ok(place) = schema.index_of(id) else { continue };
+            let own = columns[place].checked_sub(METADATA.len());
+            let own = own.map_or(METADATA[0], |own| self.columns.field(own).name().as_str());
+            if let Some(by) = self.assigned.get(own) {
+                let reason = format!("{by} assigns '{own}', which says what samples are deleted");
+                let hint = "give the new values another name: ids stay as they were read";
+                return Err(Box::new((reason, hint.to_owned())));
+            }
+            if own != id && self.columns.position(id).is_some() {
+                let reason = format!("'{own}' would be the id '{id}' of samples that are deleted");
+                let hint = format!("leave '{id}' out of `columns`, which has its own values");
+                return Err(Box::new((reason, hint)));
+            }
+            places.push(place);
+        }
+        Ok(places)
     }
 
     /// The columns that are written, and what they are called.

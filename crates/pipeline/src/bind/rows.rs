@@ -1,7 +1,7 @@
 //! `update`.
 
 use arrow::datatypes::{DataType, Field};
-use metalith_expr::require_type;
+use metalith_expr::{Type, Typed, TypedKind, require_type};
 use metalith_store::expression_type;
 
 use super::{Binder, Wanted};
@@ -27,6 +27,20 @@ pub(crate) struct Assignment {
     pub(crate) value: Evaluator,
 }
 
+/// A value that would be rounded to the digits of its column, as it is: whether digits are lost is
+/// seen row by row, and refused then.
+fn unrounded(typed: Typed) -> Typed {
+    let Type::Decimal(_, wanted) = *typed.data_type() else { return typed };
+    match typed.kind() {
+        TypedKind::Cast(value) => match value.data_type() {
+            Type::Decimal(_, own) if *own > wanted => value.as_ref().clone(),
+            Type::Float => value.as_ref().clone(),
+            _ => typed,
+        },
+        _ => typed,
+    }
+}
+
 impl Binder<'_> {
     pub(super) fn update(&mut self, update: &Update, operation: &str) -> Option<UpdateStep> {
         let selector = self.selector(update.selector.as_ref(), operation);
@@ -35,7 +49,11 @@ impl Binder<'_> {
         let mut is_whole = true;
         for (name, value) in &update.assignments {
             match self.assignment((name, value), operation, &mut columns) {
-                Some(assignment) => assignments.push(assignment),
+                Some(assignment) => {
+                    let by = self.assigned.entry(assignment.column.clone());
+                    by.or_insert_with(|| operation.to_owned());
+                    assignments.push(assignment);
+                }
                 None => is_whole = false,
             }
         }
@@ -69,8 +87,11 @@ impl Binder<'_> {
             return self.new_column((name, value), operation, (typed, columns));
         };
         let data_type = columns.field(index).data_type().clone();
-        let typed = match require_type(typed?, &expression_type(&data_type)) {
-            Ok(typed) => typed,
+        let given = typed?;
+        let is_given = *given.data_type() == expression_type(&data_type);
+        let typed = match require_type(given, &expression_type(&data_type)) {
+            Ok(typed) if is_given => typed,
+            Ok(typed) => unrounded(typed),
             Err(error) => {
                 let at = (value.text.as_str(), value.span);
                 let mut mistake = Mistake::of_expression("assignment", operation, at, &error);
@@ -90,7 +111,7 @@ impl Binder<'_> {
         &mut self,
         (name, value): (&str, &Text),
         operation: &str,
-        (typed, columns): (Option<metalith_expr::Typed>, &mut Columns),
+        (typed, columns): (Option<Typed>, &mut Columns),
     ) -> Option<Assignment> {
         let index = columns.len();
         let table = columns.table().to_owned();

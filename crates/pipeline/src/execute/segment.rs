@@ -8,7 +8,7 @@ use arrow::{
         RecordBatchOptions, new_null_array,
     },
     compute::{interleave, not, prep_null_mask_filter},
-    datatypes::SchemaRef,
+    datatypes::{DataType, SchemaRef},
     error::ArrowError,
 };
 use datafusion::error::DataFusionError;
@@ -16,6 +16,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::{
     Counts, Shared,
+    kept::fingerprints,
     lookup::Lookup,
     trace::{self, About},
 };
@@ -23,6 +24,7 @@ use crate::{
     PipelineError,
     bind::{OutputStep, RowStep, UpdateStep},
     engine::{Engine, Stream},
+    exact::{Inexact, exactly},
     input::strictly,
     model::{JoinKind, OutputMode},
     working::{DELETED, Evaluator, RowClock, WorkingRows},
@@ -43,6 +45,8 @@ struct Applied {
     rows: WorkingRows,
     counts: Vec<(usize, Counts)>,
     written: Vec<(usize, RecordBatch)>,
+    /// Ids of active rows, by the output that deletes samples.
+    kept: Vec<(usize, Vec<u64>)>,
     changes: Vec<RecordBatch>,
 }
 
@@ -100,6 +104,9 @@ fn take(applied: Applied, shared: &Shared) -> Result<WorkingRows, PipelineError>
     for (index, rows) in &applied.written {
         shared.write(*index, rows)?;
     }
+    for (index, ids) in applied.kept {
+        shared.keep(index, ids);
+    }
     for changes in &applied.changes {
         shared.trace(changes)?;
     }
@@ -113,7 +120,7 @@ fn apply(
     tracing: Tracing,
 ) -> Result<Applied, PipelineError> {
     let (counts, written, changes) = (Vec::new(), Vec::new(), Vec::new());
-    let mut applied = Applied { rows, counts, written, changes };
+    let mut applied = Applied { rows, counts, written, kept: Vec::new(), changes };
     for work in steps {
         let mut counts = Counts { rows_in: applied.rows.active(), ..Counts::default() };
         let one = One { about: &work.about, clock, tracing };
@@ -198,7 +205,7 @@ impl One<'_> {
             // A row that is not meant is not computed with either: it might divide by zero.
             let some = (!is_all).then_some(&mask);
             let values = assignment.value.evaluate(rows, some, self.clock)?;
-            let values = strictly(&values, &assignment.data_type)?;
+            let values = assigned(&values, &assignment.data_type)?;
             let after = match is_all {
                 true => values,
                 false => scattered(&before, &values, &mask)?,
@@ -257,6 +264,13 @@ impl One<'_> {
         counts.rows_in = rows.active();
         counts.matched = mask.true_count() as u64;
         counts.rows_out = counts.matched;
+        if !output.ids.is_empty() {
+            let active = rows.filtered(&not(&rows.deleted)?)?;
+            let column = |id: &usize| active.column(output.columns[*id], self.clock);
+            let ids: Vec<ArrayRef> = output.ids.iter().map(column).collect();
+            let kept = fingerprints(&ids)?.into_iter().flatten().collect();
+            applied.kept.push((index, kept));
+        }
         if counts.matched > 0 {
             applied.written.push((index, self.written(&rows.filtered(&mask)?, output)?));
         }
@@ -291,6 +305,20 @@ pub(super) fn holds(
         mask.append(is_within && next.next().unwrap_or(false));
     }
     Ok(BooleanArray::new(mask.finish(), None))
+}
+
+/// Values as the type of the column that takes them. Money keeps its digits or fails.
+fn assigned(values: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, DataFusionError> {
+    let DataType::Decimal128(precision, scale) = wanted else {
+        return Ok(strictly(values, wanted)?);
+    };
+    exactly(values, wanted).map_err(|inexact| match inexact {
+        Inexact::Value { value, .. } => DataFusionError::Execution(format!(
+            "{value} has digits that DECIMAL({precision}, {scale}) has no room for: write ROUND(…, \
+             {scale}), or CAST(… AS DECIMAL({precision}, {scale}))"
+        )),
+        Inexact::Arrow(error) => error.into(),
+    })
 }
 
 /// A column with new values in the rows for which a mask holds.

@@ -100,6 +100,13 @@ impl Shared {
         }
     }
 
+    /// Notes ids of rows that stay, for an output that deletes samples.
+    pub(super) fn keep(&self, operation: usize, ids: Vec<u64>) {
+        if let Some(Some(sink)) = self.lock().sinks.get_mut(operation) {
+            sink.keep(ids);
+        }
+    }
+
     pub(super) fn trace(&self, rows: &RecordBatch) -> Result<(), PipelineError> {
         match &mut self.lock().trace {
             Some(trace) => trace.write(rows),

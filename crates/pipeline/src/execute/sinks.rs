@@ -6,6 +6,7 @@ use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use metalith_ingest::{CompleteFile, FileFormat, RowWriter};
 use metalith_store::Frame;
 
+use super::kept::Kept;
 use crate::{
     PipelineError,
     bind::{Before, Destination, FileDestination, OutputStep},
@@ -24,6 +25,8 @@ pub(super) struct Sink {
     /// The operation that it is of.
     operation: String,
     content: Content,
+    /// Ids of rows that stay, where samples are deleted.
+    kept: Kept,
     /// How many rows were written to it.
     rows: u64,
     /// A folder for what goes elsewhere in the end.
@@ -113,6 +116,7 @@ impl Sink {
             identity: output.identity.clone(),
             operation: operation.to_owned(),
             content,
+            kept: Kept::new(&output.ids),
             rows: 0,
             folder,
         })
@@ -150,10 +154,23 @@ impl Sink {
         Ok(())
     }
 
+    /// Notes ids of rows that stay.
+    pub(super) fn keep(&mut self, ids: Vec<u64>) {
+        self.kept.add(ids);
+    }
+
     /// Ends it.
     pub(super) fn fill(self) -> Result<Filled, PipelineError> {
-        let Self { destination, mode, schema, shown, identity, operation, content, rows, folder } =
-            self;
+        if let Content::Memory(deleted) = &self.content {
+            let found = self.kept.contradiction(deleted);
+            let found = found.map_err(|it| PipelineError::arrow(&self.operation, it))?;
+            if let Some(id) = found {
+                let (operation, place) = (self.operation, self.shown);
+                return Err(PipelineError::StillActive { operation, place, id });
+            }
+        }
+        let Self { destination, mode, schema, shown, identity, .. } = self;
+        let Self { operation, content, rows, folder, .. } = self;
         let content = match content {
             Content::File(writer) => Complete::File(writer.complete()?),
             Content::Nothing => Complete::Nothing,

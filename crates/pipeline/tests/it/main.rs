@@ -3,6 +3,8 @@
 
 mod bad_files;
 mod document;
+mod exact;
+mod misread;
 mod operations;
 mod others;
 mod outputs;

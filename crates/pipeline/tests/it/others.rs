@@ -320,6 +320,42 @@ async fn a_sample_that_was_made_anew_meanwhile_is_not_deleted() {
 }
 
 #[tokio::test]
+async fn samples_are_deleted_by_the_ids_that_were_read() {
+    let studio = Studio::new().await;
+    let all = ["v1 1", "v2 2", "v3 3"];
+    let assigned = "- {seq: 3, type: update, assignments: {video_id: \"'v3'\", other: \"'v2'\"}}\n";
+    let renamed = FROM_RAW.replace("destination", "columns: {video_id: other}, destination");
+    for (output, column) in [(FROM_RAW, "video_id"), (renamed.as_str(), "other")] {
+        let error = studio.run(&format!("{assigned}{output}"), Options::default()).await;
+        let told = error.unwrap_err().to_string();
+        let expected = format!("operation 3 (update) assigns '{column}', which says what samples");
+        assert!(told.contains(&expected), "{told}");
+        assert_eq!(studio.samples("video/raw").await, all);
+    }
+}
+
+#[tokio::test]
+async fn a_sample_with_an_active_row_is_not_deleted() {
+    let studio = Studio::new().await;
+    put(studio.folder.path(), "out/more.csv", "video_id,size\nv1,5\nv4,0\n");
+    let append = "- {seq: 3, type: append, input: {datasource_id: out, table: more}}\n";
+    for dry_run in [true, false] {
+        let options = Options { dry_run, ..Options::default() };
+        let error = studio.run(&format!("{append}{FROM_RAW}"), options).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "operation 5 (output) would delete the sample v1 of `studio/video/raw`, of which \
+             another row is active"
+        );
+        assert_eq!(studio.samples("video/raw").await, ["v1 1", "v2 2", "v3 3"]);
+    }
+    // With all of its rows deleted there is no doubt.
+    let both = "- {seq: 4, type: delete, selector: size = 5 OR size = 0}\n";
+    studio.run(&format!("{append}{both}{FROM_RAW}"), Options::default()).await.unwrap();
+    assert_eq!(studio.samples("video/raw").await, ["v2 2", "v3 3"]);
+}
+
+#[tokio::test]
 async fn what_was_computed_from_an_older_state_is_not_called_up_to_date() {
     let studio = Studio::new().await;
     let again = async |store: Store, graph: FeatureGraph| film(&store, &graph, &[("v2", 9)]).await;

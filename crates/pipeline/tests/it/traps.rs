@@ -232,16 +232,17 @@ async fn no_type_is_made_narrower_silently() {
     .await;
     let file = "operations:\n\
         - {seq: 1, type: update, assignments: {price: \"CAST(amount AS decimal(10,2))\"}}\n\
-        - {seq: 2, type: aggregate, into: summary_rows, aggregations: {price: MIN(CAST(amount AS decimal(10,4)))}}\n";
+        - {seq: 2, type: aggregate, into: summary_rows, aggregations: {price: \"MIN(CAST(amount AS decimal(10,4)))\"}}\n";
     check_refused(
         file,
         expect![[r#"
-        a mistake in test.yaml, nothing was done
+            a mistake in test.yaml, nothing was done
 
-        Error: Invalid operation 2 (aggregate)
-          Reason: `4)))` must be text, but is nothing
-          At: line 9, column 105
-    "#]],
+            Error: Invalid aggregation in operation 2 (aggregate)
+              Reason: column 'price' is Decimal128(10, 4) and cannot become Decimal128(10, 2)
+              At: line 9, column 3
+              Hint: choose another name, or convert with CAST or `types`
+        "#]],
     )
     .await;
 }
