@@ -385,15 +385,10 @@ impl Binder<'_> {
         let address = files::address(self.surroundings, &datasource.path);
         let of_path = FileFormat::of_file(Path::new(&address));
         let of_table = FileFormat::of_file(Path::new(table));
-        let named = if of_path.is_some() { of_path } else { of_table };
-        if let (Some(said), Some(ending)) = (format, named)
-            && said != ending
-        {
-            let name = if of_path.is_some() { &datasource.path } else { table };
-            let name = without_secrets(name);
-            let reason = format!("`{name}` ends like {ending}, and the datasource has {said}");
-            let hint = "leave the ending out, or declare a datasource of the other type".to_owned();
-            return Err(Unusable::mistake(reason, Some(hint)));
+        match (of_path, of_table) {
+            (Some(ending), _) => require_ending(&datasource.path, ending, format)?,
+            (None, Some(ending)) => require_ending(table, ending, format)?,
+            (None, None) => {}
         }
         let format = format.or(of_path).or(of_table).unwrap_or(FileFormat::Parquet);
         let name = match of_table {
@@ -423,13 +418,8 @@ impl Binder<'_> {
                     }
                     (false, _, false) => folder.join(&name),
                 };
-                let before = match mode == OutputMode::Append && path.is_file() {
-                    true => {
-                        let file = RowFile::open(&path, Some(format), &[])?;
-                        Some(Before { form: file.schema(), file })
-                    }
-                    false => None,
-                };
+                let is_continued = mode == OutputMode::Append && path.is_file();
+                let before = is_continued.then(|| before(&path, format)).transpose()?;
                 let is_part = !is_file && mode == OutputMode::Append && parts.is_dir();
                 let beside = match is_part {
                     true => self.columns_beside(datasource, table, span).await?,
@@ -450,6 +440,25 @@ impl Binder<'_> {
             }
         }
     }
+}
+
+/// The rows of a file that others are appended to.
+fn before(path: &Path, format: FileFormat) -> Result<Before, Unusable> {
+    let file = RowFile::open(path, Some(format), &[])?;
+    Ok(Before { form: file.schema(), file })
+}
+
+/// Refuses a file whose ending says something else than the datasource.
+fn require_ending(
+    name: &str,
+    ending: FileFormat,
+    said: Option<FileFormat>,
+) -> Result<(), Unusable> {
+    let Some(said) = said.filter(|said| *said != ending) else { return Ok(()) };
+    let name = without_secrets(name);
+    let reason = format!("`{name}` ends like {ending}, and the datasource has {said}");
+    let hint = "leave the ending out, or declare a datasource of the other type".to_owned();
+    Err(Unusable::mistake(reason, Some(hint)))
 }
 
 /// An object by the name of a file, or the one that the datasource is.

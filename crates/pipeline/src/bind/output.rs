@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use metalith_base::FeatureKey;
+use metalith_document::Span;
 use metalith_store::DeletionMode;
 
 use super::{
@@ -64,6 +65,13 @@ fn no_sample(output: &Output, (columns, schema): (&[usize], &Schema)) -> Option<
     renamed.map(|own| format!("column `{own}` keeps its name in a feature"))
 }
 
+/// The mistake of asking for deleted rows after they were summed up.
+fn of_nothing(summed: &str, title: String, span: Span) -> Mistake {
+    let reason = format!("{summed} left nothing of rows that were deleted but NULL");
+    let hint = "archive deleted rows before it, or aggregate `into: summary_rows`";
+    Mistake::new(title, reason, span).with_hint(Some(hint.to_owned()))
+}
+
 impl Binder<'_> {
     pub(super) async fn output(
         &mut self,
@@ -80,8 +88,7 @@ impl Binder<'_> {
         let place = match self.destination(datasource, output).await {
             Ok(place) => place,
             Err(unusable) => {
-                let mistake = refused(unusable, title, output.span)?;
-                self.mistakes.push(mistake);
+                self.mistakes.push(refused(unusable, title, output.span)?);
                 return Ok(None);
             }
         };
@@ -89,27 +96,18 @@ impl Binder<'_> {
         let is_deletion = mode == OutputMode::Delete;
         if let Some(summed) = self.summed.as_ref().filter(|_| output.include_deleted || is_deletion)
         {
-            let reason = format!("{summed} left nothing of rows that were deleted but NULL");
-            let hint = "archive deleted rows before it, or aggregate `into: summary_rows`";
-            let mistake = Mistake::new(title, reason, output.span);
-            self.mistakes.push(mistake.with_hint(Some(hint.to_owned())));
+            self.mistakes.push(of_nothing(summed, title, output.span));
             return Ok(None);
         }
-        let taken = self.destinations.iter().find(|(known, _)| *known == identity);
-        if let Some((_, first)) = taken.filter(|_| !is_deletion) {
-            let reason = format!("{first} writes to {shown} already");
-            self.mistakes.push(Mistake::new(title, reason, output.span));
+        if !is_deletion && let Err(taken) = self.claim((&identity, &shown), operation) {
+            self.mistakes.push(Mistake::new(title, taken, output.span));
             return Ok(None);
-        }
-        if !is_deletion {
-            self.destinations.push((identity.clone(), operation.to_owned()));
         }
         let (Some(selector), Some((columns, schema))) = (selector, columns) else {
             return Ok(None);
         };
         if let Err(unusable) = self.check_columns(&destination, &schema).await {
-            let mistake = refused(unusable, title, output.span)?;
-            self.mistakes.push(mistake);
+            self.mistakes.push(refused(unusable, title, output.span)?);
             return Ok(None);
         }
         let ids = match (&destination, is_deletion) {
@@ -132,9 +130,8 @@ impl Binder<'_> {
             return Ok(None);
         }
         destination.form_of(&schema);
-        let include_deleted = output.include_deleted;
         Ok(Some(OutputStep {
-            include_deleted,
+            include_deleted: output.include_deleted,
             selector,
             columns,
             ids,
@@ -144,6 +141,17 @@ impl Binder<'_> {
             shown,
             identity,
         }))
+    }
+
+    /// Notes who writes to a place; tells who does already.
+    fn claim(&mut self, (identity, shown): (&str, &str), operation: &str) -> Result<(), String> {
+        match self.destinations.iter().find(|(known, _)| known == identity) {
+            Some((_, first)) => Err(format!("{first} writes to {shown} already")),
+            None => {
+                self.destinations.push((identity.to_owned(), operation.to_owned()));
+                Ok(())
+            }
+        }
     }
 
     /// Where the ids of samples are that are deleted. They must be those that rows were read with:
