@@ -98,7 +98,7 @@ impl Clock for ByHand {
 
 /// The clock of a process that begins a minute after another one.
 #[derive(Debug)]
-struct Later(Arc<dyn Clock>);
+pub(crate) struct Later(pub(crate) Arc<dyn Clock>);
 
 impl Clock for Later {
     fn now(&self) -> Timestamp {

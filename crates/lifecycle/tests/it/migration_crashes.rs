@@ -18,7 +18,10 @@ use metalith_testkit::{
 };
 use object_store::{ObjectStore, memory::InMemory, path::Path};
 
-use crate::migrations::{code, migration, run, take_back, worked_off};
+use crate::{
+    crashes::Later,
+    migrations::{code, migration, run, take_back, worked_off},
+};
 
 /// Storage that goes wrong as `faults` say.
 fn backend(disk: &Arc<InMemory>, faults: &Arc<Faults>) -> Arc<dyn Backend> {
@@ -38,6 +41,13 @@ async fn open(disk: &Arc<InMemory>, faults: &Arc<Faults>) -> Store {
 
 async fn healthy(disk: &Arc<InMemory>) -> Store {
     open(disk, &Faults::new(Fault::None)).await
+}
+
+/// A process that begins when the lease of one that died is over.
+async fn later(disk: &Arc<InMemory>) -> Store {
+    let clock = Arc::new(Later(OpenOptions::write().clock));
+    let options = OpenOptions { clock, ..OpenOptions::write() };
+    Store::open(backend(disk, &Faults::new(Fault::None)), options).await.unwrap()
 }
 
 /// What is done to a store.
@@ -149,20 +159,20 @@ async fn at_points(deed: Deed, every: usize, fault: impl Fn(u64) -> Fault) -> u6
         // Now and then two take it up at once.
         let helpers = if tried.is_multiple_of(5) { 2 } else { 1 };
         let helpers = (0..helpers).map(|_| async {
-            let store = healthy(&copy).await;
+            let store = later(&copy).await;
             go_on(&store, &migration, deed).await
         });
         for done in futures::future::join_all(helpers).await {
             let done = match done {
                 // Of two at once, one may have to wait for the other.
                 Err(busy) if busy.code() == "migration.busy" => {
-                    go_on(&healthy(&copy).await, &migration, deed).await
+                    go_on(&later(&copy).await, &migration, deed).await
                 }
                 other => other,
             };
             done.unwrap_or_else(|error| panic!("{story}: {error}: {error:?}"));
         }
-        let store = healthy(&copy).await;
+        let store = later(&copy).await;
         // Whoever opens the store next finishes deletions: none may be left of what is taken back.
         let (graph, places) = (code("2"), ObjectPlaces::default());
         let context = Context { store: &store, graph: &graph, places: &places, space: None };
