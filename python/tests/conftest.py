@@ -1,8 +1,11 @@
 """A graph and a store for each test."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
+import databases
 import pytest
 
 import metalith as ml
@@ -18,9 +21,31 @@ def graph() -> Iterator[ml.FeatureGraph]:
         yield graph
 
 
-@pytest.fixture(params=["memory", "delta"])
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The address of a PostgreSQL server."""
+    with databases.postgresql() as address:
+        yield address
+
+
+@pytest.fixture
+def drivers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The packages that have drivers are found, as if they were installed."""
+    monkeypatch.setattr(sys, "path", [*sys.path, str(databases.packages())])
+
+
+@pytest.fixture(params=["memory", "delta", "duckdb", "sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ml.MetadataStore:
     """An empty store, not open."""
-    if request.param == "memory":
-        return ml.InMemoryMetadataStore()
-    return ml.DeltaMetadataStore(tmp_path / "store")
+    kinds: dict[str, Callable[[], ml.MetadataStore]] = {
+        "memory": ml.InMemoryMetadataStore,
+        "delta": lambda: ml.DeltaMetadataStore(tmp_path / "store"),
+        "duckdb": lambda: ml.DuckDBMetadataStore(tmp_path / "store.duckdb"),
+        "sqlite": lambda: ml.SQLiteMetadataStore(tmp_path / "store.sqlite"),
+        "postgresql": lambda: ml.PostgreSQLMetadataStore(
+            request.getfixturevalue("postgresql"), options={"schema": uuid4().hex}
+        ),
+    }
+    if request.param in ("sqlite", "postgresql"):
+        request.getfixturevalue("drivers")
+    return kinds[request.param]()

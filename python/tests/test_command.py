@@ -53,6 +53,27 @@ def test_features_in_python_work_from_the_terminal(project: Path) -> None:
     assert json.loads(found.stdout)["counts"]["new"] == 1
 
 
+def test_drivers_of_databases_are_those_of_python(project: Path) -> None:
+    (project / "metalith.toml").write_text(CONFIG.replace('path = "store"', 'type = "duckdb"'))
+    wrote = metalith(project, "metadata", "write", "video", "rows.jsonl")
+    assert wrote.returncode == 0, wrote.stderr
+    read = metalith(project, "metadata", "read", "video", "--json")
+    assert [row["id"] for row in json.loads(read.stdout)["rows"]] == ["a"]
+    assert (project / ".metalith/store.duckdb").is_file()
+
+
+def test_how_some_samples_stand(project: Path) -> None:
+    assert metalith(project, "metadata", "write", "video", "rows.jsonl").returncode == 0
+
+    def crop(*arguments: str) -> dict[str, object]:
+        told = metalith(project, "metadata", "status", "crop", "--json", *arguments)
+        assert told.returncode == 0, told.stderr
+        return json.loads(told.stdout)["features"][0]
+
+    assert crop()["new"] == 1
+    assert crop("--global-filter", "id = 'b'")["new"] == 0
+
+
 def test_a_module_that_fails_is_told(project: Path) -> None:
     (project / "media_features.py").write_text("1 / 0")
     told = metalith(project, "list", "features")

@@ -1,17 +1,23 @@
 """Configuration: the file, the environment over it, what is passed over both."""
 
+import pickle
 import threading
 from pathlib import Path
 from typing import ClassVar
 
+import polars as pl
 import pytest
 from pydantic import ValidationError
 
 from metalith._settings import ConfigNotFoundError, InvalidConfigError
 from metalith.config import BaseConfig, MetalithConfig, active_config, hash_length, use_defaults_of
+from metalith.definition import FeatureDefinition
+from metalith.errors import InvalidError
+from metalith.graph import FeatureGraph
 from metalith.keys import FeatureKey
+from metalith.spec import FeatureSpec
 from metalith.store_config import StoreConfig
-from metalith.stores import DeltaMetadataStore, InMemoryMetadataStore
+from metalith.stores import ConfiguredMetadataStore, DeltaMetadataStore, InMemoryMetadataStore
 
 FILE = """
 project = "media"
@@ -173,7 +179,7 @@ def test_what_the_command_does_not_know_is_refused(file: Path) -> None:
         ("hash = { length = 4 }", "greater than or equal to 8"),
         ("hash = { size = 4 }", "`hash` has an `algorithm` and a `length`"),
         ('[stores.a]\npath = "x"\naddress = "y"', "a `path` or an `address`, not both"),
-        ('[stores.a]\ntype = "sqlite3"', "`sqlite3` is no type of store: choose one of `delta`"),
+        ('[stores.a]\ntyp = "delta"', "a store of type `delta` has no `typ`"),
         ('[stores.a]\ntype = "a.b.C"\npath = "x"', "belongs under `config`"),
     ],
 )
@@ -306,3 +312,64 @@ def test_as_toml_and_back(file: Path, tmp_path: Path) -> None:
 def test_a_configuration_passed_wrongly() -> None:
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
         MetalithConfig.model_validate({"colour": "red"})
+
+
+ANY_KIND = """
+project = "media"
+
+[stores.dev]
+type = "memory2"
+path = "x"
+pool = 3
+"""
+
+
+def test_types_of_stores_are_the_engine_s_to_know(file: Path) -> None:
+    """Whatever type the command knows, Python knows too: it hands the settings over."""
+    file.write_text(ANY_KIND)
+    store = MetalithConfig.load(file).get_store("dev")
+    assert isinstance(store, ConfiguredMetadataStore)
+    with pytest.raises(InvalidError, match="`memory2` is no type of store") as told, store:
+        pass
+    assert "`delta`" in str(told.value)
+    file.write_text(ANY_KIND.replace("memory2", "delta"))
+    with pytest.raises(InvalidConfigError, match="a store of type `delta` has no `pool`"):
+        MetalithConfig.load(file)
+
+
+def test_a_store_is_made_of_its_settings_alone(tmp_path: Path) -> None:
+    settings = {"type": "delta", "path": "media", "layout": "flat"}
+    store = ConfiguredMetadataStore(settings, folder=tmp_path, space="team")
+    assert store.display() == str(tmp_path / "media/spaces/team")
+    again = pickle.loads(pickle.dumps(store))
+    with FeatureGraph().use() as graph:
+        spec = FeatureSpec(key="a/b", id_columns=["id"])
+        definition = FeatureDefinition(spec=spec, feature_schema={}, project="media")
+        graph.add_feature_definition(definition)
+        with store.open("write"):
+            rows = {"id": ["a"], "metaxy_provenance_by_field": [{"default": "1"}]}
+            store.write("a/b", pl.DataFrame(rows))
+        with again:
+            assert len(again.read("a/b").collect()) == 1
+    assert (tmp_path / "media/spaces/team/a__b.delta").is_dir()
+
+
+FALLING_BACK = """
+project = "media"
+
+[stores.dev]
+path = "dev"
+fallback_stores = ["prod"]
+
+[stores.prod]
+path = "prod"
+"""
+
+
+def test_stores_fall_back_as_the_file_says(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text(FALLING_BACK)
+    (behind,) = MetalithConfig.load(file).get_store("dev").fallback_stores
+    assert behind.name == "prod"
+    monkeypatch.setenv("METALITH_STORES__PROD__FALLBACK_STORES", "dev")
+    with pytest.raises(InvalidConfigError, match="fall back to each other: `prod` -> `dev` -> `p"):
+        MetalithConfig.load(file).get_store("dev")

@@ -117,6 +117,6 @@ def test_a_stored_version_that_differs() -> None:
     with pytest.warns(ExternalFeatureVersionMismatchWarning, match="Version mismatch.*`b`"):
         lenient.check_version_mismatch(**versions)
     strict = FeatureDefinition.external(spec=SPEC, project="other", on_version_mismatch="error")
-    with pytest.raises(ExternalFeatureVersionMismatchError, match="v1 here, v2 stored"):
+    with pytest.raises(ExternalFeatureVersionMismatchError, match="expected v1, got v2"):
         strict.check_version_mismatch(**versions)
     strict.check_version_mismatch(**{**versions, "actual_version": "v1"})

@@ -310,6 +310,28 @@ def test_what_the_columns_do_not_allow_is_refused_by_the_engine(
         read(ONE_OF_EACH, to_expression(condition))
 
 
+MANY = 1500
+
+
+@pytest.mark.parametrize(
+    ("conditions", "same"),
+    [
+        ([f"i <> {number}" for number in range(MANY)], ~col("i").is_between(0, MANY)),
+        ([" AND ".join(f"i <> {it}" for it in range(MANY))], ~col("i").is_between(0, MANY)),
+        ([" OR ".join(f"i = {it}" for it in range(MANY))], col("i").is_between(0, MANY)),
+        (
+            ["NOT (" + " AND ".join(f"i <> {it}" for it in range(MANY)) + ")"],
+            col("i").is_between(0, MANY),
+        ),
+    ],
+    ids=["list", "and", "or", "not"],
+)
+def test_a_thousand_conditions_are_as_good_as_one(conditions: list[str], same: nw.Expr) -> None:
+    rows = ONE_OF_EACH
+    expected = nw.from_native(rows).filter(same)["id"].to_list()
+    assert read(rows, *conditions) == sorted(expected)
+
+
 def test_a_filter_that_nests_too_deeply_is_refused() -> None:
     value = col("i")
     for _ in range(200):

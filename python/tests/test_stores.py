@@ -1,10 +1,13 @@
 """What a store does for a pipeline: write, resolve, work off, read, copy."""
 
+import os
 import pickle
 import sqlite3
 import threading
+from collections.abc import Iterator
+from contextvars import copy_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 import ibis
@@ -67,6 +70,10 @@ def test_from_writing_to_working_off(store: ml.MetadataStore) -> None:
         assert (ids(found.new), ids(found.stale), ids(found.orphaned)) == ([], ["a"], ["c"])
         assert store.calculate_input_progress(None, Crop) == 100.0
         assert store.status(Crop)["stale"] == 1
+        some = store.status(Crop, target_filters=[nw.col("id") != "a"])
+        assert (some["samples"], some["new"], some["stale"]) == (2, 1, 0)
+        some = store.status(Crop, global_filters="id = 'a'", staleness_predicates="id = 'a'")
+        assert (some["samples"], some["stale"], some["orphaned"]) == (1, 1, 0)
     with store:
         assert ids(store.read(Video)) == ["a", "bb"]
         assert ids(store.read(Video, include_soft_deleted=True)) == ["a", "bb", "c"]
@@ -99,6 +106,31 @@ def test_any_frame_goes_in(kind: str) -> None:
         assert store.write(Video, frame) == 2
         read = store.read(Video, columns=["id", "size", HASHES]).collect().to_polars()
     assert read.sort("id").to_dicts() == rows.to_dicts()
+
+
+@pytest.mark.parametrize("kind", ["polars", "pandas", "pyarrow"])
+def test_columns_of_nothing_go_in(store: ml.MetadataStore, kind: str) -> None:
+    """Where every value is missing, a frame knows no type."""
+    Video, _ = declare()
+    kinds: dict[str, Any] = {
+        "polars": lambda it: it,
+        "pandas": lambda it: it.to_pandas(),
+        "pyarrow": lambda it: it.to_arrow(),
+    }
+    first = videos("a").with_columns(tags=pl.Series([["x"]]), note=pl.lit("y"))
+    nothing: Any = [None]
+    empty = videos("b").with_columns(
+        metaxy_materialization_id=pl.Series(nothing, dtype=pl.Null),
+        note=pl.Series(nothing, dtype=pl.Null),
+        tags=pl.Series([[]], dtype=pl.List(pl.Null)),
+    )
+    with store.open("write"):
+        store.write(Video, first)
+        store.write(Video, kinds[kind](empty))
+        rows = store.read(Video).collect().sort("id")
+        assert rows["note"].to_list() == ["y", None]
+        assert [list(it) for it in rows["tags"].to_list()] == [["x"], []]
+        assert rows["metaxy_materialization_id"].to_list() == [None, None]
 
 
 def test_what_comes_out_can_be_turned_into_anything(store: ml.MetadataStore) -> None:
@@ -253,6 +285,86 @@ def test_threads_work_at_once() -> None:
     for thread in threads:
         thread.join()
     assert results == [1000] * 8
+
+
+def cpu_of_threads() -> dict[str, int]:
+    """What each thread of this process has worked, in ticks, by its id."""
+    found: dict[str, int] = {}
+    for thread in Path("/proc/self/task").iterdir():
+        try:
+            stat = (thread / "stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            # It ended since it was listed.
+            continue
+        # The name, in parentheses, may have anything in it.
+        fields = stat.rpartition(")")[2].split()
+        found[thread.name] = int(fields[11]) + int(fields[12])
+    return found
+
+
+def test_eight_threads_use_all_cores() -> None:
+    store, rows = ml.InMemoryMetadataStore(), videos(*(f"v{number}" for number in range(5000)))
+    Video, Crop = declare()
+    with store.open("write"):
+        store.write(Video, rows)
+    before = cpu_of_threads()
+    found: list[int] = []
+
+    def work() -> None:
+        # The same graph and store for all of them.
+        with store:
+            found.extend(len(store.resolve_update(Crop).new) for _ in range(3))
+
+    threads = [threading.Thread(target=copy_context().run, args=(work,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [5000] * 24
+    # The threads of Python are gone by now, but for this one, which waited.
+    worked = [tid for tid, ticks in cpu_of_threads().items() if ticks > before.get(tid, 0)]
+    workers = set(worked) - {str(threading.get_native_id())}
+    assert len(workers) >= min(2, len(os.sched_getaffinity(0)))
+
+
+@pytest.mark.parametrize("layout", ["nested", "flat"])
+def test_a_table_is_where_the_store_says(tmp_path: Path, layout: Literal["nested", "flat"]) -> None:
+    class Face(ml.BaseFeature, spec=ml.FeatureSpec(key="video/face", id_columns=["id"])):
+        id: str
+
+    store = ml.DeltaMetadataStore(tmp_path / "store", layout=layout)
+    with store.open("write"):
+        store.write(Face, videos("a"))
+    with ml.DeltaMetadataStore(tmp_path / "own", fallback_stores=[store]) as own:
+        resolved = own.get_store_metadata(Face)["resolved_from"]
+    assert len(pl.read_delta(resolved["uri"])) == 1
+
+
+def test_eight_writes_are_under_way_at_the_same_time(tmp_path: Path) -> None:
+    """Each write waits, in the middle of its rows, for all others to get there too."""
+    meeting = threading.Barrier(8)
+    hashes = pa.array([{"default": "h"}])
+    schema = pa.schema({"id": pa.string(), HASHES: hashes.type})
+    written: list[int] = []
+
+    def rows(name: str) -> Iterator[pa.RecordBatch]:
+        yield pa.record_batch([pa.array([f"{name}-1"]), hashes], schema=schema)
+        meeting.wait(timeout=60)
+        yield pa.record_batch([pa.array([f"{name}-2"]), hashes], schema=schema)
+
+    def work(name: str) -> None:
+        with ml.FeatureGraph().use():
+            Video, _ = declare()
+            with ml.DeltaMetadataStore(tmp_path / name).open("write") as store:
+                reader = pa.RecordBatchReader.from_batches(schema, rows(name))
+                written.append(store.write(Video, reader))
+
+    threads = [threading.Thread(target=work, args=(f"t{number}",)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert written == [2] * 8
 
 
 class TestBadInput:

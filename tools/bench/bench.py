@@ -3,7 +3,7 @@
 Every measurement is a process of its own on a fresh copy of a store: wall time with process
 start, and peak memory. Both sides take the same Parquet files, the same graph and the same hash,
 and must count the same samples. The peer's frames stay in memory, as in its paper; ours are
-written to Parquet files within the time measured.
+written to Arrow files within the time measured.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def arguments():
     parser.add_argument(
         "--package",
         type=Path,
-        help="the folder python/ with a built engine: Delta cells are measured from Python as well",
+        help="the folder python/ with a built engine: cells are measured from Python as well",
     )
     parser.add_argument("--scratch", type=Path, required=True, help="a folder that is emptied")
     parser.add_argument("--output", type=Path, required=True, help="where the JSON goes")
@@ -112,7 +112,7 @@ class Cell:
 
     @property
     def from_python(self):
-        return self.args.package is not None and self.engine == "delta"
+        return self.args.package is not None
 
     def ours(self):
         return ours.Metalith(self.args.metalith, self.store / "ours")
@@ -172,7 +172,7 @@ def writes_and_reads(args, cell):
             if cell.from_python:
                 package.append(measure(cell.package(what)))
             if args.metalith:
-                data, output = cell.data / "root_0.parquet", cell.store / "read.parquet"
+                data, output = cell.data / "root_0.parquet", cell.store / "read.arrow"
                 commands = {
                     "write": cell.ours().write(cell.root, data),
                     "read": cell.ours().read(cell.root, output),
@@ -184,7 +184,23 @@ def writes_and_reads(args, cell):
             yield cell.result(f"{what} from Python", peers, package)
 
 
-BENCHES = [resolves, writes_and_reads]
+def threads(args, cell):
+    """Eight threads of one Python process resolve at once."""
+    if not cell.from_python:
+        return
+    cell.seed("new")
+    peers, package = [], []
+    for _ in range(args.rounds):
+        cell.fresh()
+        peers.append(measure(cell.peer("threads")))
+        package.append(measure(cell.package("threads")))
+    result = cell.result("8 threads resolve from Python", peers, package)
+    for side in ("peer", "ours"):
+        result[side]["cores"] = result[side]["cpu"] / result[side]["seconds"]
+    yield result
+
+
+BENCHES = [resolves, writes_and_reads, threads]
 
 
 def start_up(args):
@@ -268,6 +284,9 @@ def print_result(result):
         cells[6:8] = f"{mine['mib']:.0f}", f"{result['memory_ratio']:.1f}x"
     rate = f"{result['rows'] / mine['seconds']:,.0f}" if mine and result["rows"] else "-"
     print(FORM.format(*cells, rate), flush=True)
+    if "cores" in theirs:
+        used = f"peer {theirs['cores']:.1f}, ours {mine['cores']:.1f}"
+        print(f"    cores at work: {used}", flush=True)
 
 
 def machine():

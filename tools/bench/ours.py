@@ -52,7 +52,8 @@ class Metalith:
         return [*self.start, "metadata", "read", key, "--output", str(file)]
 
     def resolve(self, key, folder):
-        return [*self.start, "--json", "metadata", "resolve", key, "--output-dir", str(folder)]
+        output = ["--output-dir", str(folder), "--format", "arrow"]
+        return [*self.start, "--json", "metadata", "resolve", key, *output]
 
     def seed(self, graph, case, data, scratch: Path):
         """The commands that bring a fresh store to where the case begins."""
@@ -62,5 +63,5 @@ class Metalith:
             yield self.write(root, data / f"root_{number}.parquet")
         if case == "stale":
             yield self.resolve(leaf, scratch)
-            yield self.write(leaf, scratch / "new.parquet")
+            yield self.write(leaf, scratch / "new.arrow")
             yield self.write(roots[0], data / "bumped.parquet")

@@ -5,12 +5,15 @@
     peer.py resolve --graph wide --engine duckdb --store STORE
     peer.py write   --graph wide --engine duckdb --store STORE --data DATA
     peer.py read    --graph wide --engine duckdb --store STORE
+    peer.py threads --graph wide --engine delta --store STORE
 
 The graphs are those of the benchmark in Metaxy's paper: `simple` is one root of two fields and
 a leaf of one; `wide` joins two roots of four fields into a leaf of two.
 """
 
 import argparse
+import concurrent.futures
+import contextvars
 import json
 import random
 import time
@@ -151,7 +154,26 @@ def read(args, store, roots, leaf):
     return {"rows": len(collect_to_polars(store.read(roots[0])))}
 
 
-COMMANDS = {"seed": seed, "resolve": resolve, "write": write, "read": read}
+def threads(args, store, roots, leaf):
+    """Eight threads resolve at once, each with the store opened for itself."""
+    import metaxy
+
+    def work():
+        with open_store(metaxy, args) as own:
+            return len(own.resolve_update(leaf).to_polars().new)
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        contexts = [contextvars.copy_context() for _ in range(8)]
+        return {"new": sum(pool.map(lambda context: context.run(work), contexts))}
+
+
+COMMANDS = {
+    "seed": seed,
+    "resolve": resolve,
+    "write": write,
+    "read": read,
+    "threads": threads,
+}
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,6 @@
 //! Metalith and its peer, side by side: the work is done by `tools/bench/bench.py`. Deletions, which
-//! no peer does, are measured by `tools/bench/deletions.py`; pipelines are measured against Polars
-//! by `tools/bench/pipelines.py`.
+//! no peer does, are measured by `tools/bench/deletions.py`, how cost grows by
+//! `tools/bench/growth.py`; pipelines are measured against Polars by `tools/bench/pipelines.py`.
 
 use std::{path::PathBuf, process::Command};
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Builds our binary, installs the peer, and measures both. Options go to the script. With
-/// `deletions` or `pipelines` first, only these are measured.
+/// `deletions`, `growth` or `pipelines` first, only these are measured.
 pub(crate) fn run(options: &[String]) -> Result<()> {
     step("build", || {
         let packages = ["--package", "metalith-cli", "--package", "metalith-python"];
@@ -40,6 +40,7 @@ pub(crate) fn run(options: &[String]) -> Result<()> {
     if let [first, options @ ..] = options {
         match first.as_str() {
             "deletions" => return step("bench deletions", || script("deletions.py", options)),
+            "growth" => return step("bench growth", || script("growth.py", options)),
             "pipelines" => return step("bench pipelines", || script("pipelines.py", options)),
             _ => {}
         }
@@ -47,6 +48,7 @@ pub(crate) fn run(options: &[String]) -> Result<()> {
     let package = ["--package".to_owned(), root().join("python").display().to_string()];
     step("bench", || script("bench.py", &[&package[..], options].concat()))?;
     step("bench deletions", || script("deletions.py", &[]))?;
+    step("bench growth", || script("growth.py", &[]))?;
     step("bench pipelines", || script("pipelines.py", &[]))
 }
 

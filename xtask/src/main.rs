@@ -3,6 +3,7 @@
 
 mod bench;
 mod counted;
+mod databases;
 mod interop;
 mod python;
 mod step;
@@ -73,11 +74,10 @@ fn run(command: &str, options: &[String]) -> Result<()> {
 fn test() -> Result<()> {
     step("format", || cargo(&["fmt", "--all", "--check"]))?;
     step("tidy", tidy::run)?;
-    let python = step("tools", || interop::python("tools/requirements.txt"))?;
-    let python = python.display().to_string();
+    let tools = installed()?;
     let unit = step("tests", || {
-        let python = [("METALITH_TEST_PYTHON", python.as_str())];
-        counted::tests(&["--workspace", "--all-targets"], &python)
+        let tools = tools.each_ref().map(|(name, place)| (*name, place.as_str()));
+        counted::tests(&["--workspace", "--all-targets"], &tools)
     })?;
     let documented = step("doc tests", || counted::tests(&["--workspace", "--doc"], &[]))?;
     step("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
@@ -94,10 +94,24 @@ fn test() -> Result<()> {
     Ok(())
 }
 
+/// What tests need beside what is built here, by the variables that tell them.
+fn installed() -> Result<[(&'static str, String); 3]> {
+    let python = step("tools", || interop::python("tools/requirements.txt"))?;
+    let databases = step("databases", databases::folder)?;
+    let peer = step("peer", || interop::python(python::PEER))?;
+    let places = [
+        ("METALITH_TEST_PYTHON", python),
+        (databases::VARIABLE, databases),
+        ("METALITH_PEER_PYTHON", peer),
+    ];
+    Ok(places.map(|(name, place)| (name, place.display().to_string())))
+}
+
 /// For running single tests by hand.
 fn tools() -> Result<()> {
-    let python = step("tools", || interop::python("tools/requirements.txt"))?;
-    println!("export METALITH_TEST_PYTHON={}", python.display());
+    for (name, place) in installed()? {
+        println!("export {name}={place}");
+    }
     Ok(())
 }
 

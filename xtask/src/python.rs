@@ -11,14 +11,14 @@ use serde_json::Value;
 
 use crate::{
     counted::Counts,
-    interop, root,
+    databases, interop, root,
     step::{cargo_command, command, step},
 };
 
 /// The packages that the tests of the Python package need.
 const REQUIREMENTS: &str = "python/requirements-test.txt";
 /// Metaxy, in an environment of its own.
-const PEER: &str = "tools/bench/requirements.txt";
+pub(crate) const PEER: &str = "tools/bench/requirements.txt";
 
 /// Everything that decides about the Python package.
 pub(crate) fn test() -> Result<Counts> {
@@ -30,12 +30,15 @@ pub(crate) fn test() -> Result<Counts> {
         command(Command::new(checker).arg("--pythonpath").arg(&python).current_dir(folder()))
     })?;
     let peer = step("peer", || interop::python(PEER))?;
+    let databases = step("databases", databases::folder)?;
+    let environment = [("METALITH_PEER_PYTHON", peer), (databases::VARIABLE, databases)];
     let own = step("python tests", || {
-        pytest(&python, &peer, "python/pyproject.toml", &["python/src", "python/tests"])
+        let tests = ["python/src", "python/tests"];
+        pytest(&python, &environment, "python/pyproject.toml", &tests)
     })?;
     let compatible = step("python tests under the names of Metaxy", || {
         let config = "python/metaxy-compat/pyproject.toml";
-        pytest(&python, &peer, config, &["python/metaxy-compat/tests"])
+        pytest(&python, &environment, config, &["python/metaxy-compat/tests"])
     })?;
     Ok(own.and(compatible))
 }
@@ -86,7 +89,12 @@ fn style(python: &Path) -> Result<()> {
 }
 
 /// Runs tests from the folder of the repository. One that is skipped counts as a failure.
-fn pytest(python: &Path, peer: &Path, config: &str, tests: &[&str]) -> Result<Counts> {
+fn pytest(
+    python: &Path,
+    environment: &[(&str, PathBuf)],
+    config: &str,
+    tests: &[&str],
+) -> Result<Counts> {
     let sources = [folder().join("src"), folder().join("metaxy-compat/src")];
     let report = tempfile::NamedTempFile::new()?;
     let mut pytest = Command::new(python);
@@ -96,7 +104,7 @@ fn pytest(python: &Path, peer: &Path, config: &str, tests: &[&str]) -> Result<Co
         .args(tests)
         .env("PYTHONPATH", std::env::join_paths(sources)?)
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("METALITH_PEER_PYTHON", peer)
+        .envs(environment.iter().map(|(name, value)| (*name, value)))
         .current_dir(root());
     let ended = command(&mut pytest);
     let report = fs::read_to_string(report.path()).unwrap_or_default();

@@ -3,10 +3,10 @@
 use std::{ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::{Parser, Subcommand};
-use metalith_graph::FeatureDefinition;
 use tokio::sync::oneshot;
 
 use crate::{
+    InPython,
     commands::{
         self, audit, completions, copy, delete, deletions, demo, drop_feature, graph, hold, init,
         list, maintain, migrations, objects, read, resolve, restore, retention, run, scan, serve,
@@ -134,7 +134,7 @@ enum Metadata {
 
 pub(crate) fn run(
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
-    declared: Option<Vec<FeatureDefinition>>,
+    python: Option<InPython>,
 ) -> u8 {
     let app = match App::try_parse_from(arguments) {
         Ok(app) => app,
@@ -147,7 +147,7 @@ pub(crate) fn run(
     let serves = matches!(app.command, Command::Serve(_));
     log::start(serves.then_some(tracing::Level::INFO));
     let printer = Printer::new(app.globals.json, app.globals.quiet, app.globals.color);
-    let context = Arc::new(Context::new(printer, &app.globals, declared));
+    let context = Arc::new(Context::new(printer, &app.globals, python));
     match start(app.command, &context) {
         Ok(Outcome::Done) => 0,
         Ok(Outcome::CheckFailed) => 1,

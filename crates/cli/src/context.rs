@@ -1,16 +1,16 @@
 //! What every command works with.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{path::PathBuf, sync::Arc};
 
 use metalith_base::FeatureKey;
 use metalith_expr::Expr;
-use metalith_graph::FeatureDefinition;
-use metalith_lifecycle::{deletion::finish_interrupted, quota::Meter};
+use metalith_lifecycle::{deletion::finish_interrupted, migrations::Functions, quota::Meter};
 use metalith_objects::ObjectPlaces;
 use metalith_project::{Project, ProjectError, ProjectOptions};
 use metalith_store::{Mode, OverFallback, Store};
 
 use crate::{
+    InPython,
     failure::{CliError, Failure, fail},
     printer::Printer,
 };
@@ -18,6 +18,8 @@ use crate::{
 /// What every command works with.
 pub(crate) struct Context {
     pub(crate) printer: Printer,
+    /// What calls functions of the project in Python, if anything can.
+    pub(crate) functions: Option<Arc<dyn Functions>>,
     options: ProjectOptions,
 }
 
@@ -25,11 +27,13 @@ impl Context {
     pub(crate) fn new(
         printer: Printer,
         globals: &crate::app::Globals,
-        declared: Option<Vec<FeatureDefinition>>,
+        python: Option<InPython>,
     ) -> Self {
-        let environment: BTreeMap<String, String> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
+        let (declared, functions) = match python {
+            Some(InPython { declared, functions }) => (Some(declared), Some(functions)),
+            None => (None, None),
+        };
+        let environment = metalith_project::variables();
         let user = ["USER", "USERNAME"].iter().find_map(|name| environment.get(*name).cloned());
         let named = environment.contains_key("METALITH_ACTOR");
         let actor = globals.actor.clone().or(if named { None } else { user });
@@ -40,7 +44,7 @@ impl Context {
             environment,
             declared,
         };
-        Self { printer, options }
+        Self { printer, functions, options }
     }
 
     pub(crate) fn project(&self) -> Result<Project, Failure> {

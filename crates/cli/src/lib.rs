@@ -11,16 +11,26 @@ mod log;
 mod printer;
 mod progress;
 
-use std::ffi::OsString;
+use std::{ffi::OsString, sync::Arc};
 
 use metalith_graph::FeatureDefinition;
+use metalith_lifecycle::migrations::Functions;
+
+/// What a project has in Python, as whoever loaded it hands it over.
+#[derive(Clone, Debug)]
+pub struct InPython {
+    /// The features that it declares.
+    pub declared: Vec<FeatureDefinition>,
+    /// What calls its functions.
+    pub functions: Arc<dyn Functions>,
+}
 
 /// Runs a command, the name of the program first, and returns its exit code.
 ///
-/// `declared` are the features that the project declares in Python; `None` if nobody loaded them.
+/// `python` is what the project has in Python; `None` if nobody loaded it.
 pub fn run(
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
-    declared: Option<Vec<FeatureDefinition>>,
+    python: Option<InPython>,
 ) -> u8 {
-    app::run(arguments, declared)
+    app::run(arguments, python)
 }

@@ -116,9 +116,10 @@ pub(crate) fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
     lines.join("\n")
 }
 
-/// Rows of Arrow batches as texts, with their headers.
+/// The first rows of Arrow batches as texts, with their headers.
 pub(crate) fn cells(
     batches: &[RecordBatch],
+    at_most: usize,
 ) -> Result<(Vec<String>, Vec<Vec<String>>), arrow::error::ArrowError> {
     let options = FormatOptions::default().with_null("");
     let headers = batches.first().map_or_else(Vec::new, |batch| {
@@ -131,7 +132,7 @@ pub(crate) fn cells(
             .iter()
             .map(|column| ArrayFormatter::try_new(column, &options))
             .collect::<Result<Vec<_>, _>>()?;
-        for row in 0..batch.num_rows() {
+        for row in 0..batch.num_rows().min(at_most - rows.len()) {
             rows.push(formatters.iter().map(|it| it.value(row).to_string()).collect());
         }
     }

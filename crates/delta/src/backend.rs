@@ -8,12 +8,12 @@ use deltalake_core::kernel::{Action, MetadataExt as _, Transaction, new_metadata
 use metalith_base::FeatureKey;
 use metalith_objects::{ObjectLocation, OpenedLocation};
 use metalith_store::{
-    Backend, Change, Commit, CommitNote, MarkerState, Precondition, Replacement, Rows, StoreError,
-    StoreMarker, Table, Vacuum, Vacuumed, merge_schemas,
+    Backend, Change, Commit, CommitNote, MarkerState, Precondition, Replacement, Rows, SPACES,
+    SpaceOf, StoreError, StoreMarker, Table, Turns, Vacuum, Vacuumed, merge_schemas,
 };
 
 use crate::{
-    cache::{Footers, Snapshots, Turns},
+    cache::{Footers, Snapshots},
     commit::{self, Committed},
     drop_table, error, features,
     layout::Layout,
@@ -32,6 +32,8 @@ pub struct DeltaBackend {
     place: Place,
     layout: Layout,
     snapshots: Snapshots,
+    /// Writers of one process take turns at the log of a table, rather than race for its next number.
+    /// Between processes the log itself decides.
     turns: Turns,
     footers: Arc<Footers>,
 }
@@ -49,11 +51,64 @@ pub fn open_backend(
     Ok(Arc::new(DeltaBackend::new(opened, location.to_string(), layout)))
 }
 
+/// A space of the store at an address, and which one it is.
+pub fn open_space(
+    address: &str,
+    options: &BTreeMap<String, String>,
+    layout: Layout,
+    name: &str,
+) -> Result<(Arc<dyn Backend>, SpaceOf), StoreError> {
+    let space = format!("{}/{SPACES}/{name}", address.trim_end_matches('/'));
+    let above = open_backend(address, options, layout)?;
+    let space_of = SpaceOf { above, name: name.to_owned(), is_declared: true };
+    Ok((open_backend(&space, options, layout)?, space_of))
+}
+
+/// The store that the one at an address is a space of, if it lies where spaces do: in a folder of
+/// that name. What is above may be something else altogether.
+pub fn space_of(
+    address: &str,
+    options: &BTreeMap<String, String>,
+    layout: Layout,
+) -> Result<Option<SpaceOf>, StoreError> {
+    let Some((above, name)) = above(&address.parse().map_err(error::place)?) else {
+        return Ok(None);
+    };
+    let opened = metalith_objects::open(&above, options).map_err(error::place)?;
+    let above = Arc::new(DeltaBackend::new(opened, above.to_string(), layout));
+    Ok(Some(SpaceOf { above, name, is_declared: false }))
+}
+
+fn above(location: &ObjectLocation) -> Option<(ObjectLocation, String)> {
+    match location {
+        ObjectLocation::Local(path) => {
+            // As it is written and where its links lead: neither hides the folder it lies in.
+            let spellings = [std::path::absolute(path), path.canonicalize()];
+            spellings.into_iter().flatten().find_map(|path| {
+                let folder = path.parent().filter(|it| it.ends_with(SPACES))?;
+                let name = path.file_name()?.to_str()?.to_owned();
+                Some((ObjectLocation::Local(folder.parent()?.to_path_buf()), name))
+            })
+        }
+        ObjectLocation::Remote(url) => {
+            let parts: Vec<&str> = url.path().split('/').filter(|part| !part.is_empty()).collect();
+            let [above @ .., SPACES, name] = parts.as_slice() else { return None };
+            let mut url = url.clone();
+            url.set_path(&above.join("/"));
+            Some((ObjectLocation::Remote(url), (*name).to_owned()))
+        }
+    }
+}
+
 impl DeltaBackend {
     /// The backend at a place that was opened, shown to people as `shown`.
     pub fn new(opened: OpenedLocation, shown: String, layout: Layout) -> Self {
+        Self::at(Place::new(opened, shown), layout)
+    }
+
+    fn at(place: Place, layout: Layout) -> Self {
         Self {
-            place: Place::new(opened, shown),
+            place,
             layout,
             snapshots: Snapshots::default(),
             turns: Turns::default(),
@@ -128,8 +183,13 @@ impl Backend for DeltaBackend {
         table_list::list(&self.place, self.layout).await
     }
 
-    async fn spaces(&self) -> Result<Vec<String>, StoreError> {
-        table_list::spaces(&self.place).await
+    async fn spaces(&self) -> Result<BTreeMap<String, Arc<dyn Backend>>, StoreError> {
+        let mut spaces = BTreeMap::new();
+        for name in table_list::spaces(&self.place, self.layout).await? {
+            let place = self.place.below(&format!("{SPACES}/{name}"))?;
+            spaces.insert(name, Arc::new(Self::at(place, self.layout)) as Arc<dyn Backend>);
+        }
+        Ok(spaces)
     }
 
     async fn open_table(&self, feature: &FeatureKey) -> Result<Option<Arc<dyn Table>>, StoreError> {

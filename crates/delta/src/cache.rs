@@ -8,7 +8,6 @@ use std::{
 use metalith_base::FeatureKey;
 use metalith_store::StoreError;
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
-use tokio::sync::OwnedMutexGuard;
 
 use crate::{
     log_entry,
@@ -22,13 +21,6 @@ const FOOTERS: usize = 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Snapshots {
     known: Mutex<HashMap<FeatureKey, Arc<Snapshot>>>,
-}
-
-/// Writers of one process take turns at the log of a table, rather than race for its next number.
-/// Between processes the log itself decides.
-#[derive(Debug, Default)]
-pub(crate) struct Turns {
-    known: Mutex<HashMap<FeatureKey, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 /// Footers of data files, which never change.
@@ -84,17 +76,6 @@ impl Snapshots {
 async fn is_there(source: &Source, known: &Snapshot) -> Result<bool, StoreError> {
     let entry = log_entry::file(&source.folder, known.version);
     Ok(source.place.head(&entry).await? == known.fingerprint)
-}
-
-impl Turns {
-    /// Waits for the turn at a table's log; it ends when the result is dropped.
-    pub(crate) async fn wait(&self, feature: &FeatureKey) -> OwnedMutexGuard<()> {
-        let turn = {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(known.entry(feature.clone()).or_default())
-        };
-        turn.lock_owned().await
-    }
 }
 
 impl Footers {

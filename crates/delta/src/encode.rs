@@ -5,18 +5,19 @@ use std::{collections::HashSet, sync::Arc};
 use datafusion::{
     arrow::{
         array::{Array, ArrayRef, AsArray as _, RecordBatch, new_null_array},
-        datatypes::{DataType, Field, SchemaRef},
+        datatypes::{DataType, Field, Int64Type, SchemaRef},
     },
     error::DataFusionError,
 };
 use metalith_base::FeatureKey;
+use metalith_graph::columns;
 use metalith_store::{RowProblem, StoreError, adapt_array};
 use parquet::{
     arrow::{
         ArrowSchemaConverter,
         arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves},
     },
-    basic::Compression,
+    basic::{Compression, Encoding},
     errors::ParquetError,
     file::{
         metadata::KeyValue,
@@ -26,8 +27,10 @@ use parquet::{
     schema::types::{ColumnPath, TypePtr},
 };
 
-/// Values of a column that are looked at to tell whether a dictionary would pay.
+/// Values of a column that are looked at to tell how it is best written,
 const SAMPLE: usize = 1024;
+/// and how many of these tell nothing.
+const FEW: usize = 100;
 
 /// What turns rows into row groups of Parquet files. Row groups can be encoded side by side.
 pub(crate) struct Encoder {
@@ -142,7 +145,8 @@ impl FileBytes {
 
 /// How rows with these columns, of which `sample` is typical, are written to Parquet: compressed
 /// lightly, but where that hardly helps, and without dictionaries where nearly every value is
-/// another one, such as hashes.
+/// another one, such as ids and hashes. The least and the greatest hash help nobody to skip anything,
+/// so they are not looked for.
 pub fn parquet_properties(schema: &SchemaRef, sample: &[RecordBatch]) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
@@ -150,22 +154,29 @@ pub fn parquet_properties(schema: &SchemaRef, sample: &[RecordBatch]) -> WriterP
         .set_write_page_header_statistics(false)
         .set_offset_index_disabled(true)
         .set_created_by(concat!("metalith version ", env!("CARGO_PKG_VERSION")).to_owned());
-    for Diverse { path, shrinks } in diverse_columns(schema, sample) {
+    for Diverse { path, encoding, shrinks } in diverse_columns(schema, sample) {
         let path = ColumnPath::new(path);
         if !shrinks {
             let none = Compression::UNCOMPRESSED;
             properties = properties.set_column_compression(path.clone(), none);
         }
+        let column = path.parts().first();
+        if column.is_some_and(|column| columns::VERSIONS.contains(&column.as_str())) {
+            let none = EnabledStatistics::None;
+            properties = properties.set_column_statistics_enabled(path.clone(), none);
+        }
+        properties = properties.set_column_encoding(path.clone(), encoding);
         properties = properties.set_column_dictionary_enabled(path, false);
     }
     properties.build()
 }
 
-/// A text column whose values hardly repeat, such as ids and hashes, perhaps a member of a struct.
+/// A column whose values hardly repeat, such as ids and hashes, perhaps a member of a struct.
 ///
 /// A dictionary of these would be built, found too large, and thrown away.
 struct Diverse {
     path: Vec<String>,
+    encoding: Encoding,
     /// Whether compressing them saves enough to be worth the time, here and for all who read them.
     shrinks: bool,
 }
@@ -192,9 +203,21 @@ fn look_at(path: Vec<String>, columns: &[&ArrayRef], diverse: &mut Vec<Diverse>)
         }
         return;
     }
+    let found = if first.data_type() == &DataType::Int64 {
+        counting(columns).then_some((Encoding::DELTA_BINARY_PACKED, false))
+    } else {
+        diverse_text(columns)
+    };
+    if let Some((encoding, shrinks)) = found {
+        diverse.push(Diverse { path, encoding, shrinks });
+    }
+}
+
+/// How texts are written, if nearly every one is another.
+fn diverse_text(columns: &[&ArrayRef]) -> Option<(Encoding, bool)> {
     let (mut seen, mut distinct, mut bytes) = (0, HashSet::new(), Vec::new());
     for column in columns {
-        let Some(values) = column.as_string_opt::<i32>() else { return };
+        let values = column.as_string_opt::<i32>()?;
         let step = (values.len() / SAMPLE).max(1);
         let taken = (0..values.len()).step_by(step).filter(|row| values.is_valid(*row));
         for row in taken {
@@ -203,9 +226,27 @@ fn look_at(path: Vec<String>, columns: &[&ArrayRef], diverse: &mut Vec<Diverse>)
             bytes.extend_from_slice(values.value(row).as_bytes());
         }
     }
-    if seen > 100 && distinct.len() * 2 > seen {
-        let compressed = snap::raw::Encoder::new().compress_vec(&bytes);
-        let shrinks = compressed.is_ok_and(|it| it.len() < bytes.len() / 10 * 9);
-        diverse.push(Diverse { path, shrinks });
+    if seen <= FEW || distinct.len() * 2 <= seen {
+        return None;
     }
+    let compressed = snap::raw::Encoder::new().compress_vec(&bytes);
+    let shrinks = compressed.is_ok_and(|it| it.len() < bytes.len() / 3 * 2);
+    Some((Encoding::DELTA_LENGTH_BYTE_ARRAY, shrinks))
+}
+
+/// Whether numbers go up or down by about as much each time, as ids that count samples do.
+fn counting(columns: &[&ArrayRef]) -> bool {
+    let (mut seen, mut least, mut greatest) = (0, i128::MAX, i128::MIN);
+    for column in columns {
+        let Some(values) = column.as_primitive_opt::<Int64Type>() else { return false };
+        let taken = values.values().get(..SAMPLE).unwrap_or(values.values());
+        for pair in taken.windows(2) {
+            let step = i128::from(pair[1]) - i128::from(pair[0]);
+            seen += 1;
+            least = least.min(step);
+            greatest = greatest.max(step);
+        }
+    }
+    // The same number again and again is for a dictionary.
+    seen > FEW && (least, greatest) != (0, 0) && greatest - least < 1 << 16
 }

@@ -41,7 +41,7 @@ mod vacuum;
 mod write;
 
 pub use crate::{
-    backend::{DeltaBackend, open_backend},
+    backend::{DeltaBackend, open_backend, open_space, space_of},
     encode::parquet_properties,
     layout::Layout,
     marker::is_store,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use metalith_objects::ObjectLocation;
-use metalith_store::{MarkerState, StoreError, StoreMarker};
+use metalith_store::{MarkerState, SPACES, StoreError, StoreMarker};
 use object_store::path::Path;
 
 use crate::{
@@ -34,6 +34,11 @@ pub(crate) async fn read(place: &Place, layout: Layout) -> Result<MarkerState, S
     let mut files: Vec<String> = listing.objects.iter().map(|it| name(&it.location)).collect();
     folders.retain(|name| !name.starts_with('.'));
     files.retain(|name| !name.starts_with('.'));
+    if folders.iter().any(|it| it == SPACES) && !table_list::spaces(place, layout).await?.is_empty()
+    {
+        // Its spaces may come before the store itself.
+        folders.retain(|name| name != SPACES);
+    }
     if folders.is_empty() && files.is_empty() {
         return Ok(MarkerState::Empty);
     }

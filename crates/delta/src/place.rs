@@ -10,6 +10,7 @@ use object_store::{
     Error as ObjectStoreError, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions,
     PutPayload, path::Path, prefix::PrefixStore,
 };
+use url::Url;
 use uuid::Uuid;
 
 use crate::error;
@@ -87,13 +88,29 @@ impl Place {
         Some(if relative.is_empty() { folder.clone() } else { folder.join(relative) })
     }
 
-    /// Delta's view of the table in a folder.
-    pub(crate) fn log_store(&self, folder: &str) -> Result<LogStoreRef, StoreError> {
+    /// A folder in it as a root of its own.
+    pub(crate) fn below(&self, folder: &str) -> Result<Self, StoreError> {
+        let opened = OpenedLocation {
+            store: self.store(),
+            prefix: self.object(folder),
+            url: self.url(folder)?,
+            folder: self.local(folder),
+        };
+        Ok(Self::new(opened, self.shown(folder)))
+    }
+
+    fn url(&self, folder: &str) -> Result<Url, StoreError> {
         let bad = |source| error::storage("address", self.shown(folder), source);
         let mut url = self.opened.url.clone();
         for part in folder.split('/') {
             url = url.join(&format!("{part}/")).map_err(bad)?;
         }
+        Ok(url)
+    }
+
+    /// Delta's view of the table in a folder.
+    pub(crate) fn log_store(&self, folder: &str) -> Result<LogStoreRef, StoreError> {
+        let url = self.url(folder)?;
         let table = PrefixStore::new(self.store(), self.object(folder));
         Ok(default_logstore(Arc::new(table), self.store(), &url, &StorageConfig::default()))
     }

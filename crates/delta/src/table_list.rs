@@ -71,11 +71,12 @@ async fn subfolders(place: &Place, folder: &str) -> Result<Vec<String>, StoreErr
         .collect())
 }
 
-/// The stores that lie below a root, by name.
-pub(crate) async fn spaces(place: &Place) -> Result<Vec<String>, StoreError> {
+/// The stores that lie below a root, by name. One that has tables and lost its marker is there too.
+pub(crate) async fn spaces(place: &Place, layout: Layout) -> Result<Vec<String>, StoreError> {
     let mut found = Vec::new();
     for folder in subfolders(place, SPACES).await? {
-        if place.head(&format!("{folder}/{}", marker::FILE)).await?.is_some() {
+        let has_marker = place.head(&format!("{folder}/{}", marker::FILE)).await?.is_some();
+        if has_marker || !list(&place.below(&folder)?, layout).await?.is_empty() {
             found.extend(folder.rsplit('/').next().map(str::to_owned));
         }
     }

@@ -201,7 +201,7 @@ pub enum Comparison {
 }
 
 /// How two values are combined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operator {
     /// `+`.
     Add,

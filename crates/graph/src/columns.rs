@@ -36,6 +36,10 @@ pub const MIGRATION_ID: &str = "metalith_migration_id";
 /// Metalith's own.
 pub const MIGRATED_FROM: &str = "metalith_migrated_from";
 
+/// The versions of a sample: of what it is computed from, and of its data.
+pub const VERSIONS: [&str; 4] =
+    [PROVENANCE_BY_FIELD, PROVENANCE, DATA_VERSION_BY_FIELD, DATA_VERSION];
+
 /// What a tombstone says about the deletion.
 pub const OF_DELETIONS: [&str; 4] = [DELETION_ID, DELETED_BY, DELETION_REASON, RECOVERABLE_UNTIL];
 

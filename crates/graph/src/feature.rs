@@ -6,6 +6,7 @@ use metalith_base::{FeatureKey, FieldKey, QualifiedField};
 
 use crate::{
     GraphError, HashLength, SpecProblem,
+    python_json::python_json,
     spec::{
         DepFields, FeatureDefinition, FeatureDep, FeatureSpec, FieldDeps, FieldSpec, FieldsMapping,
         Lineage, OnDelete,
@@ -70,10 +71,17 @@ impl Feature {
         &self.field_versions
     }
 
-    /// The version of everything that was declared, description and metadata included: it changes
-    /// when the feature version need not.
-    pub fn definition_version(&self) -> String {
-        hash([spec_to_wire(self.spec()).to_string().as_str()], HashLength::UNCUT)
+    /// The version of everything that was declared, description, metadata and columns included: it
+    /// changes when the feature version need not. The reference system computes the same.
+    ///
+    /// ```text
+    /// H(H(spec as JSON), columns as JSON)
+    /// ```
+    pub fn definition_version(&self, length: HashLength) -> String {
+        let spec = hash([python_json(&spec_to_wire(self.spec())).as_str()], length);
+        let schema = self.definition.class.as_ref().map_or("{}", |class| class.schema.as_str());
+        let sorted = serde_json::from_str(schema).map(|schema| python_json(&schema));
+        hash([spec.as_str(), sorted.as_deref().unwrap_or(schema)], length)
     }
 
     /// The upstream fields that each field is computed from, by qualified name. Fields of a root

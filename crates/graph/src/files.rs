@@ -71,7 +71,7 @@ fn feature(
     let retention = retention(&mut table, of_file)?;
     let origin = Some(format!("{file}:{}", node.span.line));
     table.finish()?;
-    Ok(FeatureDefinition { project, spec, external, retention, origin })
+    Ok(FeatureDefinition { project, spec, external, retention, origin, class: None })
 }
 
 /// How long samples are kept; what is not said is as for the whole file.

@@ -34,6 +34,7 @@ mod files;
 mod graph;
 mod objects;
 mod order;
+mod python_json;
 mod render;
 mod render_diff;
 mod snapshot;
@@ -53,8 +54,9 @@ pub use crate::{
     render_diff::{DrawnDiff, render_diff_dot, render_diff_mermaid, render_diff_text},
     snapshot::SnapshotError,
     spec::{
-        DEFAULT_CODE_VERSION, DepFields, Expiry, External, FeatureDefinition, FeatureDep,
-        FeatureSpec, FieldDep, FieldDeps, FieldSpec, FieldsMapping, Lineage, OnDelete, Retention,
+        DEFAULT_CODE_VERSION, DeclaringClass, DepFields, Expiry, External, FeatureDefinition,
+        FeatureDep, FeatureSpec, FieldDep, FieldDeps, FieldSpec, FieldsMapping, Lineage, OnDelete,
+        Retention,
     },
     version::HashLength,
     wire::{spec_from_wire, spec_to_wire},

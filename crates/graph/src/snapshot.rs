@@ -131,6 +131,7 @@ impl FeatureGraph {
                 spec,
                 external,
                 origin: None,
+                class: None,
             });
         }
         let graph = Self::new(definitions, snapshot.hash_length)?;

@@ -193,6 +193,18 @@ pub struct FeatureDefinition {
     pub retention: Retention,
     /// Where it was declared, for messages, e.g. `features.toml:12`.
     pub origin: Option<String>,
+    /// The class that declares it, if a program does.
+    pub class: Option<DeclaringClass>,
+}
+
+/// A class that declares a feature. It changes no version that samples are computed by: it is kept
+/// with recorded graphs, for programs that read them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaringClass {
+    /// By which it is imported, e.g. `media.features.Video`.
+    pub path: String,
+    /// Its columns in their order, as the text of a JSON schema.
+    pub schema: String,
 }
 
 /// How long samples are kept. It changes no version: it is about the store, not about what samples

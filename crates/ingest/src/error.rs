@@ -52,6 +52,12 @@ pub enum IngestError {
         /// What the writer says.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A file of separated values without a line.
+    #[error("`{}` is empty: it has no header", .path.display())]
+    NoHeader {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file name without a format.
     #[error("the format of `{}` is not known", .path.display())]
     UnknownFormat {
@@ -111,6 +117,7 @@ impl Diagnostic for IngestError {
             Self::Content { .. }
             | Self::Parquet { .. }
             | Self::Unwritable { .. }
+            | Self::NoHeader { .. }
             | Self::UnknownFormat { .. }
             | Self::NoVersionColumn { .. }
             | Self::NotScannable { .. }
@@ -127,6 +134,7 @@ impl Diagnostic for IngestError {
             Self::Content { .. } | Self::Parquet { .. } => "ingest.content",
             Self::Unwritable { .. } => "ingest.unwritable",
             Self::NothingThere { .. } => "ingest.nothing-there",
+            Self::NoHeader { .. } => "ingest.no-header",
             Self::UnknownFormat { .. } => "ingest.unknown-format",
             Self::NoVersionColumn { .. } => "ingest.no-version-column",
             Self::NotScannable { .. } => "ingest.not-scannable",
@@ -148,6 +156,9 @@ impl Diagnostic for IngestError {
                  the samples with `metalith metadata delete`"
                     .into(),
             ),
+            Self::NoHeader { .. } => {
+                Some("the first line of such a file has the names of its columns".into())
+            }
             Self::UnknownFormat { .. } => {
                 Some("name it with `--format`: parquet, csv, tsv, jsonl or arrow".into())
             }

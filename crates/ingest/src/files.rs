@@ -21,6 +21,9 @@ use crate::{FileFormat, IngestError};
 
 /// How many rows a batch has.
 const BATCH_ROWS: usize = 16_384;
+/// How many rows of text are looked at to guess types, and how many where the text is cut off within
+/// these.
+const PEEKED: [usize; 4] = [1_000, 100, 10, 1];
 
 /// The rows of a file. Types of CSV and JSON lines are inferred from all of it.
 pub fn read_file(path: &Path, format: Option<FileFormat>) -> Result<Rows, IngestError> {
@@ -43,15 +46,41 @@ impl RowFile {
         format: Option<FileFormat>,
         types: &[(String, DataType)],
     ) -> Result<Self, IngestError> {
+        Self::look(path, format, types, None)
+    }
+
+    /// The same, of which no more than the beginning is looked at: types of CSV and JSON lines may
+    /// turn out to be others further down. The end may be cut off.
+    pub fn peek(
+        path: &Path,
+        format: Option<FileFormat>,
+        types: &[(String, DataType)],
+    ) -> Result<Self, IngestError> {
+        let mut found = Self::look(path, format, types, Some(PEEKED[0]));
+        for rows in &PEEKED[1..] {
+            if !matches!(found, Err(IngestError::Content { .. })) {
+                break;
+            }
+            found = Self::look(path, format, types, Some(*rows));
+        }
+        found
+    }
+
+    fn look(
+        path: &Path,
+        format: Option<FileFormat>,
+        types: &[(String, DataType)],
+        rows: Option<usize>,
+    ) -> Result<Self, IngestError> {
         let format = format
             .or_else(|| FileFormat::of_file(path))
             .ok_or_else(|| IngestError::UnknownFormat { path: path.to_path_buf() })?;
         let source = Source { path };
         let schema = match format {
             FileFormat::Parquet => source.parquet()?.schema(),
-            FileFormat::Csv => typed(&source.header(format, b',')?, types),
-            FileFormat::Tsv => typed(&source.header(format, b'\t')?, types),
-            FileFormat::JsonLines => typed(&source.json_columns()?, types),
+            FileFormat::Csv => typed(&source.header(format, b',', rows)?, types),
+            FileFormat::Tsv => typed(&source.header(format, b'\t', rows)?, types),
+            FileFormat::JsonLines => typed(&source.json_columns(rows)?, types),
             FileFormat::Arrow => source.arrow()?.schema(),
         };
         Ok(Self { path: path.to_path_buf(), format, schema })
@@ -118,11 +147,19 @@ impl Source<'_> {
         Ok(Rows::from_reader(reader))
     }
 
-    fn header(&self, format: FileFormat, delimiter: u8) -> Result<Schema, IngestError> {
+    fn header(
+        &self,
+        format: FileFormat,
+        delimiter: u8,
+        rows: Option<usize>,
+    ) -> Result<Schema, IngestError> {
         let bad = self.content(format);
         let mut file = BufReader::new(self.open()?);
-        let (schema, _) = separated(delimiter).infer_schema(&mut file, None).map_err(&bad)?;
-        self.with_codes(schema, format, delimiter)
+        let (schema, _) = separated(delimiter).infer_schema(&mut file, rows).map_err(&bad)?;
+        if schema.fields().is_empty() {
+            return Err(IngestError::NoHeader { path: self.path.to_path_buf() });
+        }
+        self.with_codes(schema, format, (delimiter, rows))
     }
 
     /// Columns of which some number begins with a zero are text: `007` is a code, and not 7.
@@ -130,7 +167,7 @@ impl Source<'_> {
         &self,
         schema: Schema,
         format: FileFormat,
-        delimiter: u8,
+        (delimiter, rows): (u8, Option<usize>),
     ) -> Result<Schema, IngestError> {
         let is_number = |index: &usize| schema.field(*index).data_type().is_numeric();
         let numbers: Vec<usize> = (0..schema.fields().len()).filter(is_number).collect();
@@ -141,7 +178,10 @@ impl Source<'_> {
         let text = |field: &Arc<Field>| field.as_ref().clone().with_data_type(DataType::Utf8);
         let texts = Schema::new(schema.fields().iter().map(text).collect::<Vec<_>>());
         let builder = csv::ReaderBuilder::new(Arc::new(texts)).with_format(separated(delimiter));
-        let builder = builder.with_batch_size(BATCH_ROWS).with_projection(numbers.clone());
+        let mut builder = builder.with_batch_size(BATCH_ROWS).with_projection(numbers.clone());
+        if let Some(rows) = rows {
+            builder = builder.with_bounds(0, rows);
+        }
         let mut fields: Vec<Arc<Field>> = schema.fields().iter().cloned().collect();
         for batch in builder.build(self.open()?).map_err(&bad)? {
             let batch = batch.map_err(&bad)?;
@@ -167,10 +207,10 @@ impl Source<'_> {
         Ok(Rows::from_reader(reader))
     }
 
-    fn json_columns(&self) -> Result<Schema, IngestError> {
+    fn json_columns(&self, rows: Option<usize>) -> Result<Schema, IngestError> {
         let bad = self.content(FileFormat::JsonLines);
         let mut file = BufReader::new(self.open()?);
-        let (schema, _) = json::reader::infer_json_schema(&mut file, None).map_err(&bad)?;
+        let (schema, _) = json::reader::infer_json_schema(&mut file, rows).map_err(&bad)?;
         Ok(schema)
     }
 

@@ -166,6 +166,7 @@ pub(crate) struct Record<'a> {
 /// Appends an entry.
 pub(crate) async fn append(store: &Store, record: Record<'_>) -> Result<(), StoreError> {
     let key = table(TABLE);
+    let _turn = store.turn(&key).await;
     for _ in 0..ATTEMPTS {
         if let Some(tag) = &record.once
             && store.has_commit(&key, tag).await?

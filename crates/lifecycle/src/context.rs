@@ -4,6 +4,8 @@ use metalith_graph::FeatureGraph;
 use metalith_objects::{ObjectPlaces, ObjectUri};
 use metalith_store::{Store, StoreError};
 
+use crate::deletion::DeletionError;
+
 /// The store, the graph, and the places where objects are.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
@@ -47,6 +49,19 @@ impl<'a> Context<'a> {
     /// named, though nothing in them is changed from here.
     pub(crate) fn behind(self) -> impl Iterator<Item = Self> {
         self.store.chain().skip(1).map(move |store: &'a Store| Self { store, ..self })
+    }
+
+    /// The stores that share their place with this one, or with one that it falls back to: the one
+    /// above a space, and other spaces. What their rows name stays, however it got there. All of
+    /// them have the same features; where datasets have their objects differs, but only below a
+    /// folder that has the name of its space.
+    pub(crate) async fn beside(self) -> Result<Vec<Store>, DeletionError> {
+        let mut found = Vec::new();
+        for store in self.store.chain() {
+            let beside = store.beside().await;
+            found.extend(beside.map_err(|it| DeletionError::beside(store.location(), it.into()))?);
+        }
+        Ok(found)
     }
 
     /// What tells the objects of this space from those of others.

@@ -37,6 +37,7 @@ pub async fn acquire(
     holder: &str,
     lasts: Duration,
 ) -> Result<Option<Lease>, StoreError> {
+    let _turn = store.turn(&table(TABLE)).await;
     for _ in 0..ATTEMPTS {
         let (version, leases) = read(store).await?;
         let now = store.now();
@@ -56,6 +57,7 @@ pub async fn acquire(
 
 /// Gives a lease back before its end. One that somebody else holds by now is left alone.
 pub async fn release(store: &Store, lease: &Lease) -> Result<(), StoreError> {
+    let _turn = store.turn(&table(TABLE)).await;
     for _ in 0..ATTEMPTS {
         let (version, leases) = read(store).await?;
         let now = store.now();

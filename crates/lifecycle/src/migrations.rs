@@ -13,6 +13,7 @@
 //! | `rename` | the same, from a feature that was called otherwise |
 //! | `recompute` | nothing: the samples are computed anew |
 //! | `backfill` | columns of current samples are set by expressions |
+//! | `custom` | columns of current samples become what a function of the project says |
 //! | `delete` | current samples are softly deleted, with what was computed from them if asked for |
 //!
 //! A new operation is a variant of [`Operation`], its reading in `file.rs`, what makes no
@@ -20,6 +21,7 @@
 
 mod apply;
 mod check;
+mod custom;
 mod error;
 mod events;
 mod file;
@@ -33,6 +35,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     apply::{Applied, ApplyRequest, Figures, StepOutcome, StepState, apply},
+    custom::Functions,
     error::{MigrationError, StepProblem},
     folder::{Folder, find_file, read_folder, write_file},
     generate::{Generated, generate, scaffold},
@@ -87,6 +90,13 @@ pub enum Operation {
         /// Conditions that samples must meet.
         filters: Vec<String>,
     },
+    /// Columns become what a function says.
+    Custom {
+        /// What the function is called, such as `module:function`.
+        run: String,
+        /// Conditions that samples must meet.
+        filters: Vec<String>,
+    },
     /// Samples are softly deleted.
     Delete {
         /// Conditions that samples must meet.
@@ -104,6 +114,7 @@ impl Operation {
             Self::Rename { .. } => "rename",
             Self::Recompute => "recompute",
             Self::Backfill { .. } => "backfill",
+            Self::Custom { .. } => "custom",
             Self::Delete { .. } => "delete",
         }
     }
@@ -113,7 +124,9 @@ impl Operation {
         match self {
             Self::Reconcile => Some(feature),
             Self::Rename { from } => Some(from),
-            Self::Recompute | Self::Backfill { .. } | Self::Delete { .. } => None,
+            Self::Recompute | Self::Backfill { .. } | Self::Custom { .. } | Self::Delete { .. } => {
+                None
+            }
         }
     }
 }

@@ -2,10 +2,11 @@
 //! those that nobody names.
 //!
 //! An object is deleted only when no stored row of any feature names it any more: not a live one,
-//! and not one that could be restored or that history keeps.
+//! not one that could be restored or that history keeps, and not one of a store beside this one.
 
 pub mod audit;
 pub(crate) mod named;
 pub(crate) mod purge;
 
-pub use self::purge::PurgeReport;
+pub(crate) use self::purge::Below;
+pub use self::purge::{Cleanup, PurgeReport};

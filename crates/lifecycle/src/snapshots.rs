@@ -19,7 +19,7 @@ use datafusion::arrow::{
     datatypes::DataType,
 };
 use metalith_base::{FeatureKey, Timestamp};
-use metalith_graph::{Feature, FeatureGraph, spec_to_wire};
+use metalith_graph::{DeclaringClass, Feature, FeatureGraph, spec_to_wire};
 use metalith_store::{CommitNote, Rows, Store, StoreError};
 use serde_json::{Map, Value, json};
 
@@ -66,6 +66,16 @@ pub struct Pushed {
     pub features: Vec<FeatureKey>,
 }
 
+/// The rows in which graphs are recorded, as they are: those of the store itself, then those of the
+/// stores that it falls back to.
+pub async fn stored_rows(store: &Store) -> Result<Vec<Rows>, StoreError> {
+    let mut found = Vec::new();
+    for store in store.chain() {
+        found.extend(store.read_system(&table(TABLE)).await?);
+    }
+    Ok(found)
+}
+
 /// The table that snapshots are kept in, for those who copy it.
 pub(crate) fn system_table() -> FeatureKey {
     table(TABLE)
@@ -85,7 +95,7 @@ pub async fn push(
     let own: Vec<&Feature> = graph.features().filter(|feature| !feature.is_external()).collect();
     let last = pushes(store).await?.into_iter().rfind(|it| it.project == project);
     let definitions: BTreeMap<String, String> =
-        own.iter().map(|it| (it.key().to_string(), it.definition_version())).collect();
+        own.iter().map(|it| (it.key().to_string(), definition_version(it, graph))).collect();
     let is_known = |last: &Push| last.version == version && last.definitions().eq(&definitions);
     if own.is_empty() || last.as_ref().is_some_and(is_known) {
         return Ok(Pushed { version, features: Vec::new() });
@@ -320,19 +330,26 @@ fn rows(
         TimestampMicrosecondArray::from_value(now.as_micros(), count).with_timezone("UTC"),
     );
     let deleted_at = new_null_array(recorded_at.data_type(), count);
+    let class = |feature: &Feature| feature.definition().class.clone();
+    let schema = |class: DeclaringClass| class.schema;
+    let path = |class: DeclaringClass| class.path;
     system_rows::batch(vec![
         ("project", same(project)),
         ("feature_key", each(&|feature| feature.key().to_string())),
         ("metaxy_feature_version", each(&|feature| feature.feature_version().to_owned())),
-        ("metaxy_definition_version", each(&|feature| feature.definition_version())),
+        ("metaxy_definition_version", each(&|feature| definition_version(feature, graph))),
         ("recorded_at", recorded_at),
         ("feature_spec", each(&|feature| spec_to_wire(feature.spec()).to_string())),
-        ("feature_schema", same("{}")),
-        ("feature_class_path", same("")),
+        ("feature_schema", each(&|feature| class(feature).map_or("{}".to_owned(), schema))),
+        ("feature_class_path", each(&|feature| class(feature).map_or(String::new(), path))),
         ("metaxy_project_version", same(graph.snapshot_version())),
         ("tags", same(&tags_text(graph, tags))),
         ("deleted_at", deleted_at),
     ])
+}
+
+fn definition_version(feature: &Feature, graph: &FeatureGraph) -> String {
+    feature.definition_version(graph.hash_length())
 }
 
 /// The tags, and with them the features of other projects, which have no rows of their own here.

@@ -34,6 +34,8 @@ pub use crate::{
     open::{OpenedLocation, open},
     places::ObjectPlaces,
     put::put,
-    transfer::{download, upload},
+    transfer::{
+        Finished, ObjectState, Upload, download, download_part, object_identity, object_state,
+    },
     uri::{ObjectUri, UriProblem},
 };

@@ -1,18 +1,26 @@
 //! Whole objects to and from files of this machine.
 
 use std::{
+    fmt,
     fs::File,
     io::{Read as _, Write},
+    ops::Range,
     path::Path,
+    sync::{Mutex, PoisonError},
 };
 
 use futures::TryStreamExt as _;
-use object_store::{ObjectStoreExt as _, PutPayload, WriteMultipart};
+use object_store::{
+    Error as StoreError, ObjectStore as _, ObjectStoreExt as _, PutMode, PutPayload, UpdateVersion,
+    WriteMultipart, path::Path as ObjectPath,
+};
 
 use crate::{ObjectEntry, ObjectError, OpenedLocation};
 
 /// How much is sent at once. S3 takes no parts smaller than 5 MiB.
 const PART: usize = 8 << 20;
+/// How many parts are on their way at once.
+const AT_ONCE: usize = 4;
 
 /// Writes the content of an object, in order.
 pub async fn download(
@@ -30,39 +38,232 @@ pub async fn download(
     Ok(())
 }
 
-/// Makes an object of a file, in one act: whoever reads sees the object before or after it.
-pub async fn upload(place: &OpenedLocation, name: &str, from: &Path) -> Result<(), ObjectError> {
-    let mut path = place.prefix.clone();
-    for part in name.split('/').filter(|part| !part.is_empty()) {
-        path = path.join(part);
+/// A part of an object.
+pub async fn download_part(
+    place: &OpenedLocation,
+    entry: &ObjectEntry,
+    part: Range<u64>,
+) -> Result<Vec<u8>, ObjectError> {
+    let failed = |source| ObjectError::storage("read", entry.location.to_string(), source);
+    if part.is_empty() {
+        return Ok(Vec::new());
     }
-    let failed = |source| ObjectError::storage("write", path.to_string(), source);
-    let unread = |source| ObjectError::storage("read", from.display().to_string(), source);
-    let mut file = File::open(from).map_err(unread)?;
-    let length = file.metadata().map_err(unread)?.len();
-    if length <= PART as u64 {
-        let mut content = Vec::new();
-        file.read_to_end(&mut content).map_err(unread)?;
-        let put = place.store.put(&path, PutPayload::from(content)).await;
-        return put.map(drop).map_err(failed);
+    Ok(place.store.get_range(&entry.location, part).await.map_err(failed)?.to_vec())
+}
+
+/// What tells an object from another in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectState {
+    etag: Option<String>,
+    version: Option<String>,
+    size: u64,
+    modified: i64,
+}
+
+/// What is at a place now; `None` when there is nothing.
+pub async fn object_state(
+    place: &OpenedLocation,
+    name: &str,
+) -> Result<Option<ObjectState>, ObjectError> {
+    state(place, &path_of(place, name)).await
+}
+
+async fn state(
+    place: &OpenedLocation,
+    path: &ObjectPath,
+) -> Result<Option<ObjectState>, ObjectError> {
+    match place.store.head(path).await {
+        Ok(meta) => Ok(Some(ObjectState {
+            etag: meta.e_tag,
+            version: meta.version,
+            size: meta.size,
+            modified: meta.last_modified.timestamp_micros(),
+        })),
+        Err(StoreError::NotFound { .. }) => Ok(None),
+        Err(source) => Err(ObjectError::storage("read", path.to_string(), source)),
     }
-    let started = place.store.put_multipart(&path).await.map_err(failed)?;
-    let mut parts = WriteMultipart::new_with_chunk_size(started, PART);
-    let mut buffer = vec![0; PART];
-    loop {
-        let read = match file.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(read) => read,
-            Err(source) => {
-                // What was sent is no object yet; storage forgets it sooner this way.
-                parts.abort().await.ok();
-                return Err(unread(source));
+}
+
+impl ObjectState {
+    /// Its bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// What changes with its content, if storage says that.
+    pub fn etag(&self) -> Option<&str> {
+        self.etag.as_deref()
+    }
+}
+
+/// What is the same for two spellings of an object's place.
+pub fn object_identity(place: &OpenedLocation, name: &str) -> String {
+    let (user, host) = (place.url.username(), place.url.host_str().unwrap_or_default());
+    format!("{user}@{host}/{}", path_of(place, name))
+}
+
+fn path_of(place: &OpenedLocation, name: &str) -> ObjectPath {
+    let parts = name.split('/').filter(|part| !part.is_empty());
+    parts.fold(place.prefix.clone(), |path, part| path.join(part))
+}
+
+/// A file on its way to become an object, which nobody sees before it is [finished](Self::finish).
+pub struct Upload {
+    place: OpenedLocation,
+    path: ObjectPath,
+    content: Content,
+}
+
+enum Content {
+    /// Small enough to be sent in one piece.
+    Whole(Vec<u8>),
+    /// Storage has nearly all of it. What keeps account of that is no thing that threads could share,
+    /// unless one has it at a time.
+    Parts(Mutex<WriteMultipart>),
+}
+
+/// Whether a file became an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finished {
+    /// It did.
+    Done,
+    /// Something else is in its place than what was looked at, and stays.
+    Changed,
+}
+
+impl Upload {
+    /// Sends what can be sent without anybody seeing it.
+    pub async fn begin(
+        place: &OpenedLocation,
+        name: &str,
+        from: &Path,
+    ) -> Result<Self, ObjectError> {
+        let path = path_of(place, name);
+        let failed = |source| ObjectError::storage("write", path.to_string(), source);
+        let unread = |source| ObjectError::storage("read", from.display().to_string(), source);
+        let mut file = File::open(from).map_err(unread)?;
+        let length = file.metadata().map_err(unread)?.len();
+        if length <= PART as u64 {
+            let mut content = Vec::new();
+            file.read_to_end(&mut content).map_err(unread)?;
+            return Ok(Self { place: place.clone(), path, content: Content::Whole(content) });
+        }
+        let started = place.store.put_multipart(&path).await.map_err(failed)?;
+        let mut parts = WriteMultipart::new_with_chunk_size(started, PART);
+        let mut buffer = vec![0; PART];
+        let sent = loop {
+            match file.read(&mut buffer) {
+                Ok(0) => break parts.wait_for_capacity(1).await.map_err(failed),
+                Ok(read) => {
+                    if let Err(error) = parts.wait_for_capacity(AT_ONCE).await {
+                        break Err(failed(error));
+                    }
+                    parts.write(&buffer[..read]);
+                }
+                Err(source) => break Err(unread(source)),
             }
         };
-        parts.wait_for_capacity(4).await.map_err(failed)?;
-        parts.write(&buffer[..read]);
+        match sent {
+            Ok(()) => {
+                Ok(Self { place: place.clone(), path, content: Content::Parts(Mutex::new(parts)) })
+            }
+            Err(error) => {
+                // What was sent is no object yet; storage forgets it sooner this way.
+                parts.abort().await.ok();
+                Err(error)
+            }
+        }
     }
-    parts.finish().await.map(drop).map_err(failed)
+
+    /// Makes the object in one act, if what is in its place is what was looked at: whoever reads
+    /// sees the object before or after it.
+    ///
+    /// Small objects are written under a condition that storage itself checks, where it can. Of
+    /// large ones, which are made of parts, it is looked at just before.
+    pub async fn finish(self, looked_at: Option<&ObjectState>) -> Result<Finished, ObjectError> {
+        let Self { place, path, content } = self;
+        let failed = |source| ObjectError::storage("write", path.to_string(), source);
+        let now = match state(&place, &path).await {
+            Ok(now) => now,
+            Err(error) => {
+                content.abort().await;
+                return Err(error);
+            }
+        };
+        if now.as_ref() != looked_at {
+            content.abort().await;
+            return Ok(Finished::Changed);
+        }
+        match content {
+            Content::Parts(parts) => {
+                let parts = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
+                parts.finish().await.map_err(failed)?;
+                Ok(Finished::Done)
+            }
+            Content::Whole(content) => {
+                let payload = PutPayload::from(content);
+                let mode = match now {
+                    None => PutMode::Create,
+                    Some(ObjectState { etag: e_tag, version, .. }) => {
+                        PutMode::Update(UpdateVersion { e_tag, version })
+                    }
+                };
+                match place.store.put_opts(&path, payload.clone(), mode.into()).await {
+                    Ok(_) => Ok(Finished::Done),
+                    Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => {
+                        Ok(Finished::Changed)
+                    }
+                    Err(refused) if knows_no_conditions(&refused, looked_at) => {
+                        // That took its time.
+                        let now = state(&place, &path).await?;
+                        if now.as_ref() != looked_at {
+                            return Ok(Finished::Changed);
+                        }
+                        place.store.put(&path, payload).await.map_err(failed)?;
+                        Ok(Finished::Done)
+                    }
+                    // It may have been written or not, and others may have written since.
+                    Err(error) => Err(failed(error)),
+                }
+            }
+        }
+    }
+
+    /// Gives it up.
+    pub async fn abort(self) {
+        self.content.abort().await;
+    }
+}
+
+/// Whether storage, or its client, cannot write under a condition.
+fn knows_no_conditions(refused: &StoreError, looked_at: Option<&ObjectState>) -> bool {
+    let says_so = || {
+        let said = refused.to_string();
+        said.contains("NotImplemented") || said.contains("501")
+    };
+    let has_no_mark = looked_at.is_some_and(|it| it.etag.is_none() && it.version.is_none());
+    matches!(refused, StoreError::NotImplemented { .. } | StoreError::NotSupported { .. })
+        || has_no_mark
+        || says_so()
+}
+
+impl Content {
+    /// Parts are no object, and some storage keeps them until it is told that they are not wanted.
+    async fn abort(self) {
+        match self {
+            Self::Whole(_) => {}
+            Self::Parts(parts) => {
+                let parts = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
+                drop(parts.abort().await);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Upload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upload").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,10 @@ use metalith_expr::{
 
 pub(crate) use self::{
     aggregate::{AggregateStep, BoundSummary},
-    destination::{Before, DeltaDestination, Destination, FeatureDestination, FileDestination},
+    destination::{
+        Before, DeltaDestination, Destination, FeatureDestination, FileDestination,
+        PlainDestination,
+    },
     output::OutputStep,
     rows::UpdateStep,
     tables::{AppendStep, JoinStep},
@@ -26,6 +29,7 @@ use crate::{
     PipelineError, Surroundings,
     engine::Engine,
     error::{Mistake, with_causes},
+    files::Extent,
     input::{Input, Unusable},
     model::{Operation, OperationKind, OutputMode, Pipeline, TableRef, Text},
     placeholders,
@@ -135,13 +139,14 @@ pub(crate) enum RowStep {
 pub(crate) async fn bind(
     reading: Reading,
     surroundings: &Surroundings<'_>,
-    engine: &Engine,
+    (engine, extent): (&Engine, Extent),
 ) -> Result<Program, PipelineError> {
     let Reading { pipeline, mistakes } = reading;
     let mut binder = Binder {
         pipeline: &pipeline,
         surroundings,
         engine,
+        extent,
         columns: Columns::default(),
         is_tainted: false,
         mistakes,
@@ -182,6 +187,8 @@ struct Binder<'a> {
     pipeline: &'a Pipeline,
     surroundings: &'a Surroundings<'a>,
     engine: &'a Engine,
+    /// How much of inputs is looked at.
+    extent: Extent,
     /// The working set's columns after the operations before.
     columns: Columns,
     /// Whether it may have more columns, which a mistake keeps from being known.
@@ -252,7 +259,7 @@ impl Binder<'_> {
             return Ok(None);
         };
         self.read.insert((table.datasource.clone(), table.table.clone()));
-        let opened = Input::open(self.surroundings, datasource, table).await;
+        let opened = Input::open(self.surroundings, datasource, (table, self.extent)).await;
         match opened {
             Ok(input) => Ok(Some(input)),
             Err(unusable) => {

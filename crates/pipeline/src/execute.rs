@@ -54,6 +54,10 @@ pub(crate) async fn pass(
     let mut rows: Stream<WorkingRows> =
         rows.inspect_ok(move |rows| counted.loaded(rows.len() as u64)).boxed();
     let mut segment: Vec<RowWork> = Vec::new();
+    let last_to_see = steps.iter().rposition(|step| match &step.work {
+        Work::Rows(RowStep::Output(output)) => output.sees_deleted(),
+        Work::Rows(_) | Work::Aggregate(_) | Work::Append(_) => false,
+    });
     for (index, step) in steps.into_iter().enumerate() {
         let Step { title, alias, number, kind, work } = step;
         let about = Arc::new(trace::About { title, alias, number, kind });
@@ -63,7 +67,8 @@ pub(crate) async fn pass(
                     RowStep::Join(join) => Some(Lookup::load(join, engine, &about.title).await?),
                     RowStep::Delete { .. } | RowStep::Update(_) | RowStep::Output(_) => None,
                 };
-                segment.push(RowWork { index, about, step, lookup });
+                let keeps_deleted = last_to_see.is_some_and(|last| last > index);
+                segment.push(RowWork { index, about, step, lookup, keeps_deleted });
             }
             Work::Aggregate(step) => {
                 rows = segment::run(rows, std::mem::take(&mut segment), (engine, shared));

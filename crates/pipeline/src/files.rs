@@ -3,6 +3,8 @@
 use std::{
     collections::BTreeMap,
     fs,
+    io::{Seek as _, SeekFrom, Write as _},
+    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
     time::UNIX_EPOCH,
@@ -13,13 +15,14 @@ use globset::{GlobBuilder, GlobMatcher};
 use metalith_base::nearest;
 use metalith_delta::is_store;
 use metalith_ingest::FileFormat;
-use metalith_objects::{ObjectLocation, OpenedLocation, without_secrets};
+use metalith_objects::{ObjectEntry, ObjectError, ObjectLocation, OpenedLocation, without_secrets};
 use serde_json::{Value, json};
 
 use crate::{
     PipelineError, Surroundings,
     input::Unusable,
     model::{Datasource, SourceKind},
+    reads::file_place,
 };
 
 /// Files of a table.
@@ -37,7 +40,23 @@ pub(crate) struct FoundFile {
     pub(crate) shown: String,
     /// What changes with its content.
     pub(crate) state: Value,
+    /// What is the same for two spellings of where it is.
+    pub(crate) identity: String,
 }
+
+/// How much of files is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All of it.
+    Whole,
+    /// What tells the columns.
+    Columns,
+}
+
+/// So much of an object of text is fetched to see its columns, and so much of the end of others
+/// first.
+const BEGINNING: u64 = 1 << 20;
+const ENDING: u64 = 1 << 16;
 
 /// How deep folders are looked through.
 const DEPTH_MAX: usize = 16;
@@ -115,7 +134,7 @@ pub(crate) fn canonical(path: &Path) -> PathBuf {
 pub(crate) async fn find(
     surroundings: &Surroundings<'_>,
     datasource: &Datasource,
-    table: &str,
+    (table, extent): (&str, Extent),
 ) -> Result<Found, Unusable> {
     let SourceKind::Files(format) = datasource.kind else {
         return Err(Unusable::mistake("it has no files", None));
@@ -151,7 +170,7 @@ pub(crate) async fn find(
         }
         ObjectLocation::Remote(_) => {
             let opened = metalith_objects::open(&location, &datasource.options)?;
-            fetch(&opened, &wanted, &base).await
+            fetch((&opened, extent), &wanted, &base).await
         }
     }
 }
@@ -294,7 +313,10 @@ fn is_unfinished(name: &str) -> bool {
 
 fn local_file(path: PathBuf, shown: &str) -> Result<FoundFile, PipelineError> {
     match state_of(&path)? {
-        Some(state) => Ok(FoundFile { path, shown: shown.to_owned(), state }),
+        Some(state) => {
+            let identity = file_place(&path);
+            Ok(FoundFile { path, shown: shown.to_owned(), state, identity })
+        }
         None => Err(file_error("read", path, std::io::ErrorKind::NotFound.into())),
     }
 }
@@ -311,9 +333,14 @@ pub(crate) fn state_of(path: &Path) -> Result<Option<Value>, PipelineError> {
     Ok(Some(json!({ "bytes": metadata.len(), "modified_micros": modified })))
 }
 
+/// What changes with the content of an object.
+pub(crate) fn object_state(bytes: u64, etag: Option<&str>) -> Value {
+    json!({ "bytes": bytes, "etag": etag })
+}
+
 /// Fetches the files of a table from object storage into a folder of their own.
 async fn fetch(
-    opened: &OpenedLocation,
+    (opened, extent): (&OpenedLocation, Extent),
     wanted: &Wanted<'_>,
     place: &str,
 ) -> Result<Found, Unusable> {
@@ -331,14 +358,70 @@ async fn fetch(
         let path = folder.path().join(format!("{}.{ending}", files.len()));
         let failed = |source| file_error("write", path.clone(), source);
         let mut file = fs::File::create(&path).map_err(failed)?;
-        metalith_objects::download(opened, entry, &mut file).await?;
-        let state = json!({ "bytes": entry.size, "etag": entry.etag });
-        files.push(FoundFile { path, shown: format!("{place}/{name}"), state });
+        match extent {
+            Extent::Whole => metalith_objects::download(opened, entry, &mut file).await?,
+            Extent::Columns => {
+                let format = FileFormat::of_file(&path).or(wanted.format);
+                fetch_columns(opened, entry, (&mut file, format)).await.map_err(|it| match it {
+                    Partial::Object(error) => Unusable::from(error),
+                    Partial::File(source) => failed(source).into(),
+                })?;
+            }
+        }
+        let state = object_state(entry.size, entry.etag.as_deref());
+        let identity = metalith_objects::object_identity(opened, &entry.path);
+        files.push(FoundFile { path, shown: format!("{place}/{name}"), state, identity });
     }
     if files.is_empty() {
         return Err(Unusable::mistake(format!("there is nothing at {place}"), None));
     }
     Ok(Found { files, folder: Some(Arc::new(folder)) })
+}
+
+/// Why a part of an object was not fetched.
+enum Partial {
+    Object(ObjectError),
+    File(std::io::Error),
+}
+
+impl From<ObjectError> for Partial {
+    fn from(error: ObjectError) -> Self {
+        Self::Object(error)
+    }
+}
+
+impl From<std::io::Error> for Partial {
+    fn from(error: std::io::Error) -> Self {
+        Self::File(error)
+    }
+}
+
+/// Fetches what tells the columns of an object, into a file that is as long as the object and has
+/// nothing in between. Text is cut off instead.
+async fn fetch_columns(
+    opened: &OpenedLocation,
+    entry: &ObjectEntry,
+    (file, format): (&mut fs::File, Option<FileFormat>),
+) -> Result<(), Partial> {
+    let part =
+        async |range: Range<u64>| metalith_objects::download_part(opened, entry, range).await;
+    let beginning = part(0..entry.size.min(BEGINNING)).await?;
+    file.write_all(&beginning)?;
+    if entry.size <= BEGINNING || format.is_none_or(FileFormat::is_text) {
+        return Ok(());
+    }
+    // Both kinds end with the length of what describes them, and a mark.
+    let mut ending = part(entry.size - ENDING..entry.size).await?;
+    let marks = if format == Some(FileFormat::Parquet) { 4 } else { 6 };
+    let length = ending.len().checked_sub(marks + 4).and_then(|at| ending.get(at..at + 4));
+    let length = length.and_then(|it| it.try_into().ok()).map_or(0, u32::from_le_bytes);
+    let needed = (u64::from(length) + marks as u64 + 4).min(entry.size);
+    if needed > ENDING {
+        ending = part(entry.size - needed..entry.size).await?;
+    }
+    file.seek(SeekFrom::Start(entry.size - ending.len() as u64))?;
+    file.write_all(&ending)?;
+    Ok(())
 }
 
 pub(crate) fn file_error(

@@ -1,4 +1,4 @@
-//! Tables that are read: files, Delta tables, features of a store.
+//! Tables that are read: files, Delta tables, features of a store, plain tables of a database.
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
@@ -15,8 +15,8 @@ use metalith_delta::{Layout, open_backend};
 use metalith_graph::{FeatureGraph, columns};
 use metalith_ingest::RowFile;
 use metalith_store::{
-    Backend, ChunkRequest, Frame, Mode, ReadOptions, Rows, Store, StoreError, Table,
-    expression_type, is_system_table, stored_as,
+    Backend, ChunkRequest, Digest, Frame, Mode, PlainTables, ReadOptions, Rows, Store, StoreError,
+    Table, expression_type, is_system_table, stored_as,
 };
 use serde_json::{Value, json};
 
@@ -24,9 +24,9 @@ use crate::{
     PipelineError, Surroundings,
     engine::{Engine, Stream, Threads, ahead, rows_of},
     exact::{Inexact, exactly},
-    files::{self, Found},
+    files::{self, Extent, Found},
     model::{Datasource, SourceKind, TableRef},
-    reads::{State, file_place, table_place},
+    reads::{State, Watch, table_place},
     working::is_reserved,
 };
 
@@ -56,6 +56,13 @@ pub(crate) enum Source {
         /// The version of its table here.
         version: Option<u64>,
     },
+    /// A plain table with all of its columns.
+    Plain {
+        tables: Arc<dyn PlainTables>,
+        table: String,
+        columns: SchemaRef,
+        watch: Arc<Watch>,
+    },
     Memory(Vec<RecordBatch>),
 }
 
@@ -84,7 +91,7 @@ impl Input {
     pub(crate) async fn open(
         surroundings: &Surroundings<'_>,
         datasource: &Datasource,
-        table: &TableRef,
+        (table, extent): (&TableRef, Extent),
     ) -> Result<Self, Unusable> {
         let given = (table.datasource.clone(), table.table.clone());
         let opened = match surroundings.replaced.get(&given) {
@@ -96,10 +103,11 @@ impl Input {
             }
             None => match datasource.kind {
                 SourceKind::Files(format) => {
-                    open_files(surroundings, datasource, (table, format)).await?
+                    open_files(surroundings, datasource, (table, format, extent)).await?
                 }
                 SourceKind::Delta => open_delta(surroundings, datasource, table).await?,
                 SourceKind::Store => open_feature(surroundings, datasource, table).await?,
+                SourceKind::Database => open_plain(surroundings, datasource, table).await?,
             },
         };
         let Opened { source, schema, shown, version, reads } = opened;
@@ -127,6 +135,15 @@ impl Input {
                     })
                     .try_flatten()
                     .boxed()
+            }
+            Source::Plain { tables, table, columns, watch } => {
+                // What may have changed is all of the table.
+                let names = if watch.is_wanted() { columns } else { &self.schema };
+                let names: Vec<String> =
+                    names.fields().iter().map(|it| it.name().clone()).collect();
+                let rows = tables.read(table, &names).await?.into_stream();
+                let rows = rows.map_err(PipelineError::from).boxed();
+                if watch.is_wanted() { watched(rows, Arc::clone(watch)) } else { rows }
             }
             Source::Memory(batches) => stream::iter(batches.clone().into_iter().map(Ok)).boxed(),
             Source::Delta(table) => {
@@ -166,6 +183,23 @@ impl Input {
     }
 }
 
+/// Rows that are noted while they pass.
+fn watched(rows: Stream<RecordBatch>, watch: Arc<Watch>) -> Stream<RecordBatch> {
+    let begun = (rows, Digest::default(), watch);
+    stream::unfold(begun, |(mut rows, mut digest, watch)| async move {
+        let Some(batch) = rows.next().await else {
+            watch.note(digest);
+            return None;
+        };
+        let noted = batch.and_then(|batch| {
+            digest.add(&batch).map_err(StoreError::arrow)?;
+            Ok(batch)
+        });
+        Some((noted, (rows, digest, watch)))
+    })
+    .boxed()
+}
+
 /// What a file holds that cannot be read is a mistake of whoever wrote it.
 fn unreadable(shown: &str, error: StoreError) -> PipelineError {
     match error {
@@ -188,9 +222,14 @@ pub(crate) struct Opened {
 pub(crate) async fn open_files(
     surroundings: &Surroundings<'_>,
     datasource: &Datasource,
-    (table, format): (&TableRef, Option<metalith_ingest::FileFormat>),
+    (table, format, extent): (&TableRef, Option<metalith_ingest::FileFormat>, Extent),
 ) -> Result<Opened, Unusable> {
-    let Found { files, folder } = files::find(surroundings, datasource, &table.table).await?;
+    let found = files::find(surroundings, datasource, (&table.table, extent));
+    let Found { files, folder } = found.await?;
+    let open = match extent {
+        Extent::Whole => RowFile::open,
+        Extent::Columns => RowFile::peek,
+    };
     let mut opened = Vec::new();
     let mut schema: Option<SchemaRef> = None;
     // Values of text are converted later: readers of files cut what does not fit.
@@ -199,11 +238,9 @@ pub(crate) async fn open_files(
     let mut version = serde_json::Map::new();
     let mut reads = Vec::new();
     for file in &files {
-        if folder.is_none() {
-            reads.push((file_place(&file.path), State::File(file.state.clone())));
-        }
+        reads.push((file.identity.clone(), State::File(file.state.clone())));
         let known = metalith_ingest::FileFormat::of_file(&file.path);
-        let found = RowFile::open(&file.path, known.or(format), &types)?;
+        let found = open(&file.path, known.or(format), &types)?;
         schema = Some(match schema {
             None => found.schema(),
             Some(first) => united(&first, &found.schema(), &file.shown)?,
@@ -227,7 +264,7 @@ pub(crate) async fn open_files(
         let known = metalith_ingest::FileFormat::of_file(&path);
         read.push(match file.schema() == schema {
             true => file,
-            false => RowFile::open(&path, known.or(format), &wide)?,
+            false => open(&path, known.or(format), &wide)?,
         });
     }
     let shown = match files.as_slice() {
@@ -344,6 +381,36 @@ async fn open_feature(
     let source = Source::Feature { store, graph, key, version };
     let (schema, version) = (Arc::new(Schema::new(fields)), json!({ "table_version": version }));
     Ok(Opened { source, schema, shown, version, reads })
+}
+
+async fn open_plain(
+    surroundings: &Surroundings<'_>,
+    datasource: &Datasource,
+    table: &TableRef,
+) -> Result<Opened, Unusable> {
+    let tables = plain_tables(surroundings, datasource)?;
+    let Some(schema) = tables.columns(&table.table).await? else {
+        let known = tables.names().await?;
+        let near = nearest(&table.table, known.iter().map(String::as_str));
+        let hint = near.map(|near| format!("did you mean `{near}`?"));
+        let reason = format!("there is no table `{}` in {}", table.table, tables.location());
+        return Err(Unusable::mistake(reason, hint));
+    };
+    let shown = format!("{}/{}", tables.location(), table.table);
+    let watch = Arc::new(Watch::default());
+    let reads = vec![(tables.identity(&table.table), State::Content(Arc::clone(&watch)))];
+    let columns = SchemaRef::clone(&schema);
+    let source = Source::Plain { tables, table: table.table.clone(), columns, watch };
+    Ok(Opened { source, schema, shown, version: Value::Null, reads })
+}
+
+/// The plain tables of a datasource.
+pub(crate) fn plain_tables(
+    surroundings: &Surroundings<'_>,
+    datasource: &Datasource,
+) -> Result<Arc<dyn PlainTables>, Unusable> {
+    let name = (!datasource.path.is_empty()).then_some(datasource.path.as_str());
+    Ok(surroundings.project()?.open_tables(name)?)
 }
 
 pub(crate) fn feature_key(name: &str) -> Result<FeatureKey, Unusable> {

@@ -29,7 +29,8 @@ pub struct Pipeline {
 pub struct Datasource {
     /// Of what kind it is.
     pub kind: SourceKind,
-    /// A file, a folder, a pattern of files or an address; of a store its name.
+    /// A file, a folder, a pattern of files or an address; of a store or a database the name of
+    /// the store.
     pub path: String,
     /// Options of the object storage.
     pub options: BTreeMap<String, String>,
@@ -46,6 +47,8 @@ pub enum SourceKind {
     Delta,
     /// Features of a store of the project.
     Store,
+    /// Plain tables of the database that a store of the project is in.
+    Database,
 }
 
 /// A table of a datasource, to be read.

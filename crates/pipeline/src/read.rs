@@ -23,7 +23,7 @@ pub(crate) struct Reading {
 }
 
 /// Keys that name a kind of datasource by its `type`.
-const KINDS: [(&str, SourceKind); 8] = [
+const KINDS: [(&str, SourceKind); 9] = [
     ("files", SourceKind::Files(None)),
     ("parquet", SourceKind::Files(Some(metalith_ingest::FileFormat::Parquet))),
     ("csv", SourceKind::Files(Some(metalith_ingest::FileFormat::Csv))),
@@ -32,6 +32,7 @@ const KINDS: [(&str, SourceKind); 8] = [
     ("arrow", SourceKind::Files(Some(metalith_ingest::FileFormat::Arrow))),
     ("delta", SourceKind::Delta),
     ("store", SourceKind::Store),
+    ("database", SourceKind::Database),
 ];
 
 /// Each operation may bring rows from two places, which the ids of rows tell apart.
@@ -252,11 +253,12 @@ impl Reader {
                 })?
             }
         };
-        let key = if kind == SourceKind::Store { "store" } else { "path" };
+        let is_named = matches!(kind, SourceKind::Store | SourceKind::Database);
+        let key = if is_named { "store" } else { "path" };
         let path = match table.text(key)? {
             Some(path) => path.to_owned(),
             // The store that the project says.
-            None if kind == SourceKind::Store => String::new(),
+            None if is_named => String::new(),
             None => table.required_text(key)?.to_owned(),
         };
         let options = table.text_map("options")?.unwrap_or_default().into_iter().collect();

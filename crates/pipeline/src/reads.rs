@@ -1,9 +1,17 @@
 //! In which state a run found what it read. What was computed from a table may only change that
 //! table, or be called computed from it, while it still is in that state.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use metalith_base::FeatureKey;
+use metalith_store::Digest;
 use serde_json::Value;
 
 use crate::files;
@@ -15,6 +23,45 @@ pub(crate) enum State {
     Table(Option<u64>),
     /// What changes with the content of a file of this machine.
     File(Value),
+    /// What a table without versions held.
+    Content(Arc<Watch>),
+}
+
+/// What a table without versions held when it was read, if somebody wants to know.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    is_wanted: AtomicBool,
+    seen: Mutex<Option<Digest>>,
+}
+
+impl Watch {
+    /// From now on it is looked at.
+    pub(crate) fn want(&self) {
+        self.is_wanted.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.is_wanted.load(Ordering::Relaxed)
+    }
+
+    /// Rows of it were read to their end.
+    pub(crate) fn note(&self, seen: Digest) {
+        *self.lock() = Some(seen);
+    }
+
+    pub(crate) fn seen(&self) -> Option<Digest> {
+        *self.lock()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Digest>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PartialEq for Watch {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
 }
 
 /// States by place. Of a place that was read twice the earlier state counts.
@@ -30,7 +77,15 @@ impl Reads {
     pub(crate) fn table(&self, place: &str) -> Option<Option<u64>> {
         match self.0.get(place) {
             Some(State::Table(version)) => Some(*version),
-            Some(State::File(_)) | None => None,
+            Some(State::File(_) | State::Content(_)) | None => None,
+        }
+    }
+
+    /// What a table without versions held.
+    pub(crate) fn content(&self, place: &str) -> Option<&Arc<Watch>> {
+        match self.0.get(place) {
+            Some(State::Content(watch)) => Some(watch),
+            Some(State::File(_) | State::Table(_)) | None => None,
         }
     }
 
@@ -38,7 +93,7 @@ impl Reads {
     pub(crate) fn file(&self, place: &str) -> Option<&Value> {
         match self.0.get(place) {
             Some(State::File(state)) => Some(state),
-            Some(State::Table(_)) | None => None,
+            Some(State::Table(_) | State::Content(_)) | None => None,
         }
     }
 

@@ -56,6 +56,9 @@ pub struct Run {
 pub enum Outcome {
     /// Not at all yet.
     Begun,
+    /// Not at all yet, and outputs are taking their places: one after the other, so whoever finds
+    /// this of a run that is not at work any more looks at these places.
+    Publishing(Vec<String>),
     /// As it should.
     Succeeded,
     /// With this error.
@@ -69,9 +72,19 @@ impl Outcome {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Begun => "begun",
+            Self::Publishing(_) => "publishing",
             Self::Succeeded => "succeeded",
             Self::Failed(_) => "failed",
             Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// How far a run is: what is told last is told in the highest.
+    fn stage(&self) -> u8 {
+        match self {
+            Self::Begun => 0,
+            Self::Publishing(_) => 1,
+            Self::Succeeded | Self::Failed(_) | Self::Interrupted => 2,
         }
     }
 }
@@ -172,6 +185,25 @@ impl Recording {
         Ok(Self { store, run, seen })
     }
 
+    /// What the run has done so far.
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Writes down that several outputs take their places, in this order.
+    pub(crate) async fn publishing<'p>(
+        &self,
+        places: impl Iterator<Item = &'p str>,
+    ) -> Result<(), PipelineError> {
+        let Some(store) = &self.store else { return Ok(()) };
+        let mut run = self.run.clone();
+        let places: Vec<String> = places.map(str::to_owned).collect();
+        run.details = json!({ "publishing": places });
+        run.outcome = Outcome::Publishing(places);
+        record(store, &run).await?;
+        Ok(())
+    }
+
     /// Writes down how it ended. That failing makes nothing undone, and is only remarked.
     pub(crate) async fn end(
         mut self,
@@ -233,7 +265,9 @@ impl Drop for Recording {
 async fn record(store: &Store, run: &Run) -> Result<(), StoreError> {
     let (error, at) = match &run.outcome {
         Outcome::Failed(error) => (Some(error.as_str()), run.finished_at),
-        Outcome::Begun | Outcome::Succeeded | Outcome::Interrupted => (None, run.finished_at),
+        Outcome::Begun | Outcome::Publishing(_) | Outcome::Succeeded | Outcome::Interrupted => {
+            (None, run.finished_at)
+        }
     };
     let details = run.details.to_string();
     let text = |value: Option<&str>| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
@@ -271,8 +305,8 @@ pub async fn runs(store: &Store) -> Result<Vec<Run>, StoreError> {
             let Some(run) = read(&batch, row) else { continue };
             let key = (run.started_at, run.id.clone());
             // Rows come in no particular order, and an end is never taken back.
-            let is_over = found.get(&key).is_some_and(|it| it.outcome != Outcome::Begun);
-            if !is_over {
+            let known = found.get(&key);
+            if known.is_none_or(|known| known.outcome.stage() < run.outcome.stage()) {
                 found.insert(key, run);
             }
         }
@@ -290,7 +324,12 @@ fn read(batch: &RecordBatch, row: usize) -> Option<Run> {
         let column = column.as_primitive_opt::<TimestampMicrosecondType>()?;
         column.is_valid(row).then(|| Timestamp::from_micros(column.value(row)))
     };
+    let details: Value =
+        text("details").and_then(|it| serde_json::from_str(&it).ok()).unwrap_or_default();
+    let places = details["publishing"].as_array().into_iter().flatten();
+    let places = places.filter_map(|it| it.as_str().map(str::to_owned)).collect();
     let outcome = match text("outcome")?.as_str() {
+        "publishing" => Outcome::Publishing(places),
         "succeeded" => Outcome::Succeeded,
         "failed" => Outcome::Failed(text("error").unwrap_or_default()),
         "interrupted" => Outcome::Interrupted,
@@ -304,7 +343,7 @@ fn read(batch: &RecordBatch, row: usize) -> Option<Run> {
         started_at: time("started_at")?,
         finished_at: time("finished_at"),
         outcome,
-        details: text("details").and_then(|it| serde_json::from_str(&it).ok()).unwrap_or_default(),
+        details,
     })
 }
 

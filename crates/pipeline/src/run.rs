@@ -22,6 +22,7 @@ use crate::{
     engine::Engine,
     error::{Mistake, with_causes},
     execute::{Keeping, Passed, Shared, pass, publish, rehearse},
+    files::Extent,
     input::Unusable,
     read::{Reading, read},
     reads::file_place,
@@ -185,7 +186,8 @@ impl Surroundings<'_> {
     }
 }
 
-/// Reads and checks a project file, and nothing else.
+/// Reads and checks a project file, and nothing else: of inputs no more is read than tells their
+/// columns. Types of text that are not declared are guessed from its beginning.
 pub async fn validate(
     (file, text): (&str, &str),
     surroundings: &Surroundings<'_>,
@@ -193,7 +195,7 @@ pub async fn validate(
 ) -> Result<(), PipelineError> {
     let reading = reading((file, text), options)?;
     let engine = engine(surroundings, options)?;
-    bind(reading, surroundings, &engine).await.map(drop)
+    bind(reading, surroundings, (&engine, Extent::Columns)).await.map(drop)
 }
 
 /// Reads, checks and runs a project file. In a project the run goes on record, from its beginning
@@ -205,20 +207,21 @@ pub async fn run(
 ) -> Result<Report, PipelineError> {
     let seen = Arc::new(Seen::default());
     let recording = Recording::begin(file, (surroundings, &options), Arc::clone(&seen)).await?;
-    let done = work((file, text), surroundings, (options, &seen)).await;
+    let done = work((file, text), surroundings, (options, &recording)).await;
     recording.end(done).await
 }
 
-/// What a run does; `seen` follows it.
+/// What a run does; its record follows it.
 async fn work(
     (file, text): (&str, &str),
     surroundings: &Surroundings<'_>,
-    (options, seen): (Options, &Seen),
+    (options, recording): (Options, &Recording),
 ) -> Result<(), PipelineError> {
+    let seen = recording.seen();
     let reading = reading((file, text), &options)?;
     seen.change(|report| report.pipeline.clone_from(&reading.pipeline.name));
     let engine = engine(surroundings, &options)?;
-    let program = bind(reading, surroundings, &engine).await?;
+    let program = bind(reading, surroundings, (&engine, Extent::Whole)).await?;
     if !options.consent && !options.dry_run {
         program.require_no_purge()?;
     }
@@ -236,7 +239,7 @@ async fn work(
     let Passed { filled, trace } = pass(program, &engine, &shared).await?;
     match options.dry_run {
         true => rehearse(filled, (surroundings, seen)).await?,
-        false => publish(filled, reads, (surroundings, seen)).await?,
+        false => publish(filled, reads, (surroundings, recording)).await?,
     }
     // What was asked for is done; a trace is only told about it.
     if let Some(Err(error)) = trace.map(metalith_ingest::CompleteFile::publish) {

@@ -2,13 +2,15 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     path::{Path, PathBuf},
 };
 
 use metalith_base::{Quota, parse_size};
 use metalith_document::{Format, Node, Table, Value, parse, text};
 use metalith_graph::HashLength;
-use metalith_store::{HashAlgorithm, HashSettings};
+use metalith_sql::Database;
+use metalith_store::{Compute, HashAlgorithm, HashSettings};
 
 use crate::{ProjectError, environment::expand, registry::RegistrySettings};
 
@@ -39,19 +41,23 @@ pub struct Settings {
     pub actor: Option<String>,
 }
 
-/// Where a store is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where a store is. Neither a password in its address nor its options are shown to debuggers.
+#[derive(Clone, PartialEq, Eq)]
 pub struct StoreSettings {
     /// Of what kind it is.
     pub kind: StoreKind,
-    /// A folder, or an address such as `s3://bucket/prefix`.
+    /// A folder, a file, or an address such as `s3://bucket/prefix` or `postgresql://host/database`.
     pub address: String,
     /// How features are laid out in folders.
     pub flat: bool,
-    /// Options of the object storage.
+    /// What speaks to the database: the name of an ADBC driver, or a path.
+    pub driver: Option<String>,
+    /// Options of the object storage, or of the database.
     pub options: BTreeMap<String, String>,
     /// The stores that features are read from which are missing in this one, by name, in order.
     pub fallback_stores: Vec<String>,
+    /// Where increments are found: in the database, if that is exact, or here.
+    pub compute: Compute,
 }
 
 /// A kind of store. A new one is a line here, its name, and its opener in `project.rs`.
@@ -61,10 +67,44 @@ pub enum StoreKind {
     Delta,
     /// In memory, gone at the end of the process.
     Memory,
+    /// Tables in a database. Its kinds are a table of `metalith_sql`.
+    Database(Database),
 }
 
 impl StoreKind {
-    const ALL: [(&'static str, Self); 2] = [("delta", Self::Delta), ("memory", Self::Memory)];
+    fn all() -> impl Iterator<Item = (&'static str, Self)> {
+        let databases = Database::all().map(|it| (it.name(), Self::Database(it)));
+        [("delta", Self::Delta), ("memory", Self::Memory)].into_iter().chain(databases)
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        Self::all().find(|(known, _)| *known == name).map(|(_, kind)| kind)
+    }
+
+    fn names() -> String {
+        Self::all().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Where a store of this kind is that says nothing about it; `None` where it must say so.
+    fn default_address(self, root: &Path) -> Option<String> {
+        let path = match self {
+            Self::Delta | Self::Memory => root.join(DEFAULT_PATH),
+            Self::Database(it) if it.is_file() => root.join(DEFAULT_PATH).with_extension(it.name()),
+            Self::Database(_) => return None,
+        };
+        Some(path.display().to_string())
+    }
+}
+
+impl fmt::Debug for StoreSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreSettings")
+            .field("kind", &self.kind)
+            .field("address", &metalith_sql::without_password(&self.address))
+            .field("driver", &self.driver)
+            .field("fallback_stores", &self.fallback_stores)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The folder of a store that the file says nothing about.
@@ -141,9 +181,15 @@ fn local(path: PathBuf) -> StoreSettings {
         kind: StoreKind::Delta,
         address: path.display().to_string(),
         flat: false,
+        driver: None,
         options: BTreeMap::new(),
         fallback_stores: Vec::new(),
+        compute: Compute::default(),
     }
+}
+
+fn compute(prefer_native: bool) -> Compute {
+    if prefer_native { Compute::Native } else { Compute::Here }
 }
 
 fn expand_texts(
@@ -180,13 +226,11 @@ fn read_store(file: &str, root: &Path, node: &Node) -> Result<StoreSettings, Pro
         None => StoreKind::Delta,
         Some(node) => {
             let name = text(file, "type", node)?;
-            let known = StoreKind::ALL.iter().find(|(known, _)| *known == name);
-            known.map(|(_, kind)| *kind).ok_or_else(|| {
-                let known = StoreKind::ALL.map(|(name, _)| format!("`{name}`")).join(", ");
+            StoreKind::named(name).ok_or_else(|| {
                 table.mistake(
                     node,
                     format!("`{name}` is no type of store"),
-                    Some(format!("choose one of {known}")),
+                    Some(format!("choose one of {}", StoreKind::names())),
                 )
             })?
         }
@@ -195,7 +239,10 @@ fn read_store(file: &str, root: &Path, node: &Node) -> Result<StoreSettings, Pro
     let address = table.text("address")?.map(str::to_owned);
     let address = match (path, address) {
         (Some(address), None) | (None, Some(address)) => address,
-        (None, None) => root.join(DEFAULT_PATH).display().to_string(),
+        (None, None) => kind.default_address(root).ok_or_else(|| {
+            let hint = Some("e.g. `address = \"postgresql://user@host/database\"`".to_owned());
+            table.mistake(node, "this store needs an `address`".to_owned(), hint)
+        })?,
         (Some(_), Some(_)) => {
             let message = "a store has a `path` or an `address`, not both".to_owned();
             return Err(table.mistake(node, message, None).into());
@@ -210,13 +257,28 @@ fn read_store(file: &str, root: &Path, node: &Node) -> Result<StoreSettings, Pro
             return Err(table.mistake(node, format!("`{other}` is no layout"), hint).into());
         }
     };
+    let driver = table.text("driver")?.map(|driver| driver_in(root, driver));
+    if driver.is_some() && !matches!(kind, StoreKind::Database(_)) {
+        let message = "only a store in a database has a `driver`".to_owned();
+        return Err(table.mistake(node, message, None).into());
+    }
     let options = match table.table("options")? {
         Some(given) => read_options(file, &given)?,
         None => BTreeMap::new(),
     };
     let fallback_stores = table.texts("fallback_stores")?.unwrap_or_default();
+    let compute = table.flag("prefer_native")?.map(compute).unwrap_or_default();
     table.finish()?;
-    Ok(StoreSettings { kind, address, flat, options, fallback_stores })
+    Ok(StoreSettings { kind, address, flat, driver, options, fallback_stores, compute })
+}
+
+/// The name of a driver as it is, a path from the folder of the project.
+fn driver_in(root: &Path, driver: &str) -> String {
+    if driver.contains(['/', '\\']) {
+        root.join(driver).display().to_string()
+    } else {
+        driver.to_owned()
+    }
 }
 
 fn read_quota(mut table: Table<'_>) -> Result<Quota, ProjectError> {
@@ -300,26 +362,74 @@ fn override_by(
         let Some((name, key)) = rest.split_once("__") else { continue };
         let name = name.to_lowercase();
         let store = settings.stores.entry(name).or_insert_with(|| local(root.join(DEFAULT_PATH)));
-        match key {
-            "PATH" => store.address = root.join(value).display().to_string(),
-            "ADDRESS" => store.address.clone_from(value),
-            "FALLBACK_STORES" => {
-                let names = value.split(',').map(str::trim).filter(|name| !name.is_empty());
-                store.fallback_stores = names.map(str::to_owned).collect();
+        override_store(store, root, key, (variable, value))?;
+    }
+    drivers_by(settings, root, environment)
+}
+
+/// Puts a variable over what the file says of one store; `key` is the end of the variable's name.
+fn override_store(
+    store: &mut StoreSettings,
+    root: &Path,
+    key: &str,
+    (variable, value): (&String, &String),
+) -> Result<(), ProjectError> {
+    let refuse = |value: &str, expected: String| ProjectError::Variable {
+        name: variable.clone(),
+        value: value.to_owned(),
+        expected,
+    };
+    match key {
+        "PATH" => store.address = root.join(value).display().to_string(),
+        "ADDRESS" => store.address.clone_from(value),
+        "DRIVER" => store.driver = Some(driver_in(root, value)),
+        "TYPE" => {
+            let kind = StoreKind::named(value);
+            store.kind =
+                kind.ok_or_else(|| refuse(value, format!("one of {}", StoreKind::names())))?;
+        }
+        "PREFER_NATIVE" => {
+            let flag = value.parse();
+            store.compute =
+                compute(flag.map_err(|_| refuse(value, "`true` or `false`".to_owned()))?);
+        }
+        "FALLBACK_STORES" => {
+            let names = value.split(',').map(str::trim).filter(|name| !name.is_empty());
+            store.fallback_stores = names.map(str::to_owned).collect();
+        }
+        other => match other.strip_prefix("OPTIONS__") {
+            Some(option) => {
+                store.options.insert(option.to_lowercase(), value.clone());
             }
-            other => match other.strip_prefix("OPTIONS__") {
-                Some(option) => {
-                    store.options.insert(option.to_lowercase(), value.clone());
-                }
-                None => {
-                    return Err(ProjectError::Variable {
-                        name: variable.clone(),
-                        value: value.clone(),
-                        expected: "one of PATH, ADDRESS, FALLBACK_STORES and OPTIONS__<KEY>"
-                            .to_owned(),
-                    });
-                }
-            },
+            None => {
+                let known = "one of TYPE, PATH, ADDRESS, DRIVER, PREFER_NATIVE, FALLBACK_STORES \
+                             and OPTIONS__<KEY>";
+                // It could be a password.
+                return Err(refuse("set", known.to_owned()));
+            }
+        },
+    }
+    Ok(())
+}
+
+/// Gives drivers to stores in databases that name none.
+fn drivers_by(
+    settings: &mut Settings,
+    root: &Path,
+    environment: &BTreeMap<String, String>,
+) -> Result<(), ProjectError> {
+    for (variable, driver) in environment {
+        let Some(database) = variable.strip_prefix("METALITH_DRIVERS__") else { continue };
+        let Some(kind @ StoreKind::Database(_)) = StoreKind::named(&database.to_lowercase()) else {
+            let names = Database::all().map(|it| it.name().to_uppercase()).collect::<Vec<_>>();
+            return Err(ProjectError::Variable {
+                name: variable.clone(),
+                value: driver.clone(),
+                expected: format!("of a database: {}", names.join(", ")),
+            });
+        };
+        for store in settings.stores.values_mut().filter(|store| store.kind == kind) {
+            store.driver.get_or_insert_with(|| driver_in(root, driver));
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Variables of the environment.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ffi::OsString};
 
 /// A variable that changes a project's settings.
 #[derive(Clone, Copy, Debug)]
@@ -23,17 +23,34 @@ pub const VARIABLES: &[Variable] = &[
     Variable { name: "METALITH_ACTOR", doc: "who is working, for the log of tables" },
     Variable { name: "METALITH_HASH_ALGORITHM", doc: "the hash algorithm stores must have" },
     Variable { name: "METALITH_HASH_LENGTH", doc: "the length hashes are cut to" },
-    Variable { name: "METALITH_STORES__<NAME>__PATH", doc: "the folder of a store" },
+    Variable { name: "METALITH_STORES__<NAME>__TYPE", doc: "of what kind a store is" },
+    Variable { name: "METALITH_STORES__<NAME>__PATH", doc: "the folder or file of a store" },
     Variable { name: "METALITH_STORES__<NAME>__ADDRESS", doc: "the address of a store" },
+    Variable {
+        name: "METALITH_STORES__<NAME>__DRIVER",
+        doc: "the ADBC driver of a store in a database: a name or a path",
+    },
+    Variable {
+        name: "METALITH_DRIVERS__<TYPE>",
+        doc: "the ADBC driver of stores in databases of a type that name none",
+    },
     Variable {
         name: "METALITH_STORES__<NAME>__FALLBACK_STORES",
         doc: "the stores it falls back to, with commas between them",
     },
     Variable {
         name: "METALITH_STORES__<NAME>__OPTIONS__<KEY>",
-        doc: "an option of a store's object storage",
+        doc: "an option of a store's object storage or database",
     },
 ];
+
+/// The variables of this process. Those that are no text are none that anything here reads.
+pub fn variables() -> BTreeMap<String, String> {
+    let text = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(text).collect()
+}
 
 /// Replaces `${NAME}` and `${NAME:-default}` by variables; an unset one without a default is its
 /// name.

@@ -44,6 +44,12 @@ pub enum ProjectError {
         /// The names there are.
         known: Vec<String>,
     },
+    /// A store that is in no database, where tables of one are asked for.
+    #[error("store `{name}` is in no database, so it has no plain tables")]
+    NoDatabase {
+        /// The store.
+        name: String,
+    },
     /// Stores that fall back to each other.
     #[error("stores fall back to each other in a circle: {}", .path.join(" -> "))]
     FallbackCircle {
@@ -92,6 +98,7 @@ impl Diagnostic for ProjectError {
             Self::Graph(error) => error.kind(),
             Self::Store(error) => error.kind(),
             Self::Variable { .. }
+            | Self::NoDatabase { .. }
             | Self::InPython { .. }
             | Self::Exists { .. }
             | Self::FallbackCircle { .. } => Kind::Invalid,
@@ -106,6 +113,7 @@ impl Diagnostic for ProjectError {
             Self::Graph(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::UnknownStore { .. } => "project.unknown-store",
+            Self::NoDatabase { .. } => "project.no-database",
             Self::FallbackCircle { .. } => "project.fallback-circle",
             Self::NoFeatureFile { .. } => "project.no-feature-file",
             Self::Variable { .. } => "project.variable",
@@ -128,6 +136,9 @@ impl Diagnostic for ProjectError {
                     Some(near) => format!("did you mean `{near}`?").into(),
                     None => format!("there are {}", quoted(known)).into(),
                 })
+            }
+            Self::NoDatabase { .. } => {
+                Some("name a store of type `duckdb`, `sqlite` or `postgresql`".into())
             }
             Self::FallbackCircle { .. } => Some("take it out of one `fallback_stores`".into()),
             Self::NoFeatureFile { .. } => {

@@ -14,10 +14,10 @@ mod registry;
 
 pub use crate::{
     config::{Settings, StoreKind, StoreSettings},
-    environment::{VARIABLES, Variable},
+    environment::{VARIABLES, Variable, variables},
     error::ProjectError,
     init::init,
     notes::CachedNotes,
-    project::{Project, ProjectOptions, find_config},
+    project::{Project, ProjectOptions, configured_place, find_config},
     registry::RegistrySettings,
 };

@@ -6,11 +6,13 @@ use std::{
     sync::Arc,
 };
 
-use metalith_delta::{Layout, open_backend};
+use metalith_delta::{Layout, open_backend, open_space, space_of};
 use metalith_document::Format;
 use metalith_graph::{FeatureDefinition, FeatureGraph, HashLength, parse_features};
 use metalith_objects::ObjectPlaces;
-use metalith_store::{Backend, MemoryBackend, Mode, Notes, OpenOptions, SPACES, Store};
+use metalith_store::{
+    Backend, MemoryBackend, Mode, Notes, OpenOptions, PlainTables, SpaceOf, Store, StoreError,
+};
 
 use crate::{
     CachedNotes, ProjectError, Settings, StoreKind, StoreSettings,
@@ -120,7 +122,8 @@ impl Project {
     /// store is in needs none of its own.
     pub fn places(&self) -> ObjectPlaces {
         let mut options = BTreeMap::new();
-        for store in self.settings.stores.values() {
+        let is_delta = |store: &&StoreSettings| store.kind == StoreKind::Delta;
+        for store in self.settings.stores.values().filter(is_delta) {
             let mut parts = store.address.splitn(4, '/');
             if let (Some(scheme), Some(""), Some(bucket)) =
                 (parts.next(), parts.next(), parts.next())
@@ -144,16 +147,36 @@ impl Project {
                 Mode::Write if place == 0 => OpenOptions::write(),
                 Mode::Write | Mode::Read => OpenOptions::read(),
             };
+            let (backend, space_of) = place_of(settings, self.settings.space.as_deref())?;
             let options = OpenOptions {
                 hash: self.settings.hash,
                 actor: self.settings.actor.clone(),
                 fallback: behind.take(),
+                space_of,
                 notes: self.notes.clone(),
+                compute: settings.compute,
                 ..options
             };
-            behind = Some(Store::open(self.backend(settings)?, options).await?);
+            behind = Some(Store::open(backend, options).await?);
         }
         behind.ok_or_else(|| self.unknown_store(name))
+    }
+
+    /// The plain tables of the database that a store of the project is in, the named one or the
+    /// configured one. Nothing is opened yet.
+    pub fn open_tables(&self, name: Option<&str>) -> Result<Arc<dyn PlainTables>, ProjectError> {
+        let name = name.unwrap_or(&self.settings.store);
+        let settings = self.settings.stores.get(name);
+        let StoreSettings { kind, address, driver, options, .. } =
+            settings.ok_or_else(|| self.unknown_store(name))?;
+        match kind {
+            StoreKind::Database(database) => {
+                Ok(metalith_sql::open_tables(*database, address, driver.as_deref(), options))
+            }
+            StoreKind::Delta | StoreKind::Memory => {
+                Err(ProjectError::NoDatabase { name: name.to_owned() })
+            }
+        }
     }
 
     /// Puts a store and what it falls back to into a list: first come those it names, each followed
@@ -186,22 +209,53 @@ impl Project {
             known: self.settings.stores.keys().cloned().collect(),
         }
     }
+}
 
-    fn backend(&self, settings: &StoreSettings) -> Result<Arc<dyn Backend>, ProjectError> {
-        match settings.kind {
-            StoreKind::Memory => Ok(Arc::new(MemoryBackend::new())),
-            StoreKind::Delta => {
-                let layout = if settings.flat { Layout::Flat } else { Layout::Nested };
-                let address = match &self.settings.space {
-                    Some(space) => {
-                        format!("{}/{SPACES}/{space}", settings.address.trim_end_matches('/'))
-                    }
-                    None => settings.address.clone(),
-                };
-                Ok(open_backend(&address, &settings.options, layout)?)
+/// Where a store is, and which store it is a space of.
+fn place_of(
+    settings: &StoreSettings,
+    space: Option<&str>,
+) -> Result<(Arc<dyn Backend>, Option<SpaceOf>), ProjectError> {
+    let StoreSettings { address, options, .. } = settings;
+    match settings.kind {
+        StoreKind::Memory => Ok((Arc::new(MemoryBackend::new()), None)),
+        StoreKind::Database(database) => {
+            let driver = settings.driver.as_deref();
+            let backend = metalith_sql::open_backend(database, address, driver, options);
+            match space {
+                None => Ok((backend, None)),
+                Some(_) => Err(StoreError::Unsupported {
+                    location: backend.location(),
+                    what: "have spaces: stores in databases have none".to_owned(),
+                }
+                .into()),
             }
         }
+        StoreKind::Delta => {
+            let layout = if settings.flat { Layout::Flat } else { Layout::Nested };
+            if let Some(name) = space {
+                let (backend, space_of) = open_space(address, options, layout, name)?;
+                return Ok((backend, Some(space_of)));
+            }
+            let backend = open_backend(address, options, layout)?;
+            Ok((backend, space_of(address, options, layout)?))
+        }
     }
+}
+
+/// The place of the store that a text in the form of `metalith.toml` configures, and which store it
+/// is a space of; for those who have no project. Its paths are relative to `root`.
+pub async fn configured_place(
+    root: &Path,
+    text: &str,
+) -> Result<(Arc<dyn Backend>, Option<SpaceOf>), ProjectError> {
+    let settings = read_settings(&root.join(CONFIG), text, &BTreeMap::new())?;
+    let (root, declared) = (root.to_path_buf(), Vec::new());
+    let graph = FeatureGraph::new(Vec::new(), HashLength::UNCUT)?;
+    let project = Project { root, settings, declared, graph, notes: None };
+    let name = &project.settings.store;
+    let store = project.settings.stores.get(name).ok_or_else(|| project.unknown_store(name))?;
+    place_of(store, project.settings.space.as_deref())
 }
 
 fn read(path: &Path) -> Result<String, ProjectError> {

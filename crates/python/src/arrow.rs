@@ -3,6 +3,7 @@
 
 use std::{
     ffi::CStr,
+    slice,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -10,11 +11,11 @@ use std::{
 };
 
 use arrow::{
-    array::{RecordBatch, RecordBatchIterator, RecordBatchReader},
-    datatypes::SchemaRef,
+    array::{RecordBatch, RecordBatchIterator, RecordBatchOptions, RecordBatchReader, StructArray},
+    datatypes::{DataType, Field, Schema, SchemaRef},
     error::ArrowError,
-    ffi::FFI_ArrowSchema,
-    ffi_stream::{ArrowArrayStreamReader, FFI_ArrowArrayStream},
+    ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type},
+    ffi_stream::FFI_ArrowArrayStream,
 };
 use metalith_base::Kind;
 use metalith_store as store;
@@ -69,7 +70,7 @@ impl Frame {
 }
 
 /// A reader over the rows of a Python object. Its batches are the object's own memory.
-pub(crate) fn reader(rows: &Bound<'_, PyAny>) -> PyResult<ArrowArrayStreamReader> {
+pub(crate) fn reader(rows: &Bound<'_, PyAny>) -> PyResult<StreamReader> {
     let refuse = |message: String| {
         let hint = "pass a frame of Polars, pandas, PyArrow, DuckDB or any other Arrow producer";
         raise_as(Kind::Invalid, "store.rows", &message, Some(hint))
@@ -85,8 +86,116 @@ pub(crate) fn reader(rows: &Bound<'_, PyAny>) -> PyResult<ArrowArrayStreamReader
     // SAFETY: a capsule of this name holds a valid stream. `from_raw` moves it out and leaves a
     // released one behind, so that the capsule's own destructor has nothing left to do.
     let stream = unsafe { FFI_ArrowArrayStream::from_raw(stream.as_ptr()) };
-    ArrowArrayStreamReader::try_new(stream)
-        .map_err(|error| refuse(format!("the frame cannot be read: {error}")))
+    StreamReader::new(stream).map_err(|error| refuse(format!("the frame cannot be read: {error}")))
+}
+
+/// Reads a stream as Arrow's own reader does, but for columns without a type: where every value is
+/// NULL, producers such as Polars announce a buffer that is not there, as the format once had it.
+#[derive(Debug)]
+pub(crate) struct StreamReader {
+    stream: FFI_ArrowArrayStream,
+    schema: SchemaRef,
+}
+
+impl StreamReader {
+    fn new(mut stream: FFI_ArrowArrayStream) -> Result<Self, ArrowError> {
+        let mut schema = FFI_ArrowSchema::empty();
+        let Some(get_schema) = stream.get_schema else {
+            return Err(ArrowError::CDataInterface("the stream is released".to_owned()));
+        };
+        // SAFETY: the stream is valid, and the schema is there to be written to.
+        if unsafe { get_schema(&raw mut stream, &raw mut schema) } != 0 {
+            return Err(last_error(&mut stream));
+        }
+        let schema = Arc::new(Schema::try_from(&schema)?);
+        Ok(Self { stream, schema })
+    }
+}
+
+impl Iterator for StreamReader {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut array = FFI_ArrowArray::empty();
+        let get_next = self.stream.get_next?;
+        // SAFETY: the stream is valid, and the array is there to be written to.
+        if unsafe { get_next(&raw mut self.stream, &raw mut array) } != 0 {
+            return Some(Err(last_error(&mut self.stream)));
+        }
+        if array.is_released() {
+            return None;
+        }
+        let of = DataType::Struct(self.schema.fields().clone());
+        // SAFETY: a stream gives valid arrays of the type that its schema says.
+        let imported = unsafe {
+            without_buffers_of_nulls(&mut array, &of);
+            from_ffi_and_data_type(array, of)
+        };
+        Some(imported.and_then(|data| {
+            let options = RecordBatchOptions::new().with_row_count(Some(data.len()));
+            let columns = StructArray::from(data).into_parts().1;
+            RecordBatch::try_new_with_options(SchemaRef::clone(&self.schema), columns, &options)
+        }))
+    }
+}
+
+impl RecordBatchReader for StreamReader {
+    fn schema(&self) -> SchemaRef {
+        SchemaRef::clone(&self.schema)
+    }
+}
+
+/// What a stream says of why it failed.
+fn last_error(stream: &mut FFI_ArrowArrayStream) -> ArrowError {
+    // SAFETY: the stream is valid; its text ends with a zero, and lives until its next call.
+    let text = stream.get_last_error.and_then(|get_last_error| unsafe {
+        let text = get_last_error(stream);
+        (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
+    });
+    ArrowError::CDataInterface(text.unwrap_or_else(|| "it does not say why".to_owned()))
+}
+
+/// Takes the buffers away that arrays without a type announce.
+///
+/// # Safety
+///
+/// The array is valid and of the type.
+unsafe fn without_buffers_of_nulls(array: &mut FFI_ArrowArray, of: &DataType) {
+    if of.is_null() {
+        array.n_buffers = 0;
+        return;
+    }
+    let fields: Vec<&Field> = if let DataType::Struct(fields) = of {
+        fields.iter().map(AsRef::as_ref).collect()
+    } else if let DataType::Union(fields, _) = of {
+        fields.iter().map(|(_, field)| field.as_ref()).collect()
+    } else if let DataType::List(item)
+    | DataType::LargeList(item)
+    | DataType::ListView(item)
+    | DataType::LargeListView(item)
+    | DataType::FixedSizeList(item, _)
+    | DataType::Map(item, _) = of
+    {
+        vec![item]
+    } else if let DataType::RunEndEncoded(ends, values) = of {
+        vec![ends, values]
+    } else {
+        // Others have no children, and a dictionary of nothing but NULL is none.
+        return;
+    };
+    let count = usize::try_from(array.n_children).unwrap_or_default();
+    if count == 0 || array.children.is_null() {
+        return;
+    }
+    // SAFETY: a valid array has as many pointers to children as it says, all of them valid, and
+    // nobody else uses them: they were handed over.
+    unsafe {
+        for (child, field) in slice::from_raw_parts(array.children, count).iter().zip(fields) {
+            if let Some(child) = child.as_mut() {
+                without_buffers_of_nulls(child, field.data_type());
+            }
+        }
+    }
 }
 
 /// Rows that end in an error as soon as somebody says stop.
@@ -109,7 +218,9 @@ impl<R: RecordBatchReader> Iterator for Stoppable<R> {
         if self.stop.load(Ordering::Relaxed) {
             return Some(Err(ArrowError::CDataInterface("interrupted".to_owned())));
         }
-        self.reader.next()
+        // Python may take as long as it likes to make the next rows, and may wait for other work of
+        // ours meanwhile: the worker hands its other tasks over first.
+        tokio::task::block_in_place(|| self.reader.next())
     }
 }
 

@@ -4,8 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use metalith_base::{FeatureKey, FieldKey, KeyError, Kind, parse_age};
 use metalith_graph::{
-    Direction, Expiry, External, Feature, FeatureDefinition, FeatureGraph, GraphError, HashLength,
-    Retention, Start, spec_from_wire,
+    DeclaringClass, Direction, DrawnDiff, Expiry, External, Feature, FeatureDefinition,
+    FeatureGraph, GraphDiff, GraphError, HashLength, RenderOptions, Retention, Start,
+    render_diff_dot, render_diff_mermaid, render_diff_text, render_dot, render_mermaid,
+    render_text, spec_from_wire,
 };
 use pyo3::prelude::*;
 use serde::Deserialize;
@@ -29,6 +31,15 @@ struct Declared {
     retention: Option<DeclaredRetention>,
     #[serde(default)]
     origin: Option<String>,
+    #[serde(default)]
+    class: Option<DeclaredClass>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeclaredClass {
+    path: String,
+    schema: String,
 }
 
 #[derive(Deserialize)]
@@ -72,6 +83,7 @@ fn definition(declared: Declared) -> PyResult<FeatureDefinition> {
             .map(|it| External { provenance_by_field: it.provenance_by_field, source: it.source }),
         retention,
         origin: declared.origin,
+        class: declared.class.map(|it| DeclaringClass { path: it.path, schema: it.schema }),
     })
 }
 
@@ -189,4 +201,41 @@ impl Graph {
         let start = if include_self { Start::Included } else { Start::Excluded };
         texts(self.0.deletion_order(&key(feature)?, direction, start))
     }
+
+    /// The graph drawn.
+    #[pyo3(signature = (form, *, versions = false, version_length = None, only = None))]
+    fn render(
+        &self,
+        form: &str,
+        versions: bool,
+        version_length: Option<usize>,
+        only: Option<Vec<String>>,
+    ) -> PyResult<String> {
+        let only = only.map(|keys| keys.iter().map(|it| key(it)).collect()).transpose()?;
+        let options = RenderOptions { versions, version_length, only };
+        match form {
+            "text" => Ok(render_text(&self.0, &options)),
+            "mermaid" => Ok(render_mermaid(&self.0, &options)),
+            "dot" => Ok(render_dot(&self.0, &options)),
+            other => Err(unknown_form(other)),
+        }
+    }
+
+    /// What is different in a newer graph: as `json`, or drawn.
+    fn diff(&self, newer: &Self, form: &str) -> PyResult<String> {
+        let diff = GraphDiff::between(&self.0, &newer.0);
+        let drawn = DrawnDiff { old: &self.0, new: &newer.0, diff: &diff };
+        match form {
+            "json" => Ok(diff.to_json().to_string()),
+            "text" => Ok(render_diff_text(&diff)),
+            "mermaid" => Ok(render_diff_mermaid(drawn)),
+            "dot" => Ok(render_diff_dot(drawn)),
+            other => Err(unknown_form(other)),
+        }
+    }
+}
+
+fn unknown_form(form: &str) -> PyErr {
+    let message = format!("a graph cannot be drawn as `{form}`");
+    raise_as(Kind::Invalid, "graph.form", &message, Some("choose `text`, `mermaid` or `dot`"))
 }

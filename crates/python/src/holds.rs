@@ -8,9 +8,11 @@ use metalith_lifecycle::{
     snapshots,
 };
 use metalith_objects::ObjectUri;
+use metalith_store::StoreError;
 use pyo3::{prelude::*, types::PyDict};
 
 use crate::{
+    arrow::Frame,
     deletion::Work,
     errors::{raise, raise_as},
     graph::{Graph, key},
@@ -119,5 +121,19 @@ impl Store {
         })?;
         let pushed = pushed.map_err(|error| raise(&error))?;
         Ok((pushed.version, pushed.features.iter().map(ToString::to_string).collect()))
+    }
+
+    /// The rows in which graphs are recorded: a frame for each store that has any, itself first.
+    fn recorded_graphs(&self, py: Python<'_>) -> PyResult<Vec<Frame>> {
+        let store = self.store.clone();
+        let found = wait(py, "reading recorded graphs", async move {
+            let mut frames = Vec::new();
+            for rows in snapshots::stored_rows(&store).await? {
+                frames.push(rows.into_frame().await?);
+            }
+            Ok::<_, StoreError>(frames)
+        })?;
+        let found = found.map_err(|error| raise(&error))?;
+        Ok(found.into_iter().map(Frame::from).collect())
     }
 }

@@ -1,24 +1,31 @@
 //! Where a store's tables are.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use metalith_base::Kind;
-use metalith_delta::{Layout, open_backend};
-use metalith_store::{Backend, MemoryBackend};
+use metalith_delta::{Layout, open_backend, space_of};
+use metalith_project::configured_place;
+use metalith_store::{Backend, MemoryBackend, SpaceOf};
 use pyo3::prelude::*;
 
-use crate::errors::{raise, raise_as};
+use crate::{
+    errors::{raise, raise_as},
+    wait::wait,
+};
 
 /// A place that keeps tables. Naming it does no I/O.
 #[pyclass(frozen, module = "metalith._metalith")]
 #[derive(Debug)]
-pub(crate) struct Place(pub(crate) Arc<dyn Backend>);
+pub(crate) struct Place {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) space_of: Option<SpaceOf>,
+}
 
 #[pymethods]
 impl Place {
     #[staticmethod]
     fn memory() -> Self {
-        Self(Arc::new(MemoryBackend::new()))
+        Self { backend: Arc::new(MemoryBackend::new()), space_of: None }
     }
 
     #[staticmethod]
@@ -35,13 +42,22 @@ impl Place {
         // The file and network clients of a place belong to worker threads.
         let workers = crate::wait::workers()?;
         let _entered = workers.enter();
-        match open_backend(address, &options, layout) {
-            Ok(backend) => Ok(Self(backend)),
-            Err(error) => Err(raise(&error)),
-        }
+        let backend = open_backend(address, &options, layout).map_err(|error| raise(&error))?;
+        let space_of = space_of(address, &options, layout).map_err(|error| raise(&error))?;
+        Ok(Self { backend, space_of })
+    }
+
+    /// The place of the store that a text in the form of `metalith.toml` configures, of whatever
+    /// kind that is. Paths in it are relative to `folder`.
+    #[staticmethod]
+    fn configured(py: Python<'_>, folder: PathBuf, settings: String) -> PyResult<Self> {
+        let found =
+            wait(py, "opening a store", async move { configured_place(&folder, &settings).await })?;
+        let (backend, space_of) = found.map_err(|error| raise(&error))?;
+        Ok(Self { backend, space_of })
     }
 
     fn location(&self) -> String {
-        self.0.location()
+        self.backend.location()
     }
 }

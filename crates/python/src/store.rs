@@ -12,7 +12,7 @@ use metalith_objects::ObjectPlaces;
 use metalith_project::CachedNotes;
 use metalith_store::{
     self as engine, Absent, CopyOptions, HashAlgorithm, HashSettings, Notes, OpenOptions,
-    OverFallback, ReadOptions, ResolveOptions, Rows, WriteOptions,
+    OverFallback, ReadOptions, ResolveOptions, Rows, StatusOptions, WriteOptions,
 };
 use pyo3::{prelude::*, types::PyDict};
 
@@ -65,10 +65,7 @@ fn filters_by_feature(
 
 /// Notes from one resolve to the next, about stores that are named from the current folder.
 fn notes() -> Option<Arc<dyn Notes>> {
-    let variables = std::env::vars_os();
-    let variables = variables
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let notes = CachedNotes::of(Path::new("."), &variables.collect())?;
+    let notes = CachedNotes::of(Path::new("."), &metalith_project::variables())?;
     Some(Arc::new(notes))
 }
 
@@ -110,9 +107,10 @@ impl Store {
             actor,
             fallback: fallback.map(|it| it.store.clone()),
             notes: notes(),
+            space_of: place.space_of.clone(),
             ..base
         };
-        let backend = Arc::clone(&place.0);
+        let backend = Arc::clone(&place.backend);
         let opened = wait(py, "opening a store", engine::Store::open(backend, options))?;
         let places = Arc::new(ObjectPlaces::new(object_options));
         opened.map(|store| Self { store, places }).map_err(|error| raise(&error))
@@ -193,8 +191,7 @@ impl Store {
         let (store, graph, feature) = (self.store.clone(), Arc::clone(&graph.0), key(feature)?);
         let frame = wait(py, &what, async move {
             let rows = store.read(&graph, &feature, &options).await?;
-            let schema = rows.schema();
-            Ok::<_, engine::StoreError>(engine::Frame { schema, batches: rows.collect().await? })
+            rows.into_frame().await
         })?;
         frame.map(Frame::from).map_err(|error| raise(&error))
     }
@@ -247,6 +244,7 @@ impl Store {
             target_filters: self::filters(&target_filters)?,
             staleness: self::filters(&staleness)?,
             skip_comparison,
+            ..ResolveOptions::default()
         };
         let what = format!("resolving `{feature}`");
         let (store, graph, feature) = (self.store.clone(), Arc::clone(&graph.0), key(feature)?);
@@ -305,15 +303,28 @@ impl Store {
             .map_err(|error| raise(&error))
     }
 
+    #[pyo3(signature = (
+        graph, feature, *, global_filters = Vec::new(), target_filters = Vec::new(),
+        staleness = Vec::new(),
+    ))]
     fn status<'py>(
         &self,
         py: Python<'py>,
         graph: &Graph,
         feature: &str,
+        global_filters: Vec<String>,
+        target_filters: Vec<String>,
+        staleness: Vec<String>,
     ) -> PyResult<Bound<'py, PyDict>> {
+        let options = StatusOptions {
+            global_filters: filters(&global_filters)?,
+            target_filters: filters(&target_filters)?,
+            staleness: filters(&staleness)?,
+        };
         let what = format!("looking at `{feature}`");
         let (store, graph, feature) = (self.store.clone(), Arc::clone(&graph.0), key(feature)?);
-        let status = wait(py, &what, async move { store.status(&graph, &feature).await })?;
+        let status =
+            wait(py, &what, async move { store.status_of(&graph, &feature, &options).await })?;
         let status = status.map_err(|error| raise(&error))?;
         let shown = PyDict::new(py);
         shown.set_item("exists", status.exists)?;

@@ -60,8 +60,7 @@ async fn maker(session: &Session, dataset: &Dataset) -> Result<Option<Job>, Regi
 /// What was done, if it was this that deleted the record: of several who ask for it at once, one is
 /// told that it is gone, and the others that there is none.
 fn gone<R: Record>(done: Done, id: Uuid) -> Result<Done, RegistryError> {
-    let of_record = done.steps.iter().filter(|it| it.feature == key::<R>());
-    if of_record.filter(|it| it.action == Action::Delete).any(|it| it.samples > 0) {
+    if deleted::<R>(&done) > 0 {
         return Ok(done);
     }
     Err(RegistryError::Unknown { noun: R::NOUN, id: id.to_string() })
@@ -113,13 +112,17 @@ pub async fn delete_job(
     let done = carry_out(session, datasets, &request).await;
     stopped.release(session).await;
     let done = gone::<Job>(done.map_err(advised)?, id)?;
-    let of_datasets = done.steps.iter().filter(|it| it.feature == key::<Dataset>());
-    let gone = of_datasets.filter(|it| it.action == Action::Delete);
     Ok(JobDeleted {
-        datasets: gone.map(|it| it.samples).sum(),
+        datasets: deleted::<Dataset>(&done),
         files: done.objects.as_ref().map_or(0, |it| it.deleted),
         done,
     })
+}
+
+/// How many records of a kind a deletion deleted.
+pub fn deleted<R: Record>(done: &Done) -> u64 {
+    let of_record = done.steps.iter().filter(|it| it.feature == key::<R>());
+    of_record.filter(|it| it.action == Action::Delete).map(|it| it.samples).sum()
 }
 
 fn request<R: Record>(filter: Expr) -> CascadeRequest {
@@ -152,5 +155,6 @@ async fn carry_out(
     request: &CascadeRequest,
 ) -> Result<Done, RegistryError> {
     let plan = plan(session, datasets, request).await?;
+    session.begins_deletion(plan.id());
     Ok(plan.apply(context(session, datasets)).await?)
 }

@@ -97,15 +97,16 @@ struct Shared {
     over: Notify,
 }
 
-/// A job that does nothing, and will not as long as this is there.
+/// A job that does nothing, and will not as long as this is there: it is over, or its lease is here.
 #[derive(Debug)]
-pub(crate) struct Stopped(Lease);
+pub(crate) struct Stopped(Option<Lease>);
 
 impl Stopped {
     /// Gives the lease back. Where that fails it ends by itself.
     pub(crate) async fn release(self, session: &Session) {
-        if let Err(error) = leases::release(session.store(), &self.0).await {
-            tracing::warn!(lease = self.0.name, %error, "a lease could not be given back");
+        let Some(lease) = self.0 else { return };
+        if let Err(error) = leases::release(session.store(), &lease).await {
+            tracing::warn!(lease = lease.name, %error, "a lease could not be given back");
         }
     }
 }
@@ -212,7 +213,11 @@ impl Jobs {
             let lease = leases::acquire(session.store(), &name, &holder, settings.lease).await?;
             if let Some(lease) = lease {
                 mark_stopped(session, id).await?;
-                return Ok(Stopped(lease));
+                return Ok(Stopped(Some(lease)));
+            }
+            // Whoever has the lease only has to give it back, or died before.
+            if is_over(session, id).await? {
+                return Ok(Stopped(None));
             }
             // It may wait for a seat here and be at work elsewhere.
             if !is_told {
@@ -273,7 +278,7 @@ impl Jobs {
         let error = Some("a defect: it broke off".to_owned());
         let job: Job = find(session, id).await?;
         let done = finish(session, job, progress, JobState::Failed, error).await;
-        Stopped(lease).release(session).await;
+        Stopped(Some(lease)).release(session).await;
         done
     }
 
@@ -293,7 +298,7 @@ impl Jobs {
         let Some(lease) = lease else { return Ok(()) };
         progress.fence(fence(asked, settings));
         let done = self.work_with_lease(session, id, progress).await;
-        Stopped(lease).release(session).await;
+        Stopped(Some(lease)).release(session).await;
         match done {
             // Whoever has it now says how it goes on.
             Err(RegistryError::Lost { .. }) => Ok(()),
@@ -423,6 +428,14 @@ fn wish_name(id: Uuid) -> String {
 }
 
 /// Says of a job that nobody is at work on that it was stopped, unless it is over.
+/// Whether a job is over for good; nothing writes in its name any more.
+async fn is_over(session: &Session, id: Uuid) -> Result<bool, RegistryError> {
+    match find::<Job>(session, id).await {
+        Err(RegistryError::Unknown { .. }) => Ok(false),
+        found => Ok(found?.status.is_over()),
+    }
+}
+
 async fn mark_stopped(session: &Session, id: Uuid) -> Result<(), RegistryError> {
     let job: Job = match find(session, id).await {
         Err(RegistryError::Unknown { .. }) => return Ok(()),

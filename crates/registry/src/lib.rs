@@ -23,7 +23,8 @@ pub mod tokens;
 
 pub use crate::{
     delete::{
-        Datasets, JobDeleted, delete_dataset, delete_job, delete_model, plan_dataset, plan_job,
+        Datasets, JobDeleted, delete_dataset, delete_job, delete_model, deleted, plan_dataset,
+        plan_job,
     },
     error::{Advice, RegistryError},
     jobs::{JobKind, JobSettings, Jobs, KINDS, NewJob, Progress},

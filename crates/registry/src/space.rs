@@ -1,6 +1,6 @@
 //! A space that is open, and somebody at work in it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use metalith_graph::{FeatureGraph, OnDelete};
 use metalith_lifecycle::Context;
@@ -25,6 +25,8 @@ pub struct Space {
 pub struct Session {
     space: Arc<Space>,
     store: Store,
+    /// The deletion that was begun last, by this session or a clone of it.
+    deletion: Arc<Mutex<Option<String>>>,
 }
 
 impl Space {
@@ -50,12 +52,23 @@ impl Space {
 impl Session {
     /// Somebody at work in a space.
     pub fn new(space: &Arc<Space>, actor: &str) -> Self {
-        Self { space: Arc::clone(space), store: space.store.acting_as(actor) }
+        let store = space.store.acting_as(actor);
+        Self { space: Arc::clone(space), store, deletion: Arc::default() }
     }
 
     /// The space.
     pub fn space(&self) -> &Arc<Space> {
         &self.space
+    }
+
+    /// The id of the deletion that was begun last, for those who cannot wait for its end.
+    pub fn deletion(&self) -> Option<String> {
+        self.deletion.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says which deletion begins now.
+    pub fn begins_deletion(&self, id: &str) {
+        *self.deletion.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.to_owned());
     }
 
     /// The store, with this actor at work.

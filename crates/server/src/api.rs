@@ -8,6 +8,7 @@ pub(crate) mod holds;
 pub(crate) mod jobs;
 pub(crate) mod models;
 pub(crate) mod outcome;
+pub(crate) mod runs;
 pub(crate) mod storage;
 pub(crate) mod system;
 
@@ -27,6 +28,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .merge(holds::routes())
         .merge(jobs::routes())
         .merge(models::routes())
+        .merge(runs::routes())
         .merge(storage::routes())
         .merge(system::routes())
 }

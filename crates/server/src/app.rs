@@ -108,8 +108,9 @@ impl App {
         place.get_or_try_init(open).await.cloned()
     }
 
-    /// Opens every space that there is. One that cannot be opened keeps nobody from the others.
-    pub(crate) async fn open_all(&self) {
+    /// The names of the spaces that there are besides the project's own, as far as that can be
+    /// found out.
+    pub(crate) async fn spaces(&self) -> BTreeSet<String> {
         let store = self.home.session("server");
         let mut names: BTreeSet<String> = BTreeSet::new();
         match store.store().spaces().await {
@@ -120,11 +121,8 @@ impl App {
             Ok(tokens) => names.extend(tokens.spaces().into_iter().map(str::to_owned)),
             Err(error) => tracing::error!(%error, "the tokens cannot be read"),
         }
-        for name in names {
-            if let Err(error) = self.desk(Some(&name)).await {
-                tracing::error!(space = name, %error, "it cannot be opened");
-            }
-        }
+        names.retain(|name| Some(name.as_str()) != self.home.space.name());
+        names
     }
 
     /// Every desk that is open.

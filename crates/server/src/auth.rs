@@ -4,12 +4,13 @@ use std::{marker::PhantomData, sync::Arc};
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, Method, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderName, Method, StatusCode, Version, header, request::Parts},
 };
-use metalith_registry::{Session, tokens::Role};
+use metalith_registry::{RegistryError, Session, tokens::Role};
 
 use crate::{
     app::{App, Desk},
+    ongoing::Ongoing,
     problem::Problem,
 };
 
@@ -20,6 +21,9 @@ pub(crate) const COOKIE: &str = "metalith_token";
 pub(crate) struct Caller<R> {
     pub(crate) desk: Arc<Desk>,
     pub(crate) session: Session,
+    ongoing: Ongoing,
+    /// How many changes go on at once.
+    most: usize,
     needs: PhantomData<R>,
 }
 
@@ -69,7 +73,7 @@ pub(crate) async fn identify(app: &App, parts: &Parts) -> Result<Identity, Probl
     let tokens = app.tokens().await?;
     if !tokens.are_required() && app.settings.is_private() {
         refuse_foreign_names(&parts.headers)?;
-        refuse_proxies(&parts.headers)?;
+        refuse_proxies(parts)?;
         let actor = app.home().space.project().settings().actor.clone();
         let name = actor.unwrap_or_else(|| "local".to_owned());
         return Ok(Identity { name, role: Role::Admin, space: None });
@@ -93,7 +97,35 @@ impl<R: Needs> FromRequestParts<Arc<App>> for Caller<R> {
         }
         let desk = app.desk(space.as_deref()).await?;
         let session = desk.session(&name);
-        Ok(Self { desk, session, needs: PhantomData })
+        let ongoing = parts.extensions.get::<Ongoing>().cloned().unwrap_or_default();
+        let most = app.limits.at_once;
+        Ok(Self { desk, session, ongoing, most, needs: PhantomData })
+    }
+}
+
+impl<R> Caller<R> {
+    /// Carries out something that must not stop in the middle because its client went away or does
+    /// not wait any longer; who cannot wait is told to `look` there.
+    pub(crate) async fn carry_out<T, F>(
+        self,
+        look: impl Into<String>,
+        work: impl FnOnce(Session) -> F,
+    ) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, RegistryError>> + Send + 'static,
+    {
+        if self.desk.changes.at_work() >= self.most {
+            return Err(Problem::busy("too many changes are being carried out"));
+        }
+        self.ongoing.begins(look.into(), &self.session);
+        match self.desk.changes.to_its_end(work(self.session)).await {
+            Some(done) => Ok(done?),
+            None => {
+                let detail = "a defect: it broke off; what was begun is finished in the background";
+                Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "server.defect", detail))
+            }
+        }
     }
 }
 
@@ -125,24 +157,21 @@ pub(crate) fn refuse_foreign_pages(method: &Method, headers: &HeaderMap) -> Resu
 }
 
 /// Without tokens, whoever reaches this machine may do everything; behind a proxy that is anybody. Not
-/// every proxy says that it is one.
-fn refuse_proxies(headers: &HeaderMap) -> Result<(), Problem> {
-    const TELLING: [&str; 6] = [
-        "forwarded",
-        "via",
-        "x-forwarded-for",
-        "x-forwarded-host",
-        "x-forwarded-proto",
-        "x-real-ip",
-    ];
-    match TELLING.iter().find(|name| headers.contains_key(**name)) {
-        None => Ok(()),
-        Some(name) => {
-            let detail = format!("`{name}` tells of a proxy, and there are no tokens");
-            Err(Problem::new(StatusCode::FORBIDDEN, "auth.proxy", detail)
-                .with_hint("make one with `metalith token add NAME --role ROLE`"))
-        }
-    }
+/// every proxy says that it is one: some add headers, some speak as only proxies still do, and of a
+/// tunnel nothing shows.
+fn refuse_proxies(parts: &Parts) -> Result<(), Problem> {
+    const TELLING: [&str; 6] =
+        ["forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"];
+    let names = parts.headers.keys().map(HeaderName::as_str);
+    let told = names.into_iter().find(|it| TELLING.contains(it) || it.starts_with("x-forwarded-"));
+    let sign = match told {
+        Some(name) => format!("`{name}`"),
+        None if parts.version < Version::HTTP_11 => "HTTP/1.0".to_owned(),
+        None => return Ok(()),
+    };
+    let detail = format!("{sign} tells of a proxy, and there are no tokens");
+    Err(Problem::new(StatusCode::FORBIDDEN, "auth.proxy", detail)
+        .with_hint("make one with `metalith token add NAME --role ROLE`"))
 }
 
 /// Without tokens, a name that leads here must be one of this machine: a name of somebody else's

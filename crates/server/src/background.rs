@@ -1,7 +1,7 @@
 //! What is done on a schedule, by one server at a time: interrupted deletions, the queue of objects,
 //! retention, compaction, and figures.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use metalith_base::Diagnostic;
 use metalith_lifecycle::{
@@ -12,7 +12,10 @@ use metalith_lifecycle::{
 };
 use metalith_registry::{RegistryError, Session};
 use metalith_store::MaintainOptions;
-use tokio::sync::watch;
+use tokio::{
+    sync::{Semaphore, watch},
+    task::{Id, JoinSet},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -24,6 +27,9 @@ use crate::{
 const LEASE: &str = "background";
 /// After how long another server takes over from one that died.
 const TURN: Duration = Duration::from_secs(20);
+/// In how many spaces there is work at once, and for how long that counts.
+const AT_ONCE: usize = 4;
+const SEATED: Duration = Duration::from_secs(20);
 /// Who has listed all objects of late.
 const STATISTICS: &str = "statistics";
 /// How often they are listed.
@@ -33,20 +39,70 @@ const AN_HOUR: Duration = Duration::from_secs(60 * 60);
 const CHUNKS: u64 = 50;
 const ONE_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Does it again and again until the server ends.
+/// Does it again and again until the server ends. Each space has turns of its own: one that is slow
+/// keeps no other waiting.
 pub(crate) async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
-    let holder = format!("background/{}", Uuid::now_v7());
-    loop {
-        let round = async {
-            app.open_all().await;
-            for desk in app.open_desks() {
-                turn(&app, &desk, &holder, stopped.clone()).await;
+    let rounds = Rounds {
+        app: Arc::clone(&app),
+        holder: format!("background/{}", Uuid::now_v7()).into(),
+        seats: Arc::new(Semaphore::new(AT_ONCE)),
+        stopped: stopped.clone(),
+    };
+    let mut turns = JoinSet::new();
+    let mut at_work: BTreeMap<Id, Option<String>> = BTreeMap::new();
+    while !*stopped.borrow() {
+        let spaces = app.spaces().await.into_iter().map(Some);
+        for space in std::iter::once(None).chain(spaces) {
+            if !at_work.values().any(|it| *it == space) {
+                let turn = turns.spawn(rounds.clone().turn(space.clone()));
+                at_work.insert(turn.id(), space);
+            }
+        }
+        let pause = tokio::time::sleep(app.settings.every);
+        tokio::pin!(pause);
+        loop {
+            tokio::select! {
+                () = &mut pause => break,
+                () = ended(&mut stopped) => break,
+                Some(done) = turns.join_next_with_id() => {
+                    let id = done.map_or_else(|broken| broken.id(), |(id, ())| id);
+                    at_work.remove(&id);
+                }
+            }
+        }
+    }
+    while turns.join_next().await.is_some() {}
+}
+
+/// What all turns share.
+#[derive(Clone)]
+struct Rounds {
+    app: Arc<App>,
+    holder: Arc<str>,
+    seats: Arc<Semaphore>,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Rounds {
+    /// One turn in one space, as soon as there is a seat. A turn that takes long goes on without
+    /// one.
+    async fn turn(mut self, space: Option<String>) {
+        let seat = tokio::select! {
+            seat = Arc::clone(&self.seats).acquire_owned() => seat,
+            () = ended(&mut self.stopped) => return,
+        };
+        let name = space.clone();
+        let work = async move {
+            match self.app.desk(space.as_deref()).await {
+                Ok(desk) => turn(&self.app, &desk, &self.holder, self.stopped).await,
+                Err(error) => tracing::error!(space, %error, "it cannot be opened"),
             }
         };
-        round.await;
-        tokio::select! {
-            () = tokio::time::sleep(app.settings.every) => {}
-            () = ended(&mut stopped) => return,
+        tokio::pin!(work);
+        if tokio::time::timeout(SEATED, &mut work).await.is_err() {
+            drop(seat);
+            tracing::info!(space = name, "work in the background takes long, and goes on");
+            work.await;
         }
     }
 }
@@ -100,9 +156,9 @@ async fn work(app: &App, desk: &Desk, session: &Session) {
     finished
         .iter()
         .filter_map(|it| it.outcome.as_ref().ok())
-        .for_each(|it| app.metrics.cleaned(it));
+        .for_each(|it| app.metrics.finished(it));
     match retention::apply(context).await {
-        Ok(applied) => applied.done.iter().for_each(|(_, done)| app.metrics.cleaned(done)),
+        Ok(applied) => applied.done.iter().for_each(|(_, done)| app.metrics.finished(done)),
         Err(error) => told("retention could not be applied", Err::<(), _>(error)),
     }
     told("leases could not be swept", leases::sweep(session.store()).await);

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use metalith_base::Diagnostic;
 use tokio::{
-    sync::watch,
-    task::{JoinError, JoinHandle},
+    sync::{oneshot, watch},
+    task::JoinHandle,
     time::timeout,
 };
+
+use crate::problem;
 
 /// Changes that are being carried out. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -30,15 +33,34 @@ impl Drop for One {
 }
 
 impl Changes {
-    /// Carries something out on a task of its own.
-    pub(crate) async fn to_its_end<T: Send + 'static>(
+    /// Carries something out on a task of its own; nothing comes back from what broke off. What fails
+    /// when nobody waits for it any more is written into the log, where it would have been told.
+    pub(crate) async fn to_its_end<T: Send + 'static, E: Diagnostic + Send + 'static>(
         &self,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T, JoinError> {
-        self.begin(work).await
+        work: impl Future<Output = Result<T, E>> + Send + 'static,
+    ) -> Option<Result<T, E>> {
+        let (sender, receiver) = oneshot::channel();
+        let task = self.begin(async move {
+            if let Err(Err(error)) = sender.send(work.await) {
+                let causes = problem::causes(&error);
+                tracing::error!(code = error.code(), %error, causes, "a change failed");
+            }
+        });
+        let done = receiver.await.ok();
+        if done.is_none()
+            && let Err(error) = task.await
+        {
+            tracing::error!(%error, "a change broke off");
+        }
+        done
     }
 
-    /// The same without waiting for it.
+    /// How many are being carried out.
+    pub(crate) fn at_work(&self) -> usize {
+        *self.count.borrow()
+    }
+
+    /// Begins something on a task of its own.
     pub(crate) fn begin<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
@@ -55,6 +77,6 @@ impl Changes {
     pub(crate) async fn are_done(&self, patience: Duration) -> usize {
         let mut count = self.count.subscribe();
         timeout(patience, count.wait_for(|count| *count == 0)).await.ok();
-        *self.count.borrow()
+        self.at_work()
     }
 }

@@ -16,6 +16,7 @@ mod changes;
 mod error;
 mod metrics;
 mod middleware;
+mod ongoing;
 mod openapi;
 mod page;
 mod problem;

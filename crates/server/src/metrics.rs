@@ -10,7 +10,8 @@ use std::{
     time::Duration,
 };
 
-use metalith_lifecycle::deletion::Done;
+use metalith_lifecycle::{deletion::Done, objects::Cleanup};
+use metalith_registry::{Dataset, Job, deleted};
 
 /// Upper ends of the classes of times, in seconds.
 const CLASSES: [f64; 8] = [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0];
@@ -26,7 +27,9 @@ pub(crate) struct Metrics {
     bytes_freed: AtomicU64,
     cleanups: AtomicU64,
     cleanups_failed: AtomicU64,
+    cleanups_kept: AtomicU64,
     files_failed: AtomicU64,
+    files_kept: AtomicU64,
     measured: Mutex<Measured>,
 }
 
@@ -67,28 +70,28 @@ impl Times {
     }
 }
 
-/// What a deletion took, by the features that are counted by themselves.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Gone {
-    pub(crate) datasets: u64,
-    pub(crate) jobs: u64,
-}
-
 impl Metrics {
-    /// A deletion that was carried out.
-    pub(crate) fn deleted(&self, done: &Done, gone: Gone, took: Duration) {
-        self.datasets_deleted.fetch_add(gone.datasets, Ordering::Relaxed);
-        self.jobs_deleted.fetch_add(gone.jobs, Ordering::Relaxed);
-        self.cleaned(done);
+    /// A deletion that was carried out while somebody waited for it.
+    pub(crate) fn deleted(&self, done: &Done, took: Duration) {
+        self.finished(done);
         self.measured().deletions.add(took);
     }
 
-    /// What became of the objects of a deletion.
-    pub(crate) fn cleaned(&self, done: &Done) {
+    /// A deletion, whoever carried it out, or tried its objects again.
+    pub(crate) fn finished(&self, done: &Done) {
+        if done.is_first {
+            self.datasets_deleted.fetch_add(deleted::<Dataset>(done), Ordering::Relaxed);
+            self.jobs_deleted.fetch_add(deleted::<Job>(done), Ordering::Relaxed);
+        }
         self.bytes_freed.fetch_add(done.files.bytes, Ordering::Relaxed);
         let Some(report) = &done.objects else { return };
-        let outcome = if report.failed == 0 { &self.cleanups } else { &self.cleanups_failed };
+        let outcome = match report.cleanup() {
+            Cleanup::Complete => &self.cleanups,
+            Cleanup::Kept => &self.cleanups_kept,
+            Cleanup::Pending => &self.cleanups_failed,
+        };
         outcome.fetch_add(1, Ordering::Relaxed);
+        self.files_kept.fetch_add(report.skipped, Ordering::Relaxed);
         self.files_deleted.fetch_add(report.deleted, Ordering::Relaxed);
         self.files_failed.fetch_add(report.failed, Ordering::Relaxed);
         self.bytes_freed.fetch_add(report.bytes, Ordering::Relaxed);
@@ -114,6 +117,7 @@ impl Metrics {
             ("metalith_jobs_deleted_total", "jobs deleted", &self.jobs_deleted),
             ("metalith_objects_deleted_total", "objects deleted", &self.files_deleted),
             ("metalith_objects_failed_total", "failures to delete an object", &self.files_failed),
+            ("metalith_objects_kept_total", "objects that others name", &self.files_kept),
             ("metalith_bytes_freed_total", "bytes freed, of tables and objects", &self.bytes_freed),
         ] {
             head(&mut text, name, what, "counter");
@@ -121,7 +125,11 @@ impl Metrics {
         }
         let name = "metalith_cleanups_total";
         head(&mut text, name, "clean-ups of objects, by outcome", "counter");
-        for (outcome, value) in [("success", &self.cleanups), ("failure", &self.cleanups_failed)] {
+        for (outcome, value) in [
+            ("success", &self.cleanups),
+            ("kept", &self.cleanups_kept),
+            ("failure", &self.cleanups_failed),
+        ] {
             let labelled = format!("{name}{{outcome=\"{outcome}\"}}");
             line(&mut text, &labelled, &value.load(Ordering::Relaxed));
         }

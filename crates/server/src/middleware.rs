@@ -14,7 +14,7 @@ use axum::{
 };
 use uuid::Uuid;
 
-use crate::{app::App, problem::Problem, replay};
+use crate::{app::App, ongoing::Ongoing, problem::Problem, replay};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest id of a request that is taken over from the client.
@@ -78,7 +78,7 @@ fn request_id(request: &Request) -> String {
 }
 
 /// Answers so many requests at once, each within its time.
-async fn limit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+async fn limit(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     // It costs nothing, and those who look after the process must not take a busy one for dead.
     if request.uri().path() == "/health" {
         return next.run(request).await;
@@ -86,16 +86,17 @@ async fn limit(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     let at_work = app.metrics.at_work.fetch_add(1, Ordering::SeqCst);
     let _less = Less(&app);
     if at_work >= app.limits.at_once as u64 {
-        let detail = "too many requests are being answered; come back in a moment";
-        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "server.busy", detail);
-        return ([(header::RETRY_AFTER, "1")], problem).into_response();
+        return Problem::busy("too many requests are being answered").into_response();
     }
+    let ongoing = Ongoing::default();
+    request.extensions_mut().insert(ongoing.clone());
     match tokio::time::timeout(app.limits.time, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => {
+        // What is carried to its end is no failure.
+        Err(_) => ongoing.answer().unwrap_or_else(|| {
             let detail = "it took too long, and was given up";
             Problem::new(StatusCode::GATEWAY_TIMEOUT, "server.timeout", detail).into_response()
-        }
+        }),
     }
 }
 

@@ -11,6 +11,7 @@ use utoipa::{
 
 use crate::{
     api::{self, features::ARROW},
+    ongoing::OngoingView,
     problem,
 };
 
@@ -34,9 +35,12 @@ use crate::{
         api::storage::statistics, api::storage::audit, api::storage::fix, api::storage::due,
         api::storage::apply,
         api::audit::list, api::audit::verify,
+        api::runs::list, api::runs::get,
         api::system::health, api::system::ready, api::system::metrics, api::system::openapi,
     ),
-    components(schemas(problem::Problem, problem::BlockerView, api::features::Part)),
+    components(schemas(
+        problem::Problem, problem::BlockerView, api::features::Part, OngoingView
+    )),
     modifiers(&Tokens),
     security(("token" = [])),
 )]
@@ -77,7 +81,7 @@ const FAILURES: [(&str, &str); 8] = [
     ("409", "something stands in the way, or somebody else changed the same"),
     ("501", "this store cannot do it"),
     ("503", "storage cannot be reached, or too much is asked for; try again"),
-    ("504", "it took too long"),
+    ("504", "it took too long, and was given up; nothing of it goes on"),
 ];
 
 /// Adds what holds for every operation: ids of requests, keys, and the failures that come from
@@ -104,6 +108,9 @@ fn complete(method: &str, operation: &mut Value) {
         failures.push(("413", "the body is too long"));
         failures.push(("422", "the idempotency key was used for another request"));
     }
+    if changes {
+        tell_ongoing(responses.entry("202").or_insert_with(|| json!({ "description": "" })));
+    }
     for (status, what) in failures {
         let known = responses.entry(status).or_insert_with(|| json!({ "description": "" }));
         if known["description"].as_str().unwrap_or_default().is_empty() {
@@ -126,6 +133,19 @@ fn complete(method: &str, operation: &mut Value) {
             response["headers"]["idempotency-replayed"] = text(what);
         }
     }
+}
+
+/// Changes are carried to their end, also where that takes longer than a client is kept waiting.
+fn tell_ongoing(response: &mut Value) {
+    let ongoing = json!({ "$ref": "#/components/schemas/OngoingView" });
+    let known = response["content"]["application/json"]["schema"].take();
+    let schema = if known.is_null() { ongoing } else { json!({ "oneOf": [known, ongoing] }) };
+    response["content"]["application/json"]["schema"] = schema;
+    if response["description"].as_str().unwrap_or_default().is_empty() {
+        response["description"] = "it takes longer, and goes on to its end".into();
+    }
+    response["headers"]["location"] = text("where to look for what comes of it");
+    response["headers"]["metalith-deletion"] = text("the deletion that goes on, if it is one");
 }
 
 fn header(name: &str, what: &str) -> Value {

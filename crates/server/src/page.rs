@@ -3,6 +3,7 @@
 //! Everything it needs is embedded. Scripts do what a form could do as well: they call the API and
 //! show what it says.
 
+mod api;
 mod deletions;
 mod features;
 mod graph;
@@ -27,7 +28,7 @@ const STYLE: &str = include_str!("page/style.css");
 const SCRIPT: &str = include_str!("page/script.js");
 
 /// The parts of the page, by path.
-const PARTS: [(&str, &str); 9] = [
+const PARTS: [(&str, &str); 10] = [
     ("/", "Overview"),
     ("/graph", "Features"),
     ("/jobs", "Jobs"),
@@ -37,6 +38,7 @@ const PARTS: [(&str, &str); 9] = [
     ("/objects", "Objects"),
     ("/holds", "Holds"),
     ("/audit", "Audit log"),
+    ("/api", "API"),
 ];
 
 pub(crate) fn routes() -> Router<Arc<App>> {
@@ -45,6 +47,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/assets/style.css", get(style))
         .route("/assets/script.js", get(script))
+        .merge(api::routes())
         .merge(visitor::routes())
         .merge(overview::routes())
         .merge(graph::routes())

@@ -14,6 +14,9 @@ use metalith_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+/// The code of what may be asked for again soon.
+const BUSY: &str = "server.busy";
+
 /// What went wrong. Without a `type`, which stands for `about:blank`: `code` tells problems apart.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Problem {
@@ -102,6 +105,12 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, code, detail)
     }
 
+    /// Too much is asked for at once.
+    pub(crate) fn busy(detail: &str) -> Self {
+        let detail = format!("{detail}; come back in a moment");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, BUSY, detail)
+    }
+
     pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
@@ -127,7 +136,8 @@ impl Problem {
     }
 }
 
-fn causes(error: &dyn Diagnostic) -> String {
+/// What is behind an error, in one line.
+pub(crate) fn causes(error: &dyn Diagnostic) -> String {
     let mut text = String::new();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
@@ -194,6 +204,10 @@ impl IntoResponse for Problem {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let kind = HeaderValue::from_static("application/problem+json");
-        (status, [(header::CONTENT_TYPE, kind)], body).into_response()
+        let mut response = (status, [(header::CONTENT_TYPE, kind)], body).into_response();
+        if self.code == BUSY {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
     }
 }

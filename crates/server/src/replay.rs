@@ -18,7 +18,7 @@ use axum::{
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::{app::App, auth, problem::Problem, wire};
+use crate::{app::App, auth, ongoing::Ongoing, problem::Problem, wire};
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -35,9 +35,9 @@ const LONGEST: usize = 1 << 20;
 const KEY_LENGTH: usize = 255;
 
 /// Answers that were given, by who got them. What one caller does lets nothing of another's go.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Replays {
-    known: Mutex<ByCaller>,
+    known: Arc<Mutex<ByCaller>>,
 }
 
 /// By the caller, then by the key.
@@ -72,7 +72,7 @@ impl Replays {
     }
 
     /// Takes note of a request; or its answer if it was made before.
-    fn begin(&self, named: &Named) -> Result<Option<Answer>, Problem> {
+    fn begin(&self, named: &Named) -> Result<Begun, Problem> {
         let mut known = self.known();
         for of_caller in known.values_mut() {
             of_caller.retain(|_, it| it.answer.is_none() || it.at.elapsed() < REMEMBERED);
@@ -86,7 +86,7 @@ impl Replays {
                 return Err(Problem::new(status, "idempotency.reused", detail));
             }
             return match &before.answer {
-                Some(answer) => Ok(Some(answer.clone())),
+                Some(answer) => Ok(Begun::Before(answer.clone())),
                 None => {
                     let detail = "a request with this idempotency key is being carried out";
                     Err(Problem::new(StatusCode::CONFLICT, "idempotency.under-way", detail))
@@ -94,12 +94,11 @@ impl Replays {
             };
         }
         if of_caller.values().filter(|it| it.answer.is_none()).count() >= MOST_AT_ONCE {
-            let detail = "too many of your requests are being carried out; come back in a moment";
-            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "server.busy", detail));
+            return Err(Problem::busy("too many of your requests are being carried out"));
         }
         let (at, request) = (Instant::now(), named.request.clone());
         of_caller.insert(named.key.clone(), Known { at, request, answer: None });
-        Ok(None)
+        Ok(Begun::Now(UnderWay { replays: self.clone(), named: Some(named.clone()) }))
     }
 
     /// Remembers an answer, and forgets the caller's oldest ones where there are too many.
@@ -126,6 +125,38 @@ impl Replays {
     fn forget(&self, named: &Named) {
         if let Some(of_caller) = self.known().get_mut(&named.caller) {
             of_caller.remove(&named.key);
+        }
+    }
+}
+
+/// What is known of a request that comes in.
+enum Begun {
+    /// Nothing: it is carried out now.
+    Now(UnderWay),
+    /// Its answer.
+    Before(Answer),
+}
+
+/// A request that is being carried out. However that ends, by an answer or a panic, and whether or
+/// not anybody waits for it: it is not under way any more.
+struct UnderWay {
+    replays: Replays,
+    /// `None` once its answer is remembered.
+    named: Option<Named>,
+}
+
+impl UnderWay {
+    fn answered(mut self, answer: Answer) {
+        if let Some(named) = self.named.take() {
+            self.replays.end(&named, answer);
+        }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if let Some(named) = self.named.take() {
+            self.replays.forget(&named);
         }
     }
 }
@@ -158,24 +189,25 @@ pub(crate) async fn once(State(app): State<Arc<App>>, request: Request, next: Ne
         key: digest(&[key.as_bytes()]),
         request: digest(&[parts.method.as_str().as_bytes(), target.as_bytes(), &body]),
     };
-    match app.replays.begin(&named) {
+    let under_way = match app.replays.begin(&named) {
         Err(problem) => return problem.into_response(),
-        Ok(Some(answer)) => {
+        Ok(Begun::Before(answer)) => {
             let mut response = answer.into_response();
             response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
             return response;
         }
-        Ok(None) => {}
+        Ok(Begun::Now(under_way)) => under_way,
+    };
+    if let Some(ongoing) = parts.extensions.get::<Ongoing>() {
+        ongoing.is_keyed(parts.uri.path());
     }
     // On a task of its own, which goes on when the client goes away.
     let request = Request::from_parts(parts, Body::from(body));
-    let (kept, of_task) = (Arc::clone(&app), named.clone());
     let task = app.changes().begin(async move {
         let response = next.run(request).await;
-        remember(&kept.replays, &of_task, response).await
+        remember(under_way, response).await
     });
     task.await.unwrap_or_else(|error| {
-        app.replays.forget(&named);
         tracing::error!(%error, "a request broke off");
         let detail = "a defect: it broke off";
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "server.defect", detail).into_response()
@@ -183,7 +215,7 @@ pub(crate) async fn once(State(app): State<Arc<App>>, request: Request, next: Ne
 }
 
 /// Remembers an answer, unless trying again could give another one.
-async fn remember(replays: &Replays, named: &Named, response: Response) -> Response {
+async fn remember(under_way: UnderWay, response: Response) -> Response {
     let (parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, LONGEST).await;
     let answer = body.map(|body| Answer {
@@ -193,15 +225,11 @@ async fn remember(replays: &Replays, named: &Named, response: Response) -> Respo
     });
     match answer {
         Ok(answer) if !answer.status.is_server_error() && !is_refusal(answer.status) => {
-            replays.end(named, answer.clone());
+            under_way.answered(answer.clone());
             answer.into_response()
         }
-        Ok(answer) => {
-            replays.forget(named);
-            answer.into_response()
-        }
+        Ok(answer) => answer.into_response(),
         Err(_) => {
-            replays.forget(named);
             let detail = "its answer is too long to be remembered; send it without a key";
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "idempotency.too-long", detail)
                 .into_response()

@@ -48,7 +48,8 @@ pub struct Limits {
     pub time: Duration,
     /// How long what is at work when the server ends is waited for.
     pub farewell: Duration,
-    /// How many are answered at once; further ones are told to come back.
+    /// How many are answered at once, and how many changes go on; further ones are told to come
+    /// back.
     pub at_once: usize,
     /// The most that a page of a list has.
     pub page: usize,

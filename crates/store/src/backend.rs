@@ -1,13 +1,13 @@
 //! The contract between the store and the place where its tables live.
 
-use std::{any::Any, fmt, ops::Range, sync::Arc};
+use std::{any::Any, collections::BTreeMap, fmt, ops::Range, sync::Arc};
 
 use async_trait::async_trait;
 use datafusion::arrow::{array::ArrayRef, buffer::BooleanBuffer, datatypes::SchemaRef};
 use metalith_base::FeatureKey;
 use serde::{Deserialize, Serialize};
 
-use crate::{HashSettings, Rows, StoreError};
+use crate::{HashSettings, Resolver, Rows, StoreError};
 
 /// The folder of a store in which stores of their own lie, one for each space. Their tables are not
 /// its tables.
@@ -50,11 +50,10 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// The features that have a table here, system tables included, by key.
     async fn tables(&self) -> Result<Vec<FeatureKey>, StoreError>;
 
-    /// The names of the stores that lie below this one, in [`SPACES`]. None, where stores cannot
-    /// lie in each other.
-    async fn spaces(&self) -> Result<Vec<String>, StoreError> {
-        Ok(Vec::new())
-    }
+    /// The stores that lie below this one, in [`SPACES`], by name. Whoever deletes objects asks
+    /// them whether they name the same ones, so leaving one out can cost data. None, where stores
+    /// cannot lie in each other.
+    async fn spaces(&self) -> Result<BTreeMap<String, Arc<dyn Backend>>, StoreError>;
 
     /// The table of a feature as it is now, or `None` when it has none.
     async fn open_table(&self, feature: &FeatureKey) -> Result<Option<Arc<dyn Table>>, StoreError>;
@@ -80,6 +79,11 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 
     /// Removes files that no snapshot younger than `keep` needs.
     async fn vacuum(&self, feature: &FeatureKey, request: Vacuum) -> Result<Vacuumed, StoreError>;
+
+    /// What finds increments next to the rows, if this place computes.
+    fn resolver(&self) -> Option<&dyn Resolver> {
+        None
+    }
 }
 
 /// One state of a feature's table.

@@ -1,24 +1,25 @@
-//! Filling columns of samples that are there, by expressions.
+//! Filling columns of samples that are there, by expressions or by code of users.
 //!
 //! What is filled is metadata: versions stay, so nothing downstream becomes stale. Only samples
 //! that would change get a newer row.
 
-use std::sync::Arc;
+use std::{error::Error, fmt, sync::Arc};
 
 use datafusion::{
     arrow::array::RecordBatch,
-    common::Result as PlanResult,
+    common::{Column, JoinType, Result as PlanResult},
     logical_expr::{Expr as PlanExpr, LogicalPlan, LogicalPlanBuilder, cast, lit},
 };
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::{StreamExt as _, future::BoxFuture};
 use metalith_base::FeatureKey;
 use metalith_expr::Expr;
 use metalith_graph::{Feature, FeatureGraph, columns};
 
 use crate::{
-    CommitNote, Execution, Mark, ReadOptions, RequestProblem, Rows, Store, StoreError,
-    compare::names,
+    CommitNote, Execution, Frame, Keys, Mark, ReadOptions, RequestProblem, Rows, Store, StoreError,
+    compare::{in_memory, names},
     deletion::later_than,
+    evolution::is_lossless,
     lower::{column, lower_value},
     marked::{Marking, is_done, with_mark},
     rebase::differ,
@@ -32,13 +33,32 @@ use crate::{
 pub struct BackfillRequest<'a> {
     /// Conditions that samples must meet, all of them.
     pub filters: &'a [Expr],
-    /// Columns with what they become. All expressions see the sample as it was.
-    pub set: &'a [(String, Expr)],
+    /// What becomes of them.
+    pub fill: Fill<'a>,
     /// What to mark the rows with.
     pub mark: &'a Mark,
     /// Whether to do it.
     pub execution: Execution,
 }
+
+/// What becomes of samples.
+#[derive(Clone, Copy, Debug)]
+pub enum Fill<'a> {
+    /// Columns with what they become. All expressions see the sample as it was.
+    Set(&'a [(String, Expr)]),
+    /// Whatever some code says.
+    Function(&'a dyn Function),
+}
+
+/// Code that says what columns of samples become.
+pub trait Function: fmt::Debug + Send + Sync {
+    /// Takes samples, with their ids and what users store of them, and gives back those that
+    /// change: their ids, and the columns that change. It may be asked again.
+    fn compute(&self, samples: Frame) -> BoxFuture<'_, Result<Frame, FunctionError>>;
+}
+
+/// Why code of users failed.
+pub type FunctionError = Box<dyn Error + Send + Sync>;
 
 impl Store {
     /// Sets columns of current samples, in one commit that happens once for a mark. Returns how
@@ -54,24 +74,15 @@ impl Store {
             self.require_writable(graph, feature)?;
         }
         self.require_same_length(graph)?;
-        Self::check_columns(feature, request.set)?;
+        if let Fill::Set(set) = request.fill {
+            Self::check_columns(feature, set)?;
+        }
         until_undisturbed(|| self.backfill_once(feature, request)).await
     }
 
     /// Ids say which sample it is, and versions what it was computed from: neither is metadata.
     pub fn check_columns(feature: &Feature, set: &[(String, Expr)]) -> Result<(), StoreError> {
-        let is_fixed = |name: &String| {
-            columns::is_system(name)
-                || feature.spec().id_columns.contains(name)
-                || feature.join_keys().contains(name)
-        };
-        match set.iter().find(|(name, _)| is_fixed(name)) {
-            Some((column, _)) => {
-                let problem = RequestProblem::FixedColumn { column: column.clone() };
-                Err(StoreError::request(feature.key(), problem))
-            }
-            None => Ok(()),
-        }
+        check_names(feature, set.iter().map(|(name, _)| name))
     }
 
     async fn backfill_once(
@@ -87,8 +98,14 @@ impl Store {
         }
         let options = ReadOptions { filters: request.filters.to_vec(), ..ReadOptions::default() };
         let rows = self.visible_rows_of(feature, &table, &options).await?;
-        let rows = self.changed(feature, rows, request.set)?;
-        let count = self.evaluated(key, rows.clone(), request.set).await?;
+        let (rows, set) = match request.fill {
+            Fill::Set(set) => {
+                let names = set.iter().map(|(name, _)| name.clone()).collect();
+                (self.changed(feature, rows, set)?, names)
+            }
+            Fill::Function(function) => self.computed(feature, rows, function).await?,
+        };
+        let count = self.evaluated(key, rows.clone(), &set).await?;
         if count > 0 {
             found.require_here(key)?;
         }
@@ -119,19 +136,14 @@ impl Store {
         &self,
         feature: &FeatureKey,
         rows: LogicalPlan,
-        set: &[(String, Expr)],
+        set: &[String],
     ) -> Result<u64, StoreError> {
-        let names = set.iter().map(|(name, _)| column(name));
+        let names = set.iter().map(|name| column(name));
         let plan = LogicalPlanBuilder::from(rows)
             .project(names.chain([lit(true)]))
             .and_then(LogicalPlanBuilder::build)
             .map_err(|error| StoreError::engine(feature.as_str(), error))?;
-        let mut batches = self.run(plan, feature.as_str()).await?.into_stream();
-        let mut count = 0;
-        while let Some(batch) = batches.try_next().await? {
-            count += batch.num_rows() as u64;
-        }
-        Ok(count)
+        Ok(self.run(plan, feature.as_str()).await?.count().await? as u64)
     }
 
     /// The rows of which a column becomes something else, as they become.
@@ -146,13 +158,118 @@ impl Store {
             let value = lower_value(feature.key(), name, expr, rows.schema(), self.now())?;
             values.push((name.as_str(), value));
         }
-        changed_rows(rows, &values)
+        let known = names(&rows);
+        changed_rows(rows, &known, &values)
             .map_err(|error| StoreError::engine(feature.key().as_str(), error))
+    }
+
+    /// The rows of which code makes something else, as they become, and the columns it gives.
+    async fn computed(
+        &self,
+        feature: &Feature,
+        rows: LogicalPlan,
+        function: &dyn Function,
+    ) -> Result<(LogicalPlan, Vec<String>), StoreError> {
+        let key = feature.key();
+        let failed = |error| StoreError::engine(key.as_str(), error);
+        let wrong = |detail| StoreError::request(key, RequestProblem::Computation { detail });
+        let (ids, known) = (&feature.spec().id_columns, names(&rows));
+        let shown = known.iter().filter(|it| ids.contains(it) || !is_fixed(feature, it));
+        let given = LogicalPlanBuilder::from(rows.clone())
+            .project(shown.map(|name| column(name)))
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(failed)?;
+        let given = self.run(given, key.as_str()).await?.into_frame().await?;
+        if given.rows() == 0 {
+            return Ok((rows, Vec::new()));
+        }
+        let answer = function.compute(given).await.map_err(|error| wrong(error.to_string()))?;
+        let names = answer.schema.fields().iter().map(|field| field.name().clone());
+        let set: Vec<String> = names.filter(|name| !ids.contains(name)).collect();
+        if let Some(id) = ids.iter().find(|id| answer.schema.index_of(id).is_err()) {
+            return Err(wrong(format!("what it gives has no column `{id}`")));
+        }
+        check_names(feature, set.iter())?;
+        for name in &set {
+            let is_null =
+                answer.schema.field_with_name(name).is_ok_and(|it| it.data_type().is_null());
+            if is_null && !known.contains(name) {
+                let problem = RequestProblem::UntypedColumn { column: name.clone() };
+                return Err(StoreError::request(key, problem));
+            }
+        }
+        for given in answer.schema.fields() {
+            let stored = rows.schema().as_arrow().field_with_name(given.name());
+            let Ok(stored) = stored.map(|it| it.data_type()) else { continue };
+            let given_as = given.data_type();
+            let are_whole = given_as.is_integer() && stored.is_integer();
+            // What went through another type may be another value already.
+            if !(given_as == stored || are_whole || is_lossless(given_as, stored)) {
+                let name = given.name();
+                return Err(wrong(format!("`{name}` comes back as {given_as}, and is {stored}")));
+            }
+        }
+        if Keys::new(ids, ids, &answer.schema, &answer.batches)?.len() != answer.rows() {
+            return Err(wrong("it gives a sample twice, or one without its id".to_owned()));
+        }
+        let joined = joined(rows, &answer, ids, &set).map_err(failed)?;
+        if self.run(joined.clone(), key.as_str()).await?.count().await? != answer.rows() {
+            return Err(wrong("it gives samples that it did not get".to_owned()));
+        }
+        let values: Vec<_> =
+            set.iter().map(|name| (name.as_str(), column(&answered(name)))).collect();
+        Ok((changed_rows(joined, &known, &values).map_err(failed)?, set))
     }
 }
 
-fn changed_rows(rows: LogicalPlan, values: &[(&str, PlanExpr)]) -> PlanResult<LogicalPlan> {
-    let known = names(&rows);
+/// Rows beside what code gave for them. Nothing is left of rows that it gave nothing for.
+fn joined(
+    rows: LogicalPlan,
+    answer: &Frame,
+    ids: &[String],
+    set: &[String],
+) -> PlanResult<LogicalPlan> {
+    let mut columns = Vec::new();
+    for id in ids {
+        let stored = rows.schema().as_arrow().field_with_name(id)?.data_type().clone();
+        columns.push(cast(column(id), stored).alias(answered(id)));
+    }
+    columns.extend(set.iter().map(|name| column(name).alias(answered(name))));
+    let answer = in_memory(answer)?.project(columns)?.build()?;
+    let left = ids.iter().map(Column::new_unqualified).collect::<Vec<_>>();
+    let right = ids.iter().map(|id| Column::new_unqualified(answered(id))).collect::<Vec<_>>();
+    LogicalPlanBuilder::from(rows).join(answer, JoinType::Inner, (left, right), None)?.build()
+}
+
+/// What a column is called while it stands beside the one that it is for.
+fn answered(name: &str) -> String {
+    format!("{name} as given")
+}
+
+fn is_fixed(feature: &Feature, name: &String) -> bool {
+    columns::is_system(name)
+        || feature.spec().id_columns.contains(name)
+        || feature.join_keys().contains(name)
+}
+
+fn check_names<'a>(
+    feature: &Feature,
+    mut names: impl Iterator<Item = &'a String>,
+) -> Result<(), StoreError> {
+    match names.find(|name| is_fixed(feature, name)) {
+        Some(column) => {
+            let problem = RequestProblem::FixedColumn { column: column.clone() };
+            Err(StoreError::request(feature.key(), problem))
+        }
+        None => Ok(()),
+    }
+}
+
+fn changed_rows(
+    rows: LogicalPlan,
+    known: &[String],
+    values: &[(&str, PlanExpr)],
+) -> PlanResult<LogicalPlan> {
     let mut differs = lit(false);
     for (name, value) in values {
         differs = differs.or(match known.iter().any(|it| it == name) {
@@ -164,7 +281,7 @@ fn changed_rows(rows: LogicalPlan, values: &[(&str, PlanExpr)]) -> PlanResult<Lo
         });
     }
     let mut projected = Vec::new();
-    for name in &known {
+    for name in known {
         let value = values.iter().find(|(set, _)| set == name);
         projected.push(match value {
             Some((_, value)) => {

@@ -21,7 +21,7 @@ mod times;
 use std::collections::BTreeMap;
 
 use datafusion::{
-    common::{Column, JoinType, Result as PlanResult},
+    common::{JoinType, Result as PlanResult},
     logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit},
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -33,8 +33,7 @@ use crate::{
     chain::counts,
     compare::names,
     expected::{Content, Pinned, PinnedUpstreams, content_column, content_of, expected_from},
-    increment::VERSION_COLUMNS,
-    lower::column,
+    lower::{column, key_pairs},
     marked::{self, Mark},
     rebase::{data_versions, expected_name},
     retry::until_undisturbed,
@@ -200,7 +199,7 @@ impl Carry<'_> {
         let hash = self.store.hash();
         let stored = names(&old);
         if self.new.spec().deps.is_empty() {
-            let versions = VERSION_COLUMNS.map(column).to_vec();
+            let versions = columns::VERSIONS.map(column).to_vec();
             return self.as_carried(old, &stored, versions).map(Some).map_err(failed);
         }
         let Some(before) = self.expected_before().await? else { return Ok(None) };
@@ -255,10 +254,7 @@ impl Carry<'_> {
             .project(wanted.map(|name| column(name).alias(expected_name(name))))?
             .distinct()?
             .build()?;
-        let on = (
-            keys.iter().map(Column::from_name).collect::<Vec<_>>(),
-            keys.iter().map(|name| Column::from_name(expected_name(name))).collect::<Vec<_>>(),
-        );
+        let on = key_pairs(keys, expected_name);
         let is_same = deps.iter().zip(&contents).map(|(dep, content)| {
             let before = self.request.before(&dep.feature);
             let place = self.old.spec().deps.iter().position(|dep| dep.feature == *before);
@@ -380,10 +376,7 @@ fn in_order(old: &Feature, rows: LogicalPlan, expected: LogicalPlan) -> PlanResu
         .project(wanted.map(|name| column(name).alias(before_name(name))))?
         .distinct()?
         .build()?;
-    let on = (
-        keys.iter().map(Column::from_name).collect::<Vec<_>>(),
-        keys.iter().map(|name| Column::from_name(before_name(name))).collect::<Vec<_>>(),
-    );
+    let on = key_pairs(keys, before_name);
     LogicalPlanBuilder::from(rows)
         .join(expected, JoinType::Inner, on, None)?
         .filter(column(columns::PROVENANCE).eq(column(&before_name(columns::PROVENANCE))))?

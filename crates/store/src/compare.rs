@@ -24,7 +24,7 @@ use datafusion::{
         compute::{cast, concat_batches, filter_record_batch, take_record_batch},
         datatypes::{DataType, SchemaRef},
     },
-    common::{Column, JoinType, Result as PlanResult, plan_err},
+    common::{JoinType, Result as PlanResult, plan_err},
     datasource::{MemTable, provider_as_source},
     functions::core::expr_fn::coalesce,
     functions_aggregate::{bool_and_or::bool_or_udaf, first_last::last_value},
@@ -41,7 +41,7 @@ use crate::{
     Frame, Rows, Store, StoreError,
     chunk_scan::nullable,
     key_index::{Blobs, KeyIndex},
-    lower::column,
+    lower::{column, key_pairs},
 };
 
 /// The stored side of a comparison.
@@ -366,10 +366,7 @@ pub(crate) fn rows_with_keys(
         .project(keys.iter().map(|name| column(name).alias(stored_key(name))))?
         .distinct()?
         .build()?;
-    let on = (
-        keys.iter().map(Column::from_name).collect::<Vec<_>>(),
-        keys.iter().map(|name| Column::from_name(stored_key(name))).collect::<Vec<_>>(),
-    );
+    let on = key_pairs(keys, stored_key);
     LogicalPlanBuilder::from(rows).join(wanted, kind, on, None)?.build()
 }
 

@@ -4,14 +4,13 @@
 //! `coalesce(metaxy_deleted_at, metaxy_updated_at)`, ties to the row committed last; then rows that
 //! are deleted go. Winners are found on ids and times alone, before any other column is read.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use datafusion::arrow::{
     array::{Array, ArrayRef, AsArray as _, BooleanArray, BooleanBufferBuilder, RecordBatch},
     buffer::BooleanBuffer,
     compute::{cast, filter},
     datatypes::{DataType, TimeUnit, TimestampMicrosecondType},
-    row::{RowConverter, SortField},
 };
 use futures::TryStreamExt as _;
 use metalith_graph::{Feature, columns};
@@ -59,15 +58,7 @@ pub(crate) async fn select_visible(
     let mut winners = Winners::new(table, &layout.id_types)?;
     winners.ids.reserve(table.chunks().iter().map(|chunk| chunk.rows).sum());
     for chunk in 0..table.chunks().len() {
-        let request = ChunkRequest { columns: layout.columns.clone(), ..ChunkRequest::default() };
-        let mut batches = table.read_chunk(chunk, request).await?.into_stream();
-        let mut first_row = 0;
-        while let Some(batch) = batches.try_next().await? {
-            let rows = batch.num_rows();
-            let facts = layout.facts(&batch, visibility)?;
-            winners.offer(chunk, |row| first_row + row, facts, visibility)?;
-            first_row += rows;
-        }
+        winners.offer_chunk(table, chunk, None, &layout, visibility).await?;
     }
     Ok(winners.finish(visibility))
 }
@@ -81,18 +72,9 @@ pub(crate) async fn select_changed(
 ) -> Result<Selection, StoreError> {
     let layout = Layout::of(feature, table, visibility)?;
     let mut winners = Winners::new(table, &layout.id_types)?;
-    for chunk in 0..table.chunks().len() {
-        let Some(rows) = changed.rows_of(table, chunk, ids).await? else { continue };
-        let places: Vec<usize> = rows.set_indices().collect();
-        let columns = layout.columns.clone();
-        let request = ChunkRequest { columns, rows: Some(rows), ..ChunkRequest::default() };
-        let mut batches = table.read_chunk(chunk, request).await?.into_stream();
-        let mut first = 0;
-        while let Some(batch) = batches.try_next().await? {
-            let facts = layout.facts(&batch, visibility)?;
-            winners.offer(chunk, |row| places[first + row], facts, visibility)?;
-            first += batch.num_rows();
-        }
+    let mut chunks = pin!(changed.rows_of(table, ids));
+    while let Some((chunk, rows)) = chunks.try_next().await? {
+        winners.offer_chunk(table, chunk, Some(rows), &layout, visibility).await?;
     }
     Ok(winners.finish(visibility))
 }
@@ -253,6 +235,28 @@ impl Winners {
         })
     }
 
+    /// Takes the visible rows of a chunk into account; with `rows`, only those.
+    async fn offer_chunk(
+        &mut self,
+        table: &dyn Table,
+        chunk: usize,
+        rows: Option<BooleanBuffer>,
+        layout: &Layout,
+        visibility: &Visibility,
+    ) -> Result<(), StoreError> {
+        let places: Option<Vec<usize>> = rows.as_ref().map(|rows| rows.set_indices().collect());
+        let place = |row: usize| places.as_ref().map_or(row, |places| places[row]);
+        let request = ChunkRequest { columns: layout.columns.clone(), range: None, rows };
+        let mut batches = table.read_chunk(chunk, request).await?.into_stream();
+        let mut first = 0;
+        while let Some(batch) = batches.try_next().await? {
+            let facts = layout.facts(&batch, visibility)?;
+            self.offer(chunk, |row| place(first + row), facts, visibility)?;
+            first += batch.num_rows();
+        }
+        Ok(())
+    }
+
     /// Takes the visible ones of some rows of a chunk into account; `place` says where they are.
     fn offer(
         &mut self,
@@ -326,23 +330,23 @@ impl Winners {
 pub(crate) fn newest_rows(rows: &RecordBatch, keys: &[String]) -> Result<BooleanArray, StoreError> {
     let key_columns: Vec<ArrayRef> =
         keys.iter().filter_map(|name| rows.column_by_name(name).cloned()).collect();
-    let fields = key_columns.iter().map(|it| SortField::new(it.data_type().clone())).collect();
-    let converter = RowConverter::new(fields).map_err(StoreError::arrow)?;
-    let key_rows = converter.convert_columns(&key_columns).map_err(StoreError::arrow)?;
+    let types: Vec<_> = key_columns.iter().map(|it| it.data_type().clone()).collect();
+    let numbers = KeyIndex::new(&types)?.number(&key_columns)?;
     let updated_at = rows.column_by_name(columns::UPDATED_AT).map(micros).transpose()?;
     let updated_at = |row: usize| {
         let times = updated_at.as_ref()?.as_primitive::<TimestampMicrosecondType>();
         times.is_valid(row).then(|| times.value(row))
     };
-    let mut newest = std::collections::BTreeMap::new();
-    for row in 0..rows.num_rows() {
-        let best = newest.entry(key_rows.row(row)).or_insert(row);
-        if updated_at(row) >= updated_at(*best) {
-            *best = row;
+    let mut newest: Vec<usize> = Vec::new();
+    for (row, number) in numbers.into_iter().enumerate() {
+        match newest.get_mut(number as usize) {
+            Some(best) if updated_at(row) >= updated_at(*best) => *best = row,
+            Some(_) => {}
+            None => newest.push(row),
         }
     }
     let mut marks = BooleanBufferBuilder::new(rows.num_rows());
     marks.append_n(rows.num_rows(), false);
-    newest.into_values().for_each(|row| marks.set_bit(row, true));
+    newest.into_iter().for_each(|row| marks.set_bit(row, true));
     Ok(marks.finish().into())
 }

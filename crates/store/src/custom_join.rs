@@ -60,11 +60,8 @@ impl Store {
                 .project(projected)
                 .and_then(LogicalPlanBuilder::build)
                 .map_err(failed)?;
-            let rows = self.run(plan, key.as_str()).await?;
-            found.push((
-                key.clone(),
-                Frame { schema: rows.schema(), batches: rows.collect().await? },
-            ));
+            let rows = self.run(plan, key.as_str()).await?.into_frame().await?;
+            found.push((key.clone(), rows));
         }
         Ok(found)
     }
@@ -102,8 +99,7 @@ impl Store {
             Joined { plan, columns: kept, values, contents: Vec::new() },
         )
         .map_err(failed)?;
-        let rows = self.run(plan, feature.key().as_str()).await?;
-        Ok(Frame { schema: rows.schema(), batches: rows.collect().await? })
+        self.run(plan, feature.key().as_str()).await?.into_frame().await
     }
 }
 

@@ -41,6 +41,16 @@ pub enum DeletionMode {
     Hard,
 }
 
+impl DeletionMode {
+    /// What records and answers call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Soft => "soft",
+            Self::Hard => "hard",
+        }
+    }
+}
+
 /// What to delete of a feature, and how. There is no default: say the mode.
 #[derive(Clone, Debug)]
 pub struct DeletionRequest {

@@ -132,11 +132,9 @@ impl<'a> Judge<'a> {
         let failed = |error| StoreError::engine(feature.key().as_str(), error);
         let stored = table.schema();
         let whole = DFSchema::try_from(stored.as_ref().clone()).map_err(failed)?;
-        let filters = lower_filters(feature.key(), &request.filters, &whole, store.now())?;
-        let filter = filters
-            .into_iter()
-            .reduce(Expr::and)
-            .unwrap_or(Expr::Literal(ScalarValue::Boolean(Some(true)), None));
+        let filter = lower_filters(feature.key(), &request.filters, &whole, store.now())?;
+        let everything = Expr::Literal(ScalarValue::Boolean(Some(true)), None);
+        let filter = filter.unwrap_or(everything);
         let within = match &request.within {
             Some(keys) => Some(Within::new(feature, &stored, keys)?),
             None => None,

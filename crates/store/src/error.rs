@@ -44,6 +44,14 @@ pub enum StoreError {
         /// What is wrong with them.
         problem: RowProblem,
     },
+    /// Rows that a plain table of a database cannot take.
+    #[error("cannot take these rows for the table `{table}`: {problem}")]
+    PlainRows {
+        /// The table.
+        table: String,
+        /// What is wrong with them.
+        problem: RowProblem,
+    },
     /// A request that makes no sense for this feature.
     #[error("`{feature}`: {problem}")]
     Request {
@@ -194,7 +202,9 @@ impl Diagnostic for StoreError {
             Self::Graph(error) => error.kind(),
             Self::Filter { source, .. } => source.kind(),
             Self::NoTable { .. } => Kind::NotFound,
-            Self::Rows { .. } | Self::UnknownAlgorithm { .. } => Kind::Invalid,
+            Self::Rows { .. } | Self::PlainRows { .. } | Self::UnknownAlgorithm { .. } => {
+                Kind::Invalid
+            }
             Self::Request { problem, .. } => match problem {
                 RequestProblem::NothingToRestore { .. } => Kind::NotFound,
                 RequestProblem::Superseded { .. } => Kind::Blocked,
@@ -209,18 +219,21 @@ impl Diagnostic for StoreError {
                 | RequestProblem::IdsRequired { .. }
                 | RequestProblem::FixedColumn { .. }
                 | RequestProblem::UntypedColumn { .. }
+                | RequestProblem::Computation { .. }
                 | RequestProblem::NotCarried(_)
                 | RequestProblem::RootRebase
                 | RequestProblem::RootJoin => Kind::Invalid,
             },
             Self::Place { problem, .. } => match problem {
-                PlaceProblem::Missing => Kind::NotFound,
+                PlaceProblem::Missing | PlaceProblem::NoDriver { .. } => Kind::NotFound,
+                PlaceProblem::InUse => Kind::Unavailable,
                 PlaceProblem::NewerFormat { .. } => Kind::Unsupported,
                 PlaceProblem::NotAStore { .. }
                 | PlaceProblem::OtherHash { .. }
                 | PlaceProblem::FallbackHash { .. }
                 | PlaceProblem::OtherLength { .. }
                 | PlaceProblem::HashUnknown
+                | PlaceProblem::NotADriver { .. }
                 | PlaceProblem::ReadOnly => Kind::Invalid,
             },
             Self::Conflict { .. } => Kind::Conflict,
@@ -243,7 +256,7 @@ impl Diagnostic for StoreError {
             Self::Graph(error) => error.code(),
             Self::Filter { source, .. } => source.code(),
             Self::NoTable { .. } => "store.no-table",
-            Self::Rows { .. } => "store.rows",
+            Self::Rows { .. } | Self::PlainRows { .. } => "store.rows",
             Self::Request { .. } => "store.request",
             Self::Place { .. } => "store.place",
             Self::UnknownAlgorithm { .. } => "store.unknown-algorithm",
@@ -264,7 +277,7 @@ impl Diagnostic for StoreError {
                 format!("write its first samples with `metalith metadata write {feature} FILE`")
                     .into(),
             ),
-            Self::Rows { problem, .. } => row_hint(problem),
+            Self::Rows { problem, .. } | Self::PlainRows { problem, .. } => row_hint(problem),
             Self::Request { problem, .. } => request_hint(problem),
             Self::Place { problem, .. } => Some(place_hint(problem).into()),
             Self::UnknownAlgorithm { name } => Some(
@@ -282,7 +295,7 @@ impl Diagnostic for StoreError {
             }
             Self::Storage { reason, .. } => storage_hint(*reason).map(Cow::Borrowed),
             Self::Corrupt { .. } => Some(
-                "restore the table's folder from a backup, or drop the feature and write it again"
+                "restore the table from a backup, or drop the feature and write it again"
                     .into(),
             ),
             Self::Quota { .. } => Some(

@@ -53,7 +53,7 @@ fn merge_fields(stored: &FieldRef, added: &FieldRef) -> Result<FieldRef, RowProb
 pub fn is_lossless(from: &DataType, to: &DataType) -> bool {
     use DataType::{
         Date32, Date64, Dictionary, Float16, Float32, Float64, Int8, Int16, Int32, Int64,
-        LargeUtf8, Null, Timestamp, Utf8, Utf8View,
+        LargeUtf8, List, Null, Timestamp, Utf8, Utf8View,
     };
     match (from, to) {
         (Null, _)
@@ -71,6 +71,10 @@ pub fn is_lossless(from: &DataType, to: &DataType) -> bool {
                     || *from == TimeUnit::Second
                     || *to == TimeUnit::Nanosecond
                     || (*from == TimeUnit::Millisecond && *to == TimeUnit::Microsecond))
+        }
+        // Of a list that is empty in every row, producers know no type.
+        (List(from), List(to)) => {
+            from.data_type() == to.data_type() || is_lossless(from.data_type(), to.data_type())
         }
         (Dictionary(_, values), to) => values.as_ref() == to || is_lossless(values, to),
         (from, to) if from.is_unsigned_integer() => {

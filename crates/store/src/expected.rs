@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use datafusion::{
-    common::{Column, JoinType, NullEquality, Result as PlanResult},
+    common::{JoinType, NullEquality, Result as PlanResult},
     datasource::provider_as_source,
     functions::core::expr_fn::{coalesce, named_struct},
     functions_aggregate::string_agg::string_agg_udaf,
@@ -21,7 +21,7 @@ use crate::{
     chunk_scan::{ChunkScan, Selection},
     current::{Visibility, select_changed},
     hash::{field_version, hash_of},
-    lower::{column, lower_filters},
+    lower::{column, key_pairs, lower_filters},
     settled::{Changed, stored_ids},
 };
 
@@ -207,7 +207,7 @@ impl Dep<'_> {
         let failed = |error| StoreError::engine(key.as_str(), error);
         let mut builder = scan(table, selection).map_err(failed)?;
         let runtime = lower_filters(key, &filters.on(key), builder.schema(), store.now())?;
-        for filter in runtime {
+        if let Some(filter) = runtime {
             builder = builder.filter(filter).map_err(failed)?;
         }
         let builder = builder.project(self.renamed(&names)).map_err(failed)?;
@@ -231,7 +231,7 @@ impl Dep<'_> {
     }
 
     /// The upstream's user columns: stored name and name after renaming.
-    fn names(&self, table: &dyn Table) -> Result<Vec<(String, String)>, StoreError> {
+    pub(crate) fn names(&self, table: &dyn Table) -> Result<Vec<(String, String)>, StoreError> {
         let schema = table.schema();
         let stored: Vec<String> = schema
             .fields()
@@ -252,7 +252,7 @@ impl Dep<'_> {
     }
 
     /// The upstream's id columns after renaming.
-    fn ids(&self) -> Vec<String> {
+    pub(crate) fn ids(&self) -> Vec<String> {
         self.upstream.spec().id_columns.iter().map(|id| self.after_rename(id)).collect()
     }
 
@@ -269,20 +269,21 @@ impl Dep<'_> {
         renamed.chain(versions.map(|name| column(name).alias(name))).collect()
     }
 
+    /// The dep's own filters.
+    pub(crate) fn parsed_filters(&self) -> Result<Vec<metalith_expr::Expr>, StoreError> {
+        let parsed = self.dep.filters.iter().map(|text| metalith_expr::parse(text));
+        parsed
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|source| StoreError::Filter { feature: self.feature.key().clone(), source })
+    }
+
     fn own_filters(
         &self,
         mut builder: LogicalPlanBuilder,
         store: &Store,
     ) -> Result<LogicalPlanBuilder, StoreError> {
-        let feature = self.feature.key();
-        let parsed = self
-            .dep
-            .filters
-            .iter()
-            .map(|text| metalith_expr::parse(text))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|source| StoreError::Filter { feature: feature.clone(), source })?;
-        for filter in lower_filters(feature, &parsed, builder.schema(), store.now())? {
+        let (feature, filters) = (self.feature.key(), self.parsed_filters()?);
+        if let Some(filter) = lower_filters(feature, &filters, builder.schema(), store.now())? {
             builder = builder
                 .filter(filter)
                 .map_err(|error| StoreError::engine(feature.as_str(), error))?;
@@ -291,7 +292,7 @@ impl Dep<'_> {
     }
 
     /// The columns that go into the result. Ids always do.
-    fn selected(&self, names: &[(String, String)]) -> Result<Vec<String>, StoreError> {
+    pub(crate) fn selected(&self, names: &[(String, String)]) -> Result<Vec<String>, StoreError> {
         let all: Vec<String> = names.iter().map(|(_, new)| new.clone()).collect();
         let Some(select) = &self.dep.select else { return Ok(all) };
         for name in select {
@@ -395,14 +396,12 @@ impl Dep<'_> {
             .aggregate(keys, joined)?
             .project(on.iter().map(|name| column(&group_key(name))).chain(hashes))?
             .build()?;
-        let left: Vec<Column> = on.iter().map(Column::from_name).collect();
-        let right: Vec<Column> = on.iter().map(|name| Column::from_name(group_key(name))).collect();
         let whole = values.iter().map(|name| column(&format!("{name}_group")).alias(name));
         LogicalPlanBuilder::from(rows)
             .join_detailed(
                 groups,
                 JoinType::Inner,
-                (left, right),
+                key_pairs(on, group_key),
                 None,
                 NullEquality::NullEqualsNull,
             )?
@@ -510,10 +509,7 @@ fn join_one(feature: &Feature, left: Joined, dep: Prepared, kind: JoinType) -> P
                 .chain(dep.content.iter().map(|name| column(name))),
         )?
         .build()?;
-    let on = (
-        keys.iter().map(Column::from_name).collect::<Vec<_>>(),
-        keys.iter().map(|name| Column::from_name(right_key(name))).collect::<Vec<_>>(),
-    );
+    let on = key_pairs(keys, right_key);
     let (mut values, mut contents) = (left.values, left.contents);
     let key = |name: &String| match kind {
         JoinType::Full => coalesce(vec![column(name), column(&right_key(name))]).alias(name),

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use datafusion::{
     arrow::{
         array::{
-            Array, ArrayRef, AsArray as _, MapArray, StringArray, StringBuilder, StructArray,
-            new_null_array,
+            Array, ArrayRef, AsArray as _, MapArray, StringArray, StructArray, new_null_array,
         },
         compute::cast,
         datatypes::DataType,
@@ -20,116 +19,13 @@ use datafusion::{
         lit,
     },
 };
-use md5::{Digest as _, Md5};
-use sha2::Sha256;
 
-use self::md5_lanes::Md5Lanes;
-use crate::{HashAlgorithm, HashSettings};
+pub(crate) use self::joined::{Part, hash_joined};
+use crate::HashSettings;
 
+mod joined;
 mod md5_lanes;
-
-/// Hashes of many texts, as a column.
-pub(crate) struct HashColumn {
-    hasher: TextHasher,
-    hashes: StringBuilder,
-    /// MD5 of several texts at once; hashes of these wait for the others.
-    md5: Option<Md5Lanes>,
-    /// What is to come after the hashes so far: a text that waits, or NULL.
-    waiting: Vec<bool>,
-}
-
-impl HashColumn {
-    /// Room for so many hashes.
-    pub(crate) fn new(settings: HashSettings, rows: usize) -> Self {
-        Self {
-            hasher: TextHasher::new(settings),
-            hashes: StringBuilder::with_capacity(rows, rows * 32),
-            md5: (settings.algorithm == HashAlgorithm::Md5).then(Md5Lanes::default),
-            waiting: Vec::with_capacity(64),
-        }
-    }
-
-    /// Adds the hash of a text.
-    pub(crate) fn push(&mut self, text: &str) {
-        let Some(md5) = &mut self.md5 else {
-            self.hashes.append_value(self.hasher.hash(text));
-            return;
-        };
-        self.waiting.push(true);
-        if md5.push(text.as_bytes()) {
-            self.settle();
-        }
-    }
-
-    /// Adds NULL.
-    pub(crate) fn push_null(&mut self) {
-        match self.waiting.is_empty() {
-            true => self.hashes.append_null(),
-            false => self.waiting.push(false),
-        }
-    }
-
-    /// The column.
-    pub(crate) fn finish(mut self) -> StringArray {
-        self.settle();
-        self.hashes.finish()
-    }
-
-    /// Adds what waits.
-    fn settle(&mut self) {
-        let Some(md5) = &mut self.md5 else { return };
-        let mut digests = md5.digests();
-        for is_text in self.waiting.drain(..) {
-            let digest = if is_text { digests.next() } else { None };
-            match digest {
-                Some(digest) => self.hashes.append_value(self.hasher.hex(&digest)),
-                None => self.hashes.append_null(),
-            }
-        }
-    }
-}
-
-/// Hashes texts, one after another. What it works with is used again and again.
-struct TextHasher {
-    settings: HashSettings,
-    number: itoa::Buffer,
-    hex: [u8; 64],
-}
-
-impl TextHasher {
-    fn new(settings: HashSettings) -> Self {
-        Self { settings, number: itoa::Buffer::new(), hex: [0; 64] }
-    }
-
-    /// The hash of a text as the settings write it.
-    fn hash(&mut self, text: &str) -> &str {
-        let bytes = text.as_bytes();
-        let hash = match self.settings.algorithm {
-            HashAlgorithm::XxHash64 => self.number.format(xxhash_rust::xxh64::xxh64(bytes, 0)),
-            HashAlgorithm::XxHash32 => self.number.format(xxhash_rust::xxh32::xxh32(bytes, 0)),
-            HashAlgorithm::WyHash => self.number.format(wyhash::wyhash(bytes, 0)),
-            HashAlgorithm::Md5 => write_hex(&Md5::digest(bytes), &mut self.hex),
-            HashAlgorithm::Sha256 => write_hex(&Sha256::digest(bytes), &mut self.hex),
-        };
-        self.settings.length.cut(hash)
-    }
-
-    /// A digest as the settings write it.
-    fn hex(&mut self, digest: &[u8]) -> &str {
-        self.settings.length.cut(write_hex(digest, &mut self.hex))
-    }
-}
-
-/// A digest in lower hex.
-fn write_hex<'a>(digest: &[u8], hex: &'a mut [u8; 64]) -> &'a str {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let length = (digest.len() * 2).min(hex.len());
-    for (pair, byte) in hex.chunks_exact_mut(2).zip(digest) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
-    }
-    std::str::from_utf8(&hex[..length]).unwrap_or_default()
-}
+mod text;
 
 /// An expression: the hash of texts joined with `|`.
 pub(crate) fn hash_of(settings: HashSettings, texts: Vec<Expr>) -> Expr {
@@ -142,8 +38,6 @@ pub(crate) fn field_version(by_field: Expr, struct_name: &str) -> Expr {
 }
 
 /// `metalith_hash(text, …)`: joins its arguments with `|` row by row and hashes the result.
-///
-/// The joined text of a row lives in one reused buffer; no column of joined texts is made.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct HashJoined {
     settings: HashSettings,
@@ -154,27 +48,6 @@ impl HashJoined {
     fn new(settings: HashSettings) -> Self {
         Self { settings, signature: Signature::variadic_any(Volatility::Immutable) }
     }
-
-    /// The text of a row, or `false` when a part of it is NULL.
-    fn join(parts: &[Part], row: usize, text: &mut String) -> bool {
-        text.clear();
-        for (index, part) in parts.iter().enumerate() {
-            if index > 0 {
-                text.push('|');
-            }
-            match part {
-                Part::Literal(literal) => text.push_str(literal),
-                Part::Column(column) if column.is_null(row) => return false,
-                Part::Column(column) => text.push_str(column.value(row)),
-            }
-        }
-        true
-    }
-}
-
-enum Part {
-    Literal(String),
-    Column(StringArray),
 }
 
 impl ScalarUDFImpl for HashJoined {
@@ -204,15 +77,7 @@ impl ScalarUDFImpl for HashJoined {
                 }
             }
         }
-        let mut hashes = HashColumn::new(self.settings, rows);
-        let mut text = String::new();
-        for row in 0..rows {
-            match Self::join(&parts, row, &mut text) {
-                true => hashes.push(&text),
-                false => hashes.push_null(),
-            }
-        }
-        Ok(ColumnarValue::Array(Arc::new(hashes.finish())))
+        Ok(ColumnarValue::Array(Arc::new(hash_joined(self.settings, parts, rows)?)))
     }
 }
 
@@ -293,6 +158,3 @@ fn map_value(maps: &MapArray, name: &str) -> Result<ArrayRef> {
             .collect::<StringArray>(),
     ))
 }
-
-#[cfg(test)]
-mod tests;

@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 use datafusion::{
     arrow::{array::RecordBatch, datatypes::SchemaRef},
     common::JoinType,
-    logical_expr::{Expr as PlanExpr, LogicalPlan, LogicalPlanBuilder},
+    logical_expr::{LogicalPlan, LogicalPlanBuilder},
 };
 use metalith_base::FeatureKey;
 use metalith_expr::Expr;
-use metalith_graph::{Feature, FeatureGraph, Lineage, columns};
+use metalith_graph::{Feature, FeatureGraph, Lineage};
 
 use crate::{
-    RequestProblem, Store, StoreError,
+    Answer, Compute, Computed, Frame, RequestProblem, Store, StoreError,
     compare::{self, Stored, compare, in_memory, newest_per_key, rows_with_keys},
     current::{Visibility, select_changed},
     expected::{Filters, UpstreamVersions, expected_rows, scan},
-    lower::{column, lower_filters},
+    lower::{column, lower_any, lower_filters},
+    native::{Unasked, question},
     read::visible_columns,
     samples::given_samples,
     settled::{Changed, Notes, Watched},
@@ -37,15 +38,10 @@ pub struct ResolveOptions {
     pub staleness: Vec<Expr>,
     /// Take every expected row as new.
     pub skip_comparison: bool,
-}
-
-/// Rows in memory.
-#[derive(Clone, Debug)]
-pub struct Frame {
-    /// The columns.
-    pub schema: SchemaRef,
-    /// The rows; every batch has this schema.
-    pub batches: Vec<RecordBatch>,
+    /// Where to find the increment; `None`: as the store was opened.
+    pub compute: Option<Compute>,
+    /// Whether to say by which plan it was found here.
+    pub explain: bool,
 }
 
 /// What to compute, to recompute, and to consider deleting.
@@ -65,6 +61,8 @@ pub struct Increment {
     pub waiting: Frame,
     /// How much was looked at to find this.
     pub extent: Extent,
+    /// How it was found.
+    pub computed: Computed,
 }
 
 /// How much a resolve looked at.
@@ -74,18 +72,6 @@ pub enum Extent {
     All,
     /// So many samples that may have changed since an earlier resolve found all in order.
     Changed(usize),
-}
-
-impl Frame {
-    /// A frame without rows.
-    pub fn empty(schema: SchemaRef) -> Self {
-        Self { schema, batches: Vec::new() }
-    }
-
-    /// How many rows there are.
-    pub fn rows(&self) -> usize {
-        self.batches.iter().map(RecordBatch::num_rows).sum()
-    }
 }
 
 impl Store {
@@ -127,9 +113,15 @@ impl Store {
             .and_then(LogicalPlanBuilder::distinct)
             .and_then(LogicalPlanBuilder::build)
             .map_err(|error| StoreError::engine("a count", error))?;
-        let rows = self.run(plan, "a count").await?.collect().await?;
-        Ok(rows.iter().map(RecordBatch::num_rows).sum())
+        self.run(plan, "a count").await?.count().await
     }
+}
+
+/// What came of asking a place for the increment.
+enum Natively {
+    Found(Box<Increment>),
+    /// Nothing, and perhaps why.
+    Not(Option<String>),
 }
 
 struct Resolve<'a> {
@@ -141,6 +133,55 @@ struct Resolve<'a> {
 
 impl Resolve<'_> {
     async fn run(&self) -> Result<Increment, StoreError> {
+        let because = match self.natively().await? {
+            Natively::Found(found) => return Ok(*found),
+            Natively::Not(because) => because,
+        };
+        if let Some(because) = &because {
+            tracing::debug!(feature = %self.subject(), "not computed where the rows are: {because}");
+        }
+        let mut found = self.run_here().await?;
+        if let Computed::Here { because: told, .. } = &mut found.computed {
+            *told = because;
+        }
+        Ok(found)
+    }
+
+    /// Lets the place that has the rows find the increment.
+    async fn natively(&self) -> Result<Natively, StoreError> {
+        let not = |because: &str| Ok(Natively::Not(Some(because.to_owned())));
+        let Some(resolver) = self.store.backend().resolver() else {
+            return Ok(Natively::Not(None));
+        };
+        if self.options.compute.unwrap_or(self.store.compute) == Compute::Here {
+            return not("`prefer_native` is false");
+        }
+        if self.store.fallback.is_some() {
+            return not("features are read from several stores");
+        }
+        if self.options.samples.is_some() {
+            return not("samples are given");
+        }
+        if self.feature.spec().deps.is_empty() {
+            return not("a root has no upstreams");
+        }
+        let asked = question(self.store, self.graph, self.feature, &self.options).await;
+        let question = match asked {
+            Ok(question) => question,
+            Err(Unasked::Because(because)) => return not(&because),
+            Err(Unasked::Failed(error)) => return not(&error.to_string()),
+        };
+        match resolver.resolve(&question).await? {
+            Answer::Found(found) => {
+                let found = question.increment(found)?;
+                tracing::debug!(feature = %self.subject(), "resolved where the rows are");
+                Ok(Natively::Found(Box::new(found)))
+            }
+            Answer::Declined(because) => not(&because),
+        }
+    }
+
+    async fn run_here(&self) -> Result<Increment, StoreError> {
         let watched = self.watched().await?;
         let changed = match &watched {
             Some((watched, notes)) => watched.changed(*notes).await?,
@@ -177,6 +218,8 @@ impl Resolve<'_> {
     /// Compares changed samples, or all.
     async fn find(&self, changed: Option<&Changed>) -> Result<Increment, StoreError> {
         let expected = self.expected(changed).await?;
+        let plan = self.options.explain.then(|| expected.display_indent().to_string());
+        let computed = Computed::Here { because: None, plan };
         let keys = match self.options.samples {
             Some(_) => self.feature.spec().id_columns.as_slice(),
             None => self.feature.join_keys(),
@@ -185,13 +228,13 @@ impl Resolve<'_> {
             true => None,
             false => self.stored(keys, changed).await?,
         };
-        let Some(stored) = stored else { return self.all_new(expected).await };
+        let Some(stored) = stored else { return self.all_new(expected, computed).await };
         let rows = stored.rows.clone();
         let found = compare(self.store, self.subject(), expected, stored, keys).await?;
         let orphaned = self.orphaned(&rows, &found.orphans, keys).await?;
         let waiting = self.waiting(&orphaned, keys).await?;
         let extent = Extent::All;
-        Ok(Increment { new: found.new, stale: found.stale, orphaned, waiting, extent })
+        Ok(Increment { new: found.new, stale: found.stale, orphaned, waiting, extent, computed })
     }
 
     async fn expected(&self, changed: Option<&Changed>) -> Result<LogicalPlan, StoreError> {
@@ -250,12 +293,10 @@ impl Resolve<'_> {
         let filters =
             self.options.global_filters.iter().chain(&self.options.target_filters).cloned();
         let filters: Vec<Expr> = filters.collect();
-        for filter in lower_filters(key, &filters, rows.schema(), now)? {
+        if let Some(filter) = lower_filters(key, &filters, rows.schema(), now)? {
             rows = rows.filter(filter).map_err(|error| self.failed(error))?;
         }
-        let stale_if = lower_filters(key, &self.options.staleness, rows.schema(), now)?
-            .into_iter()
-            .reduce(PlanExpr::or);
+        let stale_if = lower_any(key, &self.options.staleness, rows.schema(), now)?;
         Ok(Some(Stored {
             rows: rows.build().map_err(|error| self.failed(error))?,
             at_most,
@@ -269,13 +310,16 @@ impl Resolve<'_> {
         deps.any(|dep| matches!(dep.lineage, Lineage::Expansion { .. }))
     }
 
-    async fn all_new(&self, expected: LogicalPlan) -> Result<Increment, StoreError> {
-        let rows = self.store.run(expected, self.subject()).await?;
-        let schema = rows.schema();
-        let new = Frame { schema: SchemaRef::clone(&schema), batches: rows.collect().await? };
-        let none = || Frame::empty(SchemaRef::clone(&schema));
+    async fn all_new(
+        &self,
+        expected: LogicalPlan,
+        computed: Computed,
+    ) -> Result<Increment, StoreError> {
+        let new = self.store.run(expected, self.subject()).await?.into_frame().await?;
+        let none = || Frame::empty(SchemaRef::clone(&new.schema));
+        let (stale, orphaned, waiting) = (none(), none(), none());
         let extent = Extent::All;
-        Ok(Increment { new, stale: none(), orphaned: none(), waiting: none(), extent })
+        Ok(Increment { new, stale, orphaned, waiting, extent, computed })
     }
 
     async fn orphaned(
@@ -294,8 +338,7 @@ impl Resolve<'_> {
         if orphans.rows() == 0 {
             return Ok(Frame::empty(plan.schema().as_arrow().clone().into()));
         }
-        let rows = self.store.run(plan, self.subject()).await?;
-        let frame = Frame { schema: rows.schema(), batches: rows.collect().await? };
+        let frame = self.store.run(plan, self.subject()).await?.into_frame().await?;
         if self.expands() { newest_per_key(frame, keys) } else { Ok(frame) }
     }
 
@@ -310,8 +353,7 @@ impl Resolve<'_> {
             .project(keys.iter().map(|name| column(name)))
             .and_then(LogicalPlanBuilder::build)
             .map_err(|error| self.failed(error))?;
-        let ever = self.store.run(plan, self.subject()).await?;
-        let ever = Frame { schema: ever.schema(), batches: ever.collect().await? };
+        let ever = self.store.run(plan, self.subject()).await?.into_frame().await?;
         let plan = in_memory(orphaned)
             .and_then(LogicalPlanBuilder::build)
             .and_then(|plan| rows_with_keys(plan, &ever, keys, JoinType::LeftSemi))
@@ -328,11 +370,3 @@ impl Resolve<'_> {
         StoreError::engine(self.subject(), error)
     }
 }
-
-/// The versions of stored rows that a comparison or a copy carries along.
-pub(crate) const VERSION_COLUMNS: [&str; 4] = [
-    columns::PROVENANCE_BY_FIELD,
-    columns::PROVENANCE,
-    columns::DATA_VERSION_BY_FIELD,
-    columns::DATA_VERSION,
-];

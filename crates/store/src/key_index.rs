@@ -7,20 +7,22 @@ use std::hash::BuildHasher as _;
 
 use datafusion::arrow::{
     array::{Array, ArrayRef, AsArray as _, Int64Array},
+    buffer::BooleanBuffer,
     compute::cast,
     datatypes::{DataType, Int64Type, Schema},
     row::{RowConverter, SortField},
 };
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use self::whole::WholeKeys;
 use crate::StoreError;
+
+mod whole;
 
 /// Numbers different keys in the order in which they come, from 0.
 ///
 /// NULL is a value like others here: two keys with NULL in the same place are the same key.
 pub(crate) struct KeyIndex {
-    hasher: DefaultHashBuilder,
-    numbers: HashTable<u32>,
     keys: Keys,
     /// The number of NULL, where that has no place among the keys.
     null: Option<u32>,
@@ -29,11 +31,19 @@ pub(crate) struct KeyIndex {
 /// The keys by number.
 enum Keys {
     /// One column of whole numbers, days or times, as 64-bit numbers.
-    Whole(Vec<i64>),
+    Whole(WholeKeys),
     /// One column of text.
-    Text(Blobs),
+    Text(BlobKeys),
     /// Anything else, as Arrow writes rows to compare them.
-    Rows(RowConverter, Blobs),
+    Rows(RowConverter, BlobKeys),
+}
+
+/// Different byte strings, in the order in which they came.
+#[derive(Default)]
+struct BlobKeys {
+    hasher: DefaultHashBuilder,
+    numbers: HashTable<u32>,
+    keys: Blobs,
 }
 
 /// Byte strings one after another.
@@ -60,16 +70,15 @@ impl KeyIndex {
     /// No keys yet, of columns with these types.
     pub(crate) fn new(types: &[DataType]) -> Result<Self, StoreError> {
         let keys = match types {
-            [only] if is_whole(only) => Keys::Whole(Vec::new()),
-            [DataType::Utf8] => Keys::Text(Blobs::default()),
+            [only] if is_whole(only) => Keys::Whole(WholeKeys::default()),
+            [DataType::Utf8] => Keys::Text(BlobKeys::default()),
             several => {
                 let fields = several.iter().cloned().map(SortField::new).collect();
                 let converter = RowConverter::new(fields).map_err(StoreError::arrow)?;
-                Keys::Rows(converter, Blobs::default())
+                Keys::Rows(converter, BlobKeys::default())
             }
         };
-        let hasher = DefaultHashBuilder::default();
-        Ok(Self { hasher, numbers: HashTable::new(), keys, null: None })
+        Ok(Self { keys, null: None })
     }
 
     /// No keys yet, of the columns of a schema.
@@ -82,69 +91,51 @@ impl KeyIndex {
     pub(crate) fn len(&self) -> usize {
         match &self.keys {
             Keys::Whole(keys) => keys.len(),
-            Keys::Text(keys) | Keys::Rows(_, keys) => keys.ends.len(),
+            Keys::Text(keys) | Keys::Rows(_, keys) => keys.len(),
         }
     }
 
     /// Makes room for so many keys.
     pub(crate) fn reserve(&mut self, more: usize) {
-        let Self { hasher, numbers, keys, .. } = self;
-        match keys {
-            Keys::Whole(keys) => {
-                numbers.reserve(more, |it| hasher.hash_one(keys[*it as usize]));
-                keys.reserve(more);
-            }
-            Keys::Text(keys) | Keys::Rows(_, keys) => {
-                numbers.reserve(more, |it| hasher.hash_one(keys.get(*it)));
-                keys.ends.reserve(more);
-            }
+        match &mut self.keys {
+            Keys::Whole(keys) => keys.reserve(more),
+            Keys::Text(keys) | Keys::Rows(_, keys) => keys.reserve(more),
+        }
+    }
+
+    /// Prepares for looking up many rows whose keys have no number.
+    pub(crate) fn sift(&mut self) {
+        if let Keys::Whole(keys) = &mut self.keys {
+            keys.sift();
         }
     }
 
     /// The number of each row's key; keys that were not there get one.
     pub(crate) fn number(&mut self, columns: &[ArrayRef]) -> Result<Vec<u32>, StoreError> {
-        let Self { hasher, numbers, keys, null } = self;
-        let found = match (&mut *keys, columns) {
+        let null = &mut self.null;
+        let found = match (&mut self.keys, columns) {
             (Keys::Whole(keys), [column]) => {
                 let whole = whole(column)?;
-                let number = |row: usize| {
-                    if whole.is_null(row) {
-                        return *null.get_or_insert_with(|| {
-                            keys.push(0);
-                            keys.len() as u32 - 1
-                        });
-                    }
-                    let key = whole.value(row);
-                    let hash = hasher.hash_one(key);
-                    match numbers.find(hash, |it| keys[*it as usize] == key) {
-                        Some(number) => *number,
-                        None => {
-                            let number = keys.len() as u32;
-                            keys.push(key);
-                            let hash_of = |it: &u32| hasher.hash_one(keys[*it as usize]);
-                            numbers.insert_unique(hash, number, hash_of);
-                            number
-                        }
-                    }
-                };
-                (0..whole.len()).map(number).collect()
+                if whole.null_count() == 0 {
+                    whole.values().iter().map(|key| keys.number(*key)).collect()
+                } else {
+                    let number = |key: Option<i64>| match key {
+                        Some(key) => keys.number(key),
+                        None => *null.get_or_insert_with(|| keys.push_nothing()),
+                    };
+                    whole.iter().map(number).collect()
+                }
             }
             (Keys::Text(keys), [column]) => {
-                let text = column.as_string::<i32>();
-                let number = |row: usize| {
-                    if text.is_null(row) {
-                        return *null.get_or_insert_with(|| {
-                            keys.push(&[]);
-                            keys.ends.len() as u32 - 1
-                        });
-                    }
-                    number_blob(hasher, numbers, keys, text.value(row).as_bytes())
+                let number = |key: Option<&str>| match key {
+                    Some(key) => keys.number(key.as_bytes()),
+                    None => *null.get_or_insert_with(|| keys.push_nothing()),
                 };
-                (0..text.len()).map(number).collect()
+                column.as_string::<i32>().iter().map(number).collect()
             }
             (Keys::Rows(converter, keys), columns) => {
                 let rows = converter.convert_columns(columns).map_err(StoreError::arrow)?;
-                rows.iter().map(|row| number_blob(hasher, numbers, keys, row.as_ref())).collect()
+                rows.iter().map(|row| keys.number(row.as_ref())).collect()
             }
             (Keys::Whole(_) | Keys::Text(_), _) => return Err(wrong_columns(columns)),
         };
@@ -153,54 +144,90 @@ impl KeyIndex {
 
     /// The number of each row's key, where it has one.
     pub(crate) fn find(&self, columns: &[ArrayRef]) -> Result<Vec<Option<u32>>, StoreError> {
-        let Self { hasher, numbers, keys, null } = self;
-        let blob = |keys: &Blobs, blob: &[u8]| {
-            numbers.find(hasher.hash_one(blob), |it| keys.get(*it) == blob).copied()
-        };
-        let found = match (keys, columns) {
+        let mut found = Vec::with_capacity(columns.first().map_or(0, |it| it.len()));
+        self.look_up(columns, |number| found.push(number))?;
+        Ok(found)
+    }
+
+    /// Which rows have a key that has a number.
+    pub(crate) fn contains(&self, columns: &[ArrayRef]) -> Result<BooleanBuffer, StoreError> {
+        if let (Keys::Whole(keys), [column]) = (&self.keys, columns) {
+            let whole = whole(column)?;
+            if whole.null_count() == 0 {
+                return Ok(keys.which(whole.values()));
+            }
+        }
+        let mut found = Vec::with_capacity(columns.first().map_or(0, |it| it.len()));
+        self.look_up(columns, |number| found.push(number.is_some()))?;
+        Ok(BooleanBuffer::from(found))
+    }
+
+    /// Tells the number of each row's key, one row after the other.
+    fn look_up(
+        &self,
+        columns: &[ArrayRef],
+        mut tell: impl FnMut(Option<u32>),
+    ) -> Result<(), StoreError> {
+        let null = self.null;
+        match (&self.keys, columns) {
             (Keys::Whole(keys), [column]) => {
                 let whole = whole(column)?;
-                let find = |row: usize| {
-                    if whole.is_null(row) {
-                        return *null;
-                    }
-                    let key = whole.value(row);
-                    numbers.find(hasher.hash_one(key), |it| keys[*it as usize] == key).copied()
-                };
-                (0..whole.len()).map(find).collect()
+                if whole.null_count() == 0 {
+                    whole.values().iter().for_each(|key| tell(keys.find(*key)));
+                } else {
+                    let find = |key: Option<i64>| key.map_or(null, |key| keys.find(key));
+                    whole.iter().for_each(|key| tell(find(key)));
+                }
             }
             (Keys::Text(keys), [column]) => {
-                let text = column.as_string::<i32>();
-                let find = |row: usize| match text.is_null(row) {
-                    true => *null,
-                    false => blob(keys, text.value(row).as_bytes()),
-                };
-                (0..text.len()).map(find).collect()
+                let find = |key: Option<&str>| key.map_or(null, |key| keys.find(key.as_bytes()));
+                column.as_string::<i32>().iter().for_each(|key| tell(find(key)));
             }
             (Keys::Rows(converter, keys), columns) => {
                 let rows = converter.convert_columns(columns).map_err(StoreError::arrow)?;
-                rows.iter().map(|row| blob(keys, row.as_ref())).collect()
+                rows.iter().for_each(|row| tell(keys.find(row.as_ref())));
             }
             (Keys::Whole(_) | Keys::Text(_), _) => return Err(wrong_columns(columns)),
-        };
-        Ok(found)
+        }
+        Ok(())
     }
 }
 
-fn number_blob(
-    hasher: &DefaultHashBuilder,
-    numbers: &mut HashTable<u32>,
-    keys: &mut Blobs,
-    key: &[u8],
-) -> u32 {
-    let hash = hasher.hash_one(key);
-    if let Some(number) = numbers.find(hash, |it| keys.get(*it) == key) {
-        return *number;
+impl BlobKeys {
+    fn len(&self) -> usize {
+        self.keys.ends.len()
     }
-    let number = keys.ends.len() as u32;
-    keys.push(key);
-    numbers.insert_unique(hash, number, |it| hasher.hash_one(keys.get(*it)));
-    number
+
+    fn reserve(&mut self, more: usize) {
+        let Self { hasher, numbers, keys } = self;
+        numbers.reserve(more, |it| hasher.hash_one(keys.get(*it)));
+        keys.ends.reserve(more);
+    }
+
+    /// Gives a number to what is no key, and to nothing that is asked for.
+    fn push_nothing(&mut self) -> u32 {
+        self.keys.push(&[]);
+        self.len() as u32 - 1
+    }
+
+    /// The number of a key, which gets one if it has none.
+    fn number(&mut self, key: &[u8]) -> u32 {
+        let next = self.len() as u32;
+        let Self { hasher, numbers, keys } = self;
+        let hash = hasher.hash_one(key);
+        if let Some(number) = numbers.find(hash, |it| keys.get(*it) == key) {
+            return *number;
+        }
+        keys.push(key);
+        numbers.insert_unique(hash, next, |it| hasher.hash_one(keys.get(*it)));
+        next
+    }
+
+    /// The number of a key that has one.
+    fn find(&self, key: &[u8]) -> Option<u32> {
+        let is_it = |it: &u32| self.keys.get(*it) == key;
+        self.numbers.find(self.hasher.hash_one(key), is_it).copied()
+    }
 }
 
 fn is_whole(data_type: &DataType) -> bool {

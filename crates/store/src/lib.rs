@@ -37,6 +37,8 @@ mod lower;
 mod maintain;
 mod marked;
 mod memory;
+mod native;
+mod plain;
 mod read;
 mod rebase;
 mod restore;
@@ -46,9 +48,11 @@ mod samples;
 mod selections;
 mod settings;
 mod settled;
+mod spaces;
 mod status;
 mod store;
 mod system;
+mod turns;
 mod unique;
 mod versions;
 mod write;
@@ -59,26 +63,33 @@ pub use crate::{
         Distinct, MarkerState, Precondition, Replacement, SPACES, StoreMarker, Table, Vacuum,
         Vacuumed,
     },
-    backfill::BackfillRequest,
+    backfill::{BackfillRequest, Fill, Function, FunctionError},
     carry::{CarryProblem, CarryReceipt, CarryRequest, Execution},
     copy::{CopyOptions, CopyReceipt},
     deletion::{DeletionMode, DeletionPlan, DeletionReceipt, DeletionRequest},
     detach::{DetachReceipt, DetachRequest, detach_tag},
     error::{PlaceProblem, RequestProblem, RowProblem, StorageReason, StoreError},
     evolution::{adapt_array, adapt_batch, is_lossless, merge_schemas, stored_type},
-    increment::{Extent, Frame, Increment, ResolveOptions},
+    increment::{Extent, Increment, ResolveOptions},
     keys::Keys,
     lower::{expression_type, lower_expression, stored_as},
     maintain::{MaintainOptions, MaintenanceReport},
     marked::{Mark, Obstacle, Since, Source, TakeBack, TakenBack},
     memory::MemoryBackend,
+    native::{
+        Answer, Compute, Computed, Condition, Current, FieldHash, Found, HashPart, Question,
+        Resolver, Stored, Upstream,
+    },
+    plain::{Digest, Keeping, OpenChange, PlainTables, Prepared, Put},
     read::ReadOptions,
     restore::{RestoreReceipt, RestoreRequest},
-    rows::Rows,
+    rows::{Frame, Rows},
     settings::{HashAlgorithm, HashSettings},
     settled::Notes,
-    status::{FeatureStatus, IncrementCounts},
+    spaces::SpaceOf,
+    status::{FeatureStatus, IncrementCounts, StatusOptions},
     store::{Absent, Mode, OpenOptions, Store},
     system::{SystemTail, is_system as is_system_table},
+    turns::{Turn, Turns},
     write::{OverFallback, WriteOptions},
 };

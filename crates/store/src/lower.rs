@@ -1,5 +1,6 @@
 //! From checked expressions to expressions of the query engine, one to one.
 
+mod exact;
 mod functions;
 mod types;
 
@@ -30,27 +31,88 @@ pub(crate) fn column(name: &str) -> PlanExpr {
     PlanExpr::Column(Column::from_name(name))
 }
 
-/// Checks conditions against the columns of a plan and lowers them.
+/// What a join is on: the columns of these names on its left, and on its right what `other` calls
+/// them.
+pub(crate) fn key_pairs(
+    names: &[String],
+    other: impl Fn(&str) -> String,
+) -> (Vec<Column>, Vec<Column>) {
+    let left = names.iter().map(Column::from_name);
+    (left.collect(), names.iter().map(|name| Column::from_name(other(name))).collect())
+}
+
+/// So many conditions the query engine may chain. It takes a conjunction apart and puts it together
+/// leaning to one side, however it was built, and then goes down it by recursion.
+const CHAINED: usize = 64;
+
+/// Checks conditions against the columns of a plan, and lowers them to one that holds where all do;
+/// `None` without any.
 pub(crate) fn lower_filters(
     feature: &FeatureKey,
     filters: &[Expr],
     schema: &DFSchema,
     now: Timestamp,
-) -> Result<Vec<PlanExpr>, StoreError> {
+) -> Result<Option<PlanExpr>, StoreError> {
     if filters.is_empty() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
-    let columns = types::expression_schema(schema);
+    let checked = checked_filters(feature, filters, schema)?;
+    let mut items = Vec::new();
+    for filter in &checked {
+        match filter.kind() {
+            TypedKind::And(inner) => items.extend(inner.iter()),
+            _ => items.push(filter),
+        }
+    }
     let lower = Lower { schema, now };
-    filters
-        .iter()
-        .map(|filter| {
-            let checked = check_condition(filter, &columns, Rules::default());
-            let checked = checked
-                .map_err(|source| StoreError::Filter { feature: feature.clone(), source })?;
-            Ok(lower.expr(&checked))
-        })
-        .collect()
+    let mut lowered: Vec<PlanExpr> = items.into_iter().map(|it| lower.expr(it)).collect();
+    while lowered.len() > CHAINED {
+        // A row that does not meet a condition and one for which it is unknown are the same to a
+        // filter, so a group of them may be tested as a whole, which nobody takes apart.
+        let groups = lowered.chunks(lowered.len().div_ceil(CHAINED));
+        let whole =
+            |group: &[PlanExpr]| PlanExpr::IsTrue(Box::new(halved(group.to_vec(), PlanExpr::and)));
+        lowered = groups.map(whole).collect();
+    }
+    Ok(Some(halved(lowered, PlanExpr::and)))
+}
+
+/// Like [`lower_filters`], where any of them suffices.
+pub(crate) fn lower_any(
+    feature: &FeatureKey,
+    filters: &[Expr],
+    schema: &DFSchema,
+    now: Timestamp,
+) -> Result<Option<PlanExpr>, StoreError> {
+    if filters.is_empty() {
+        return Ok(None);
+    }
+    let lower = Lower { schema, now };
+    let checked = checked_filters(feature, filters, schema)?;
+    let lowered = checked.iter().map(|filter| lower.expr(filter)).collect();
+    Ok(Some(halved(lowered, PlanExpr::or)))
+}
+
+/// Checks conditions against the columns of a plan.
+pub(crate) fn checked_filters(
+    feature: &FeatureKey,
+    filters: &[Expr],
+    schema: &DFSchema,
+) -> Result<Vec<Typed>, StoreError> {
+    let columns = types::expression_schema(schema);
+    let check = |filter| check_condition(filter, &columns, Rules::default());
+    let failed = |source| StoreError::Filter { feature: feature.clone(), source };
+    filters.iter().map(|filter| check(filter).map_err(failed)).collect()
+}
+
+/// Expressions joined in a tree of halves; NULL without any. The query engine goes down an
+/// expression by recursion, and one that leans to a side would be as deep as it has items.
+fn halved(mut items: Vec<PlanExpr>, join: fn(PlanExpr, PlanExpr) -> PlanExpr) -> PlanExpr {
+    if items.len() > 2 {
+        let right = items.split_off(items.len() / 2);
+        return join(halved(items, join), halved(right, join));
+    }
+    items.into_iter().reduce(join).unwrap_or_else(|| lit(ScalarValue::Boolean(None)))
 }
 
 /// Checks what a column becomes against the columns of a plan and lowers it.
@@ -138,7 +200,10 @@ impl Lower<'_> {
                 let like = Like::new(*negated, boxed(value), boxed(pattern), *escape, insensitive);
                 PlanExpr::Like(like)
             }
-            TypedKind::Arithmetic { op, left, right } => self.binary(left, operator(*op), right),
+            TypedKind::Arithmetic { op, left, right } => match exact::arithmetic(*op, typed) {
+                Some(exact) => exact.call(self.expr(left), self.expr(right)),
+                None => self.binary(left, operator(*op), right),
+            },
             TypedKind::AddDays { value, days } => self.add_days(typed, value, days),
             TypedKind::DaysBetween { from, to } => self.days(to) - self.days(from),
             TypedKind::DatePart { unit, value } => {
@@ -164,10 +229,24 @@ impl Lower<'_> {
                 functions::as_promised(called, typed.data_type())
             }
             TypedKind::Aggregate { function, argument, distinct } => {
-                let aggregate = self.aggregate(*function, argument.as_deref(), *distinct);
-                let is_exact = matches!(typed.data_type(), Type::Decimal(..));
+                let argument = argument.as_deref();
+                let own = argument.map(Typed::data_type);
+                if let (
+                    Aggregate::Avg,
+                    Type::Decimal(digits, after),
+                    Some(Type::Decimal(_, scale)),
+                ) = (function, typed.data_type(), own)
+                {
+                    // The engine's own mean is cut and not rounded.
+                    let sum = self.aggregate(Aggregate::Sum, argument, *distinct);
+                    let count = self.aggregate(Aggregate::Count, argument, *distinct);
+                    return exact::mean((*digits, *after), sum, *scale, count);
+                }
+                let aggregate = self.aggregate(*function, argument, *distinct);
+                let is_decimal = matches!(typed.data_type(), Type::Decimal(..));
                 let is_whole = *function == Aggregate::Sum && typed.data_type().is_integer();
-                match is_whole || (*function == Aggregate::Avg && is_exact) {
+                let is_wide = is_decimal && matches!(function, Aggregate::Sum | Aggregate::Median);
+                match is_whole || is_wide {
                     true => cast(aggregate, typed),
                     false => aggregate,
                 }
@@ -175,17 +254,8 @@ impl Lower<'_> {
         }
     }
 
-    /// Halved again and again: the query engine goes down an expression by recursion, and one that
-    /// leans to a side would be as deep as it has items.
     fn joined(self, items: &[Typed], join: fn(PlanExpr, PlanExpr) -> PlanExpr) -> PlanExpr {
-        match items {
-            [] => lit(ScalarValue::Boolean(None)),
-            [item] => self.expr(item),
-            items => {
-                let (left, right) = items.split_at(items.len() / 2);
-                join(self.joined(left, join), self.joined(right, join))
-            }
-        }
+        halved(items.iter().map(|item| self.expr(item)).collect(), join)
     }
 
     fn binary(self, left: &Typed, op: PlanOperator, right: &Typed) -> PlanExpr {
@@ -222,7 +292,10 @@ impl Lower<'_> {
         let argument = match argument {
             None => lit(1),
             Some(it) if function == Aggregate::Sum && it.data_type().is_integer() => self.whole(it),
-            Some(it) => self.expr(it),
+            Some(it) => match exact::wide((function, distinct), it.data_type()) {
+                Some(wide) => PlanExpr::Cast(Cast::new(Box::new(self.expr(it)), wide)),
+                None => self.expr(it),
+            },
         };
         match (function, distinct) {
             (Aggregate::Sum, false) => aggregate::sum(argument),

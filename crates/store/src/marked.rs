@@ -11,7 +11,7 @@ use datafusion::{
     functions::{core::expr_fn::coalesce, string::expr_fn::starts_with},
     logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit, not},
 };
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::StreamExt as _;
 use metalith_base::{FeatureKey, Timestamp};
 use metalith_graph::{Feature, columns};
 
@@ -307,12 +307,7 @@ impl Store {
             .project([lit(true)])
             .and_then(LogicalPlanBuilder::build)
             .map_err(|error| StoreError::engine(feature.as_str(), error))?;
-        let mut batches = self.run(plan, feature.as_str()).await?.into_stream();
-        let mut count = 0;
-        while let Some(batch) = batches.try_next().await? {
-            count += batch.num_rows() as u64;
-        }
-        Ok(count)
+        Ok(self.run(plan, feature.as_str()).await?.count().await? as u64)
     }
 
     pub(crate) async fn ids_of(

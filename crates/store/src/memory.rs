@@ -76,6 +76,11 @@ impl Backend for MemoryBackend {
         Ok(self.state().marker.get_or_insert(marker).clone())
     }
 
+    async fn spaces(&self) -> Result<BTreeMap<String, Arc<dyn Backend>>, StoreError> {
+        // It has no folders for others to lie in.
+        Ok(BTreeMap::new())
+    }
+
     async fn tables(&self) -> Result<Vec<FeatureKey>, StoreError> {
         Ok(self.state().tables.keys().cloned().collect())
     }

@@ -141,7 +141,7 @@ impl Store {
         let failed = |error| StoreError::engine(feature.as_str(), error);
         let schema = table.schema();
         let mut plan = scan(table, selection).map_err(failed)?;
-        for filter in lower_filters(feature, filters, plan.schema(), self.now())? {
+        if let Some(filter) = lower_filters(feature, filters, plan.schema(), self.now())? {
             plan = plan.filter(filter).map_err(failed)?;
         }
         let known = columns.iter().filter(|name| schema.index_of(name).is_ok());
@@ -185,7 +185,7 @@ impl Store {
         let selection = self.select_visible(feature, table, &visibility).await?;
         let failed = |error| StoreError::engine(key.as_str(), error);
         let mut plan = scan(Arc::clone(table), selection).map_err(failed)?;
-        for filter in lower_filters(key, &options.filters, plan.schema(), self.now())? {
+        if let Some(filter) = lower_filters(key, &options.filters, plan.schema(), self.now())? {
             plan = plan.filter(filter).map_err(failed)?;
         }
         let mut plan = plan.build().map_err(failed)?;

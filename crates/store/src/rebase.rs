@@ -1,8 +1,7 @@
 //! Carrying samples over to a new definition without recomputing them.
 
 use datafusion::{
-    arrow::{array::RecordBatch, datatypes::SchemaRef},
-    common::{Column, JoinType, Result as PlanResult, ScalarValue},
+    common::{JoinType, Result as PlanResult, ScalarValue},
     functions::core::expr_fn::named_struct,
     logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Operator, binary_expr, lit, not, when},
 };
@@ -14,7 +13,7 @@ use crate::{
     compare::names,
     expected::{Filters, UpstreamVersions, expected_rows},
     hash::{field_version, hash_of},
-    lower::column,
+    lower::{column, key_pairs},
 };
 
 impl Store {
@@ -46,10 +45,7 @@ impl Store {
         let old = self.visible_rows(graph, feature.key(), &options).await?;
         let plan = rebased(feature, self.hash(), expected, old)
             .map_err(|error| StoreError::engine(feature.key().as_str(), error))?;
-        let rows = self.run(plan, feature.key().as_str()).await?;
-        let schema: SchemaRef = rows.schema();
-        let batches: Vec<RecordBatch> = rows.collect().await?;
-        Ok(Frame { schema, batches })
+        self.run(plan, feature.key().as_str()).await?.into_frame().await
     }
 }
 
@@ -70,10 +66,7 @@ fn rebased(
         )?
         .distinct()?
         .build()?;
-    let on = (
-        keys.iter().map(Column::from_name).collect::<Vec<_>>(),
-        keys.iter().map(|name| Column::from_name(expected_name(name))).collect::<Vec<_>>(),
-    );
+    let on = key_pairs(keys, expected_name);
     let user_columns: Vec<String> =
         names(&old).into_iter().filter(|name| !columns::is_system(name)).collect();
     let mut projected: Vec<Expr> = user_columns.iter().map(|name| column(name)).collect();

@@ -55,12 +55,44 @@ impl Rows {
         self.batches
     }
 
+    /// All rows in memory.
+    pub async fn into_frame(self) -> Result<Frame, StoreError> {
+        Ok(Frame { schema: self.schema(), batches: self.collect().await? })
+    }
+
+    /// Lets the rows pass and says how many there were.
+    pub async fn count(self) -> Result<usize, StoreError> {
+        let add = async |sum: usize, batch: RecordBatch| Ok(sum + batch.num_rows());
+        self.batches.try_fold(0, add).await
+    }
+
     /// All batches at once, without empty ones.
     pub async fn collect(self) -> Result<Vec<RecordBatch>, StoreError> {
         self.batches
             .try_filter(|batch| std::future::ready(batch.num_rows() > 0))
             .try_collect()
             .await
+    }
+}
+
+/// Rows in memory.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// The columns.
+    pub schema: SchemaRef,
+    /// The rows; every batch has this schema.
+    pub batches: Vec<RecordBatch>,
+}
+
+impl Frame {
+    /// A frame without rows.
+    pub fn empty(schema: SchemaRef) -> Self {
+        Self { schema, batches: Vec::new() }
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 }
 

@@ -16,7 +16,6 @@ use crate::{
     Frame, HashSettings, RowProblem, Store, StoreError,
     compare::in_memory,
     evolution::to_stored,
-    increment::VERSION_COLUMNS,
     lower::lower_filters,
     versions::{GivenProvenance, Versions},
 };
@@ -39,7 +38,7 @@ pub(crate) fn given_samples(
     };
     let failed = |error| StoreError::engine(feature.key().as_str(), error);
     let mut plan = in_memory(&Frame { schema, batches }).map_err(failed)?;
-    for filter in lower_filters(feature.key(), filters, plan.schema(), store.now())? {
+    if let Some(filter) = lower_filters(feature.key(), filters, plan.schema(), store.now())? {
         plan = plan.filter(filter).map_err(failed)?;
     }
     plan.build().map_err(failed)
@@ -81,7 +80,7 @@ fn with_versions(
     let Versions { provenance_by_field, provenance, data_version_by_field, data_version } =
         versions;
     let versions = [provenance_by_field, provenance, data_version_by_field, data_version];
-    for (name, array) in VERSION_COLUMNS.into_iter().zip(versions) {
+    for (name, array) in columns::VERSIONS.into_iter().zip(versions) {
         fields.push(Field::new(name, array.data_type().clone(), true));
         arrays.push(array);
     }

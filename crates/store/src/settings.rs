@@ -5,7 +5,10 @@ use std::{fmt, str::FromStr};
 use metalith_graph::HashLength;
 use serde::{Deserialize, Serialize};
 
-use crate::StoreError;
+use crate::{
+    StoreError,
+    hash::{Part, hash_joined},
+};
 
 /// Algorithm and length of the hashes of a store, fixed when it is created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -15,6 +18,15 @@ pub struct HashSettings {
     /// To how many characters hashes of samples and definitions are cut.
     #[serde(default)]
     pub length: HashLength,
+}
+
+impl HashSettings {
+    /// The hash of a text.
+    pub fn of(self, text: &str) -> Result<String, StoreError> {
+        let parts = vec![Part::Literal(text.to_owned())];
+        let hashes = hash_joined(self, parts, 1).map_err(StoreError::arrow)?;
+        Ok(hashes.value(0).to_owned())
+    }
 }
 
 /// A hash function over provenance texts. The result is text.

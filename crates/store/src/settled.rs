@@ -8,22 +8,24 @@
 //!   what is stored for a key depends on the rows of that key and on nothing else;
 //! - rows are never changed: a table whose log tells of additions alone has, for every other key,
 //!   the rows it had, so the same one of them is current;
-//! - the note tells the very states, by hashes of their log entries, and the whole graph.
+//! - the note tells the very states, by hashes of their log entries, and the definitions of the
+//!   feature and its upstreams, which is all that a resolve goes by.
 //!
 //! Tombstones, restored samples and overwritten ones are additions like others. Whatever else
 //! happened, be it a hard deletion, a new column, a table made anew or a log that was cut, the
 //! resolve looks at everything.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeMap, fmt, future::ready, sync::Arc};
 
 use datafusion::arrow::{
-    array::{ArrayRef, BooleanBufferBuilder},
+    array::{Array, ArrayRef, BooleanBufferBuilder, make_comparator, new_empty_array},
     buffer::BooleanBuffer,
+    compute::{SortOptions, concat, sort},
     datatypes::DataType,
 };
-use futures::TryStreamExt as _;
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use metalith_base::FeatureKey;
-use metalith_graph::{Feature, FeatureDep, FeatureGraph, Lineage};
+use metalith_graph::{Feature, FeatureDep, FeatureGraph, HashLength, Lineage};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -43,6 +45,9 @@ pub trait Notes: fmt::Debug + Send + Sync {
 const FEW: usize = 8;
 /// unless there are hardly any.
 const HARDLY_ANY: usize = 1 << 14;
+
+/// How many chunks are looked through side by side.
+const CHUNKS_AHEAD: usize = 4;
 
 /// What a resolve that found nothing to do says of what it saw.
 #[derive(Serialize, Deserialize)]
@@ -74,6 +79,8 @@ struct Party {
 /// The join keys of samples that may not be in order any more.
 pub(crate) struct Changed {
     keys: KeyIndex,
+    /// The values of the first of these columns, in Arrow's order.
+    firsts: ArrayRef,
 }
 
 impl Watched {
@@ -95,17 +102,24 @@ impl Watched {
             sides.push((upstream, ids));
         }
         let mut parties = Vec::new();
-        for (feature, ids) in sides {
+        for (feature, ids) in &sides {
             let Some(table) = store.open_table(feature.key()).await? else { return Ok(None) };
-            parties.push(Party { feature: feature.key().clone(), table, ids });
+            parties.push(Party { feature: feature.key().clone(), table, ids: ids.clone() });
         }
         let types: Option<Vec<_>> = parties.iter().map(Party::types).collect();
         if types.is_none_or(|types| types.windows(2).any(|pair| pair[0] != pair[1])) {
             return Ok(None);
         }
         let name = hash_of(&format!("{}|{}", store.location(), feature.key()));
-        let definitions = hash_of(&format!("1|{}|{}", store.hash(), graph.to_snapshot()));
-        Ok(Some(Self { name, definitions, parties }))
+        let mut definitions = format!("2|{}", store.hash());
+        for (feature, _) in &sides {
+            definitions += &format!(
+                "|{}|{}",
+                feature.definition_version(HashLength::UNCUT),
+                feature.feature_version()
+            );
+        }
+        Ok(Some(Self { name, definitions: hash_of(&definitions), parties }))
     }
 
     /// The samples that may not be in order any more, if an earlier resolve left a note and there
@@ -116,7 +130,9 @@ impl Watched {
         else {
             return Ok(None);
         };
-        let mut changed: Option<Changed> = None;
+        let Some(types) = self.parties.first().and_then(Party::types) else { return Ok(None) };
+        let mut keys = KeyIndex::new(&types)?;
+        let mut firsts = vec![new_empty_array(&types[0])];
         for party in &self.parties {
             let Some(State { version, mark }) = tables.get(&party.feature) else { return Ok(None) };
             let Some(chunks) = party.table.added_since(*version, mark).await? else {
@@ -130,18 +146,18 @@ impl Watched {
             if all > HARDLY_ANY && added * FEW > all {
                 return Ok(None);
             }
-            let changed = match &mut changed {
-                Some(changed) => changed,
-                None => {
-                    let types = party.types().unwrap_or_default();
-                    changed.insert(Changed { keys: KeyIndex::new(&types)? })
-                }
-            };
             for chunk in chunks {
-                party.read(chunk, |ids| changed.keys.number(ids).map(drop)).await?;
+                let take = |ids: &[ArrayRef]| {
+                    firsts.push(ArrayRef::clone(&ids[0]));
+                    keys.number(ids).map(drop)
+                };
+                party.read(chunk, take).await?;
             }
         }
-        Ok(changed)
+        keys.sift();
+        let firsts: Vec<&dyn Array> = firsts.iter().map(AsRef::as_ref).collect();
+        let firsts = concat(&firsts).and_then(|firsts| sort(&firsts, None));
+        Ok(Some(Changed { keys, firsts: firsts.map_err(StoreError::arrow)? }))
     }
 
     /// Leaves a note that everything is in order.
@@ -200,24 +216,71 @@ impl Changed {
         self.keys.len()
     }
 
-    /// The rows of a chunk that are of a changed sample; `ids` are the columns of the join keys.
-    pub(crate) async fn rows_of(
+    /// Of each chunk the rows that are of a changed sample, if there are any; `ids` are the columns
+    /// of the join keys. Chunks come in their order, and some are read ahead.
+    pub(crate) fn rows_of<'a>(
+        &'a self,
+        table: &'a dyn Table,
+        ids: &'a [String],
+    ) -> impl Stream<Item = Result<(usize, BooleanBuffer), StoreError>> + 'a {
+        let rows = move |chunk| async move {
+            let rows = self.rows_of_chunk(table, chunk, ids).await?;
+            Ok::<_, StoreError>(rows.map(|rows| (chunk, rows)))
+        };
+        stream::iter(0..table.chunks().len())
+            .map(rows)
+            .buffered(CHUNKS_AHEAD)
+            .try_filter_map(|found| ready(Ok(found)))
+    }
+
+    async fn rows_of_chunk(
         &self,
         table: &dyn Table,
         chunk: usize,
         ids: &[String],
     ) -> Result<Option<BooleanBuffer>, StoreError> {
+        if !self.may_be_in(table, chunk, ids).await? {
+            return Ok(None);
+        }
         let mut marks = BooleanBufferBuilder::new(table.chunks()[chunk].rows);
-        let mut found = false;
-        read_columns(table, chunk, ids, |ids| {
-            for number in self.keys.find(ids)? {
-                marks.append(number.is_some());
-                found |= number.is_some();
-            }
+        let take = |ids: &[ArrayRef]| {
+            marks.append_buffer(&self.keys.contains(ids)?);
             Ok(())
-        })
-        .await?;
-        Ok(found.then(|| marks.finish()))
+        };
+        read_columns(table, chunk, ids, take).await?;
+        let marks = marks.finish();
+        Ok(marks.has_true().then_some(marks))
+    }
+
+    /// Whether a chunk may have rows of changed samples, by what is known of it without reading.
+    async fn may_be_in(
+        &self,
+        table: &dyn Table,
+        chunk: usize,
+        ids: &[String],
+    ) -> Result<bool, StoreError> {
+        if self.firsts.is_empty() {
+            return Ok(false);
+        }
+        // NULL lies within no bounds.
+        let first = ids.first().and_then(|first| table.schema().index_of(first).ok());
+        let Some(first) = first.filter(|_| self.firsts.null_count() == 0) else { return Ok(true) };
+        let facts = table.chunk_facts(chunk, &[first]).await?;
+        let bounds = facts.columns.first().and_then(|facts| facts.bounds.as_ref());
+        let Some(bounds) = bounds.filter(|it| it.data_type() == self.firsts.data_type()) else {
+            return Ok(true);
+        };
+        let compare = make_comparator(&self.firsts, bounds, SortOptions::default());
+        let compare = compare.map_err(StoreError::arrow)?;
+        let (mut low, mut high) = (0, self.firsts.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            match compare(middle, 0) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Equal | Ordering::Greater => high = middle,
+            }
+        }
+        Ok(low < self.firsts.len() && compare(low, 1).is_le())
     }
 }
 

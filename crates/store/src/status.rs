@@ -1,9 +1,21 @@
 //! How a feature stands.
 
 use metalith_base::FeatureKey;
+use metalith_expr::Expr;
 use metalith_graph::FeatureGraph;
 
-use crate::{ResolveOptions, Store, StoreError, chain::Found, current::Visibility};
+use crate::{ReadOptions, ResolveOptions, Store, StoreError, chain::Found, current::Visibility};
+
+/// Of which samples the status is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StatusOptions {
+    /// Conditions on rows of the feature and of its upstreams.
+    pub global_filters: Vec<Expr>,
+    /// Conditions on rows of the feature alone.
+    pub target_filters: Vec<Expr>,
+    /// Samples that meet one of these are stale anyway.
+    pub staleness: Vec<Expr>,
+}
 
 /// How a feature stands in a store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,6 +60,16 @@ impl Store {
         graph: &FeatureGraph,
         feature: &FeatureKey,
     ) -> Result<FeatureStatus, StoreError> {
+        self.status_of(graph, feature, &StatusOptions::default()).await
+    }
+
+    /// The same for some of the samples. What is stored is told of all.
+    pub async fn status_of(
+        &self,
+        graph: &FeatureGraph,
+        feature: &FeatureKey,
+        options: &StatusOptions,
+    ) -> Result<FeatureStatus, StoreError> {
         self.require_same_length(graph)?;
         let feature = graph.feature(feature)?;
         let mut status = FeatureStatus::default();
@@ -60,14 +82,23 @@ impl Store {
                 status.bytes += chunk.bytes;
                 status.chunks += 1;
             }
-            let mut visibility = Visibility::current(feature.feature_version());
-            let current = self.select_visible(feature, &table, &visibility).await?;
-            visibility.include_deleted = true;
-            let all = self.select_visible(feature, &table, &visibility).await?;
-            status.samples = current.rows(table.as_ref()) as u64;
-            status.deleted = all.rows(table.as_ref()) as u64 - status.samples;
+            let filters = [&options.global_filters[..], &options.target_filters].concat();
+            let (samples, all) = if filters.is_empty() {
+                let mut visibility = Visibility::current(feature.feature_version());
+                let current = self.select_visible(feature, &table, &visibility).await?;
+                visibility.include_deleted = true;
+                let all = self.select_visible(feature, &table, &visibility).await?;
+                (current.rows(table.as_ref()), all.rows(table.as_ref()))
+            } else {
+                let current = ReadOptions { filters, ..ReadOptions::default() };
+                let all = ReadOptions { include_deleted: true, ..current.clone() };
+                let current = self.read(graph, feature.key(), &current).await?.count().await?;
+                (current, self.read(graph, feature.key(), &all).await?.count().await?)
+            };
+            status.samples = samples as u64;
+            status.deleted = all.saturating_sub(samples) as u64;
         }
-        status.increment = self.increment_counts(graph, feature.key()).await?;
+        status.increment = self.increment_counts(graph, feature.key(), options).await?;
         Ok(status)
     }
 
@@ -75,6 +106,7 @@ impl Store {
         &self,
         graph: &FeatureGraph,
         feature: &FeatureKey,
+        options: &StatusOptions,
     ) -> Result<Option<IncrementCounts>, StoreError> {
         let declared = graph.feature(feature)?;
         let deps = &declared.spec().deps;
@@ -86,7 +118,13 @@ impl Store {
                 return Ok(None);
             }
         }
-        let found = self.resolve(graph, feature, ResolveOptions::default()).await?;
+        let options = ResolveOptions {
+            global_filters: options.global_filters.clone(),
+            target_filters: options.target_filters.clone(),
+            staleness: options.staleness.clone(),
+            ..ResolveOptions::default()
+        };
+        let found = self.resolve(graph, feature, options).await?;
         let waiting = found.waiting.rows() as u64;
         Ok(Some(IncrementCounts {
             new: found.new.rows() as u64,

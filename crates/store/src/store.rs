@@ -19,8 +19,9 @@ use metalith_base::{Clock, FeatureKey, Timestamp};
 use metalith_graph::{Feature, FeatureGraph};
 
 use crate::{
-    Backend, HashSettings, MarkerState, Notes, PlaceProblem, Rows, StoreError, StoreMarker, Table,
-    chunk_scan::Selection, current::Visibility, selections::Selections, system::is_system,
+    Backend, Compute, HashSettings, MarkerState, Notes, PlaceProblem, Rows, SpaceOf, StoreError,
+    StoreMarker, Table, chunk_scan::Selection, current::Visibility, selections::Selections,
+    system::is_system, turns::Turns,
 };
 
 /// A store that is open.
@@ -34,9 +35,13 @@ pub struct Store {
     clock: Arc<dyn Clock>,
     actor: Option<String>,
     pub(crate) fallback: Option<Arc<Self>>,
+    pub(crate) space_of: Option<SpaceOf>,
     notes: Option<Arc<dyn Notes>>,
+    pub(crate) compute: Compute,
     session: SessionContext,
     selections: Arc<Selections>,
+    /// Shared by all clones.
+    pub(crate) turns: Arc<Turns>,
 }
 
 /// What a store is opened for.
@@ -67,8 +72,12 @@ pub struct OpenOptions {
     pub parallelism: usize,
     /// The store that features are read from which are missing here, with those behind it.
     pub fallback: Option<Store>,
+    /// The store that it is a space of.
+    pub space_of: Option<SpaceOf>,
     /// Where resolves leave notes for the next one, which then looks at what changed alone.
     pub notes: Option<Arc<dyn Notes>>,
+    /// Where increments are found, unless a resolve says otherwise.
+    pub compute: Compute,
 }
 
 /// What a place with nothing in it is taken for, when a store is opened for reading.
@@ -93,7 +102,9 @@ impl OpenOptions {
             actor: None,
             parallelism: 0,
             fallback: None,
+            space_of: None,
             notes: None,
+            compute: Compute::default(),
         }
     }
 
@@ -161,8 +172,11 @@ impl Store {
             clock: options.clock,
             actor: options.actor,
             fallback: options.fallback.map(Arc::new),
+            space_of: options.space_of,
             notes: options.notes,
+            compute: options.compute,
             selections: Arc::default(),
+            turns: Arc::default(),
             session: session(match options.parallelism {
                 0 => std::thread::available_parallelism().map_or(1, usize::from),
                 given => given,
@@ -187,11 +201,6 @@ impl Store {
         Ok(features)
     }
 
-    /// The names of the spaces that have stores of their own below this one.
-    pub async fn spaces(&self) -> Result<Vec<String>, StoreError> {
-        self.backend.spaces().await
-    }
-
     /// The version of a feature's table in this very store, which grows with every commit; `None`
     /// when it has none.
     pub async fn table_version(&self, feature: &FeatureKey) -> Result<Option<u64>, StoreError> {
@@ -206,6 +215,10 @@ impl Store {
 
     pub(crate) fn notes(&self) -> Option<&dyn Notes> {
         self.notes.as_deref()
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
     }
 
     pub(crate) fn backend(&self) -> &dyn Backend {

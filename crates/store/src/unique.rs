@@ -16,7 +16,7 @@ const EXAMPLES: usize = 3;
 pub(crate) struct UniqueIds {
     columns: Vec<usize>,
     names: Vec<String>,
-    seen: KeyIndex,
+    seen: IdSet,
 }
 
 impl UniqueIds {
@@ -27,9 +27,8 @@ impl UniqueIds {
             .map(|name| schema.index_of(name))
             .collect::<Result<Vec<_>, _>>()
             .map_err(StoreError::arrow)?;
-        let types: Vec<_> =
-            columns.iter().map(|it| schema.field(*it).data_type().clone()).collect();
-        Ok(Self { columns, names: id_columns.to_vec(), seen: KeyIndex::new(&types)? })
+        let seen = IdSet::of_types(&schema.project(&columns).map_err(StoreError::arrow)?)?;
+        Ok(Self { columns, names: id_columns.to_vec(), seen })
     }
 
     /// Refuses a batch with a NULL id, or one that was there before.
@@ -49,7 +48,8 @@ impl UniqueIds {
                 return Err(StoreError::rows(feature, problem));
             }
         }
-        let repeated = self.repeated(&ids)?;
+        let is_new = self.seen.insert(&ids)?;
+        let repeated: Vec<usize> = (0..is_new.len()).filter(|row| !is_new[*row]).collect();
         if repeated.is_empty() {
             return Ok(());
         }
@@ -62,20 +62,6 @@ impl UniqueIds {
         }
         let problem = RowProblem::DuplicateIds { examples, count: repeated.len() };
         Err(StoreError::rows(feature, problem))
-    }
-
-    fn repeated(&mut self, ids: &[ArrayRef]) -> Result<Vec<usize>, StoreError> {
-        let mut next = self.seen.len() as u32;
-        let numbers = self.seen.number(ids)?;
-        let mut repeated = Vec::new();
-        for (row, number) in numbers.into_iter().enumerate() {
-            if number == next {
-                next += 1;
-            } else {
-                repeated.push(row);
-            }
-        }
-        Ok(repeated)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::{
-    array::{Array, ArrayRef, AsArray as _, RecordBatch, StringArray, StructArray, new_null_array},
+    array::{Array, ArrayRef, AsArray as _, RecordBatch, StructArray, new_null_array},
     compute::{cast, is_null, kernels::zip::zip},
     datatypes::{DataType, Field, Fields},
 };
@@ -11,7 +11,7 @@ use metalith_graph::{Feature, columns};
 
 use crate::{
     HashSettings, RowProblem, StoreError,
-    hash::{HashColumn, member},
+    hash::{Part, hash_joined, member},
 };
 
 /// The four version columns of a batch.
@@ -161,31 +161,17 @@ pub(crate) fn hash_by_field(
     by_field: &ArrayRef,
     hash: HashSettings,
 ) -> Result<ArrayRef, StoreError> {
-    let structs = by_field.as_struct();
-    let mut members: Vec<(&str, &StringArray)> = structs
-        .fields()
-        .iter()
-        .zip(structs.columns())
-        .map(|(field, column)| (field.name().as_str(), column.as_string::<i32>()))
-        .collect();
-    members.sort_by_key(|(name, _)| *name);
-    let mut hashes = HashColumn::new(hash, structs.len());
-    let mut joined = String::new();
-    for row in 0..structs.len() {
-        if structs.is_null(row) || members.iter().any(|(_, column)| column.is_null(row)) {
-            hashes.push_null();
-            continue;
-        }
-        joined.clear();
-        for (index, (_, column)) in members.iter().enumerate() {
-            if index > 0 {
-                joined.push('|');
-            }
-            joined.push_str(column.value(row));
-        }
-        hashes.push(&joined);
-    }
-    Ok(Arc::new(hashes.finish()))
+    let mut names: Vec<&str> =
+        by_field.as_struct().fields().iter().map(|field| field.name().as_str()).collect();
+    names.sort_unstable();
+    let text = |name: &str| {
+        let values =
+            member(by_field, name).map_err(|error| StoreError::engine("versions", error))?;
+        Ok(Part::Column(values.as_string::<i32>().clone()))
+    };
+    let parts = names.into_iter().map(text).collect::<Result<_, StoreError>>()?;
+    let hashes = hash_joined(hash, parts, by_field.len()).map_err(StoreError::arrow)?;
+    Ok(Arc::new(hashes))
 }
 
 /// `given` where it is not NULL, else `other`.

@@ -10,7 +10,7 @@ use datafusion::arrow::{
     compute::{cast, is_null, kernels::zip::zip},
     datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit},
 };
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::StreamExt as _;
 use metalith_base::{FeatureKey, Timestamp};
 use metalith_graph::{Feature, FeatureGraph, columns};
 
@@ -89,9 +89,7 @@ impl Store {
             merge_schemas(&table.schema(), &rows.schema())
                 .map_err(|problem| StoreError::rows(feature, problem))?;
         }
-        let mut rows = rows.into_stream();
-        while rows.try_next().await?.is_some() {}
-        Ok(())
+        rows.count().await.map(drop)
     }
 
     /// Rows as they are stored, checked one after the other.

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::{array::RecordBatch, compute::concat_batches};
 use metalith_base::FeatureKey;
 use metalith_document::Format;
 use metalith_graph::{FeatureGraph, HashLength, parse_features};
-use metalith_store::{Backend, MemoryBackend, OpenOptions, Rows, Store, StoreError, WriteOptions};
+use metalith_store::{
+    Backend, ChunkRequest, MemoryBackend, OpenOptions, Rows, Store, StoreError, Table, WriteOptions,
+};
 use serde_json::{Map, Value};
 
 use crate::{batch_from_json, rows_to_json};
@@ -95,4 +98,15 @@ pub fn shown(rows: &[std::collections::BTreeMap<String, Value>], columns: &[&str
         .collect();
     lines.sort();
     lines
+}
+
+/// All rows of a table, chunk by chunk.
+pub async fn all_rows(table: &Arc<dyn Table>) -> Result<RecordBatch, StoreError> {
+    let columns: Vec<usize> = (0..table.schema().fields().len()).collect();
+    let mut batches = Vec::new();
+    for chunk in 0..table.chunks().len() {
+        let request = ChunkRequest { columns: columns.clone(), ..ChunkRequest::default() };
+        batches.extend(table.read_chunk(chunk, request).await?.collect().await?);
+    }
+    Ok(concat_batches(&table.schema(), &batches).expect("they have the columns of the table"))
 }

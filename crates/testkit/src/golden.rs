@@ -5,9 +5,12 @@ mod steps;
 
 use std::{path::PathBuf, sync::Arc};
 
-use metalith_store::Backend;
+use metalith_store::{Backend, HashSettings};
 
 pub use case::GoldenCase;
+
+use self::steps::Asked;
+use crate::both_ways::Ways;
 
 /// Every vector of the repository, by name.
 pub fn cases() -> Vec<GoldenCase> {
@@ -34,10 +37,31 @@ where
     let mut failures = Vec::new();
     let cases = cases();
     for case in &cases {
-        if let Err(failure) = steps::run(case, backend().await).await {
+        if let Err(failure) = steps::run(case, backend().await, Asked::Everything).await {
             failures.push(format!("{}: {failure}", case.name()));
         }
     }
     let count = cases.len();
     assert!(failures.is_empty(), "{} of {count} vectors:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// Takes the steps of every vector in stores that hash in some way, finds each increment where the
+/// rows are and here, and tells how often the former was possible.
+///
+/// # Panics
+///
+/// Where both differ, or where a step fails that should not.
+pub async fn check_both_ways<F>(hash: HashSettings, backend: impl Fn() -> F) -> Ways
+where
+    F: Future<Output = Arc<dyn Backend>>,
+{
+    let mut ways = Ways::default();
+    for case in cases() {
+        let case = case.hashing(hash);
+        match steps::run(&case, backend().await, Asked::BothWays).await {
+            Ok(of_case) => ways.add(&of_case),
+            Err(failure) => panic!("{}: {failure}", case.name()),
+        }
+    }
+    ways
 }

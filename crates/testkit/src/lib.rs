@@ -8,6 +8,8 @@
 )]
 
 pub mod backend_contract;
+pub mod both_ways;
+pub mod databases;
 pub mod faulty;
 pub mod fixtures;
 pub mod golden;

@@ -12,12 +12,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use metalith_store::Backend;
+use metalith_store::{Backend, HashSettings};
 use proptest::{
     prelude::{Just, Strategy, any},
     prop_oneof,
     test_runner::{Config, TestCaseError, TestError, TestRunner},
 };
+
+use crate::both_ways::Ways;
 
 /// A feature of the model's graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,12 +108,52 @@ pub fn check<F>(stories: u32, time: Duration, backend: impl Fn() -> F) -> u32
 where
     F: Future<Output = Arc<dyn Backend>>,
 {
+    check_as((HashSettings::default(), Asked::OneWay), stories, time, backend).0
+}
+
+/// The same of stores that hash in some way, where each increment is also found here. Tells how the
+/// others were found.
+///
+/// # Panics
+///
+/// As [`check`] does, and where the increments differ.
+pub fn check_both_ways<F>(
+    hash: HashSettings,
+    stories: u32,
+    time: Duration,
+    backend: impl Fn() -> F,
+) -> (u32, Ways)
+where
+    F: Future<Output = Arc<dyn Backend>>,
+{
+    check_as((hash, Asked::BothWays), stories, time, backend)
+}
+
+/// How increments are found in a story.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// As the store does.
+    OneWay,
+    /// So, and here too.
+    BothWays,
+}
+
+fn check_as<F>(
+    how: (HashSettings, Asked),
+    stories: u32,
+    time: Duration,
+    backend: impl Fn() -> F,
+) -> (u32, Ways)
+where
+    F: Future<Output = Arc<dyn Backend>>,
+{
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime can be built");
     let deadline = Instant::now() + time;
     let told = std::cell::Cell::new(0);
+    let ways = std::cell::RefCell::new(Ways::default());
     let config = Config {
         cases: stories,
         failure_persistence: None,
@@ -124,12 +166,13 @@ where
             return Ok(());
         }
         told.set(told.get() + 1);
+        let mut ways = ways.borrow_mut();
         runtime
-            .block_on(async { story::tell(&ops, backend().await).await })
+            .block_on(async { story::tell(&ops, backend().await, how, &mut ways).await })
             .map_err(TestCaseError::fail)
     });
     match result {
-        Ok(()) => told.get(),
+        Ok(()) => (told.get(), ways.into_inner()),
         Err(TestError::Fail(reason, ops)) => panic!("{reason}\nin the story {ops:#?}"),
         Err(TestError::Abort(reason)) => panic!("{reason}"),
     }

@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     sync::{
@@ -19,10 +20,13 @@ use std::{
 use async_trait::async_trait;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
-use s3s::{S3, S3Request, S3Response, S3Result, auth::SimpleAuth, dto, service::S3ServiceBuilder};
+use s3s::{
+    S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, auth::SimpleAuth, dto,
+    service::S3ServiceBuilder,
+};
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::{Mutex, oneshot, watch};
 
 /// The bucket that the server begins with.
 pub const BUCKET: &str = "bucket";
@@ -39,23 +43,65 @@ pub struct S3Server {
     behaviour: Arc<Behaviour>,
 }
 
+/// Ends a server, once.
+type Stop = Arc<StdMutex<Option<oneshot::Sender<()>>>>;
+
 #[derive(Debug)]
 struct Running {
-    stop: oneshot::Sender<()>,
+    stop: Stop,
     thread: JoinHandle<()>,
 }
 
 /// Tells by an object's key whether it is not deleted.
 pub type IsRefused = fn(&str) -> bool;
 
-/// How the server treats requests to delete many objects, and what it has seen of them.
+/// How the server treats requests, above all those to delete many objects.
 #[derive(Debug, Default)]
 struct Behaviour {
     delete_requests: AtomicU64,
     /// Tells by its key whether an object is not deleted.
     refused: StdMutex<Option<IsRefused>>,
-    /// How long each request takes, in milliseconds.
-    delay: AtomicU64,
+    /// How long each request to delete many objects takes.
+    delay: watch::Sender<Duration>,
+    /// The same for requests that only read.
+    read_delay: AtomicU64,
+    /// How many requests there were, of any kind.
+    requests: AtomicU64,
+    /// How many bytes of objects were asked for.
+    sent: AtomicU64,
+    trap: StdMutex<Option<Trap>>,
+}
+
+/// Whether a request is carried out during which something happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// It is not.
+    Before,
+    /// It is, but its answer comes too late.
+    After,
+}
+
+/// What happens at a request.
+struct Trap {
+    /// At the how many-th request.
+    number: u64,
+    moment: Moment,
+    act: Box<dyn FnOnce() + Send>,
+}
+
+impl fmt::Debug for Trap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trap").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+impl Behaviour {
+    /// Counts a request; what must happen at it.
+    fn arrives(&self) -> Option<Trap> {
+        let number = self.requests.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut trap = self.trap.lock().unwrap_or_else(PoisonError::into_inner);
+        trap.take_if(|trap| number >= trap.number)
+    }
 }
 
 impl S3Server {
@@ -70,18 +116,26 @@ impl S3Server {
         server
     }
 
+    /// Starts another server with a copy of every object.
+    pub fn fork(&self) -> Self {
+        let other = Self::start();
+        copy(self.folder.path(), other.folder.path());
+        other
+    }
+
     fn serve(&mut self, listener: TcpListener) {
         listener.set_nonblocking(true).expect("a socket can be non-blocking");
         let (stop, stopped) = oneshot::channel();
         let (root, behaviour) = (self.folder.path().to_owned(), Arc::clone(&self.behaviour));
         let thread = std::thread::spawn(move || serve(listener, root, behaviour, stopped));
+        let stop = Arc::new(StdMutex::new(Some(stop)));
         self.running = Some(Running { stop, thread });
     }
 
     /// Ends the server in the middle of whatever it does. Its objects stay.
     pub fn kill(&mut self) {
         if let Some(Running { stop, thread }) = self.running.take() {
-            stop.send(()).ok();
+            end(&stop);
             thread.join().ok();
         }
     }
@@ -102,9 +156,46 @@ impl S3Server {
         *self.behaviour.refused.lock().unwrap_or_else(PoisonError::into_inner) = such;
     }
 
-    /// Lets each request to delete many objects take a while.
+    /// Lets each request to delete many objects take a while, also those that are waiting.
     pub fn delay(&self, delay: Duration) {
-        self.behaviour.delay.store(delay.as_millis() as u64, Ordering::SeqCst);
+        self.behaviour.delay.send_replace(delay);
+    }
+
+    /// Lets each request that only reads take a while.
+    pub fn delay_reading(&self, delay: Duration) {
+        self.behaviour.read_delay.store(delay.as_millis() as u64, Ordering::SeqCst);
+    }
+
+    /// How many bytes of objects were asked for.
+    pub fn sent(&self) -> u64 {
+        self.behaviour.sent.load(Ordering::SeqCst)
+    }
+
+    /// How many requests there were, of any kind.
+    pub fn requests(&self) -> u64 {
+        self.behaviour.requests.load(Ordering::SeqCst)
+    }
+
+    /// Does something at a request from now on, the first, second and so on.
+    pub fn at_request(&self, number: u64, moment: Moment, act: impl FnOnce() + Send + 'static) {
+        let number = self.requests() + number;
+        let trap = Trap { number, moment, act: Box::new(act) };
+        *self.behaviour.trap.lock().unwrap_or_else(PoisonError::into_inner) = Some(trap);
+    }
+
+    /// Lets it end at a request, in the middle of whatever it does.
+    pub fn die_at_request(&self, number: u64, moment: Moment) {
+        let stop = self.running.as_ref().map(|running| Arc::clone(&running.stop));
+        self.at_request(number, moment, move || {
+            if let Some(stop) = stop {
+                end(&stop);
+            }
+        });
+    }
+
+    /// Nothing happens any more; whether it had not happened yet.
+    pub fn disarm(&self) -> bool {
+        self.behaviour.trap.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
     }
 
     /// The options with which a client finds and enters it.
@@ -131,13 +222,37 @@ impl S3Server {
 
     /// The folder that has the objects of the bucket as files, to damage them.
     pub fn bucket_folder(&self) -> PathBuf {
-        self.folder.path().join(BUCKET)
+        self.folder_of(BUCKET)
+    }
+
+    /// The same of another bucket.
+    pub fn folder_of(&self, bucket: &str) -> PathBuf {
+        self.folder.path().join(bucket)
     }
 }
 
 impl Drop for S3Server {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("it is writable");
+    for entry in std::fs::read_dir(from).expect("it is readable") {
+        let entry = entry.expect("it is readable");
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            std::fs::copy(from, to).expect("it is writable");
+        }
+    }
+}
+
+fn end(stop: &Stop) {
+    if let Some(stop) = stop.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        stop.send(()).ok();
     }
 }
 
@@ -185,14 +300,43 @@ struct Turns {
 }
 
 impl Turns {
+    /// Carries a request out, unless something happens.
+    async fn carry_out<T>(&self, work: impl Future<Output = S3Result<T>>) -> S3Result<T> {
+        let Some(Trap { moment, act, .. }) = self.behaviour.arrives() else { return work.await };
+        let done = match moment {
+            Moment::Before => Err(S3Error::new(S3ErrorCode::InternalError)),
+            Moment::After => work.await,
+        };
+        act();
+        done
+    }
+
+    /// Reads an object, or a part of it.
+    async fn read(
+        &self,
+        request: S3Request<dto::GetObjectInput>,
+    ) -> S3Result<S3Response<dto::GetObjectOutput>> {
+        let delay = self.behaviour.read_delay.load(Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(delay)).await;
+        let response = self.files.get_object(request).await?;
+        let length = response.output.content_length.unwrap_or(0);
+        self.behaviour.sent.fetch_add(u64::try_from(length).unwrap_or(0), Ordering::SeqCst);
+        Ok(response)
+    }
+
     /// Deletes what is not refused, and tells what is.
     async fn delete_many(
         &self,
         mut request: S3Request<dto::DeleteObjectsInput>,
     ) -> S3Result<S3Response<dto::DeleteObjectsOutput>> {
         self.behaviour.delete_requests.fetch_add(1, Ordering::SeqCst);
-        let delay = self.behaviour.delay.load(Ordering::SeqCst);
-        tokio::time::sleep(Duration::from_millis(delay)).await;
+        let mut delay = self.behaviour.delay.subscribe();
+        loop {
+            let wait = *delay.borrow_and_update();
+            if !matches!(tokio::time::timeout(wait, delay.changed()).await, Ok(Ok(()))) {
+                break;
+            }
+        }
         let refused = *self.behaviour.refused.lock().unwrap_or_else(PoisonError::into_inner);
         let is_refused = |key: &str| refused.is_some_and(|such| such(key));
         let all = std::mem::take(&mut request.input.delete.objects);
@@ -221,21 +365,36 @@ macro_rules! forward {
                 &self,
                 request: S3Request<dto::$read_in>,
             ) -> S3Result<S3Response<dto::$read_out>> {
-                self.files.$read(request).await
+                self.carry_out(async {
+                    let delay = self.behaviour.read_delay.load(Ordering::SeqCst);
+                    tokio::time::sleep(Duration::from_millis(delay)).await;
+                    self.files.$read(request).await
+                })
+                .await
             })*
             $(async fn $write(
                 &self,
                 request: S3Request<dto::$write_in>,
             ) -> S3Result<S3Response<dto::$write_out>> {
-                let _turn = self.writing.lock().await;
-                self.files.$write(request).await
+                self.carry_out(async {
+                    let _turn = self.writing.lock().await;
+                    self.files.$write(request).await
+                })
+                .await
             })*
+
+            async fn get_object(
+                &self,
+                request: S3Request<dto::GetObjectInput>,
+            ) -> S3Result<S3Response<dto::GetObjectOutput>> {
+                self.carry_out(self.read(request)).await
+            }
 
             async fn delete_objects(
                 &self,
                 request: S3Request<dto::DeleteObjectsInput>,
             ) -> S3Result<S3Response<dto::DeleteObjectsOutput>> {
-                self.delete_many(request).await
+                self.carry_out(self.delete_many(request)).await
             }
         }
     };
@@ -243,7 +402,6 @@ macro_rules! forward {
 
 forward! {
     reading {
-        get_object(GetObjectInput) -> GetObjectOutput,
         head_object(HeadObjectInput) -> HeadObjectOutput,
         head_bucket(HeadBucketInput) -> HeadBucketOutput,
         list_objects(ListObjectsInput) -> ListObjectsOutput,

@@ -97,7 +97,17 @@ def test_old_paths_of_stores_say_where_they_are_now() -> None:
 
 
 def test_stores_that_are_not_there_say_so() -> None:
-    from metaxy.ext.duckdb import DuckDBMetadataStore
+    from metaxy.ext.clickhouse import ClickHouseMetadataStore
 
-    with pytest.raises(UnsupportedError, match="`DuckDBMetadataStore` is not there yet"):
-        DuckDBMetadataStore("metadata.db")
+    with pytest.raises(UnsupportedError, match="`ClickHouseMetadataStore` is not there"):
+        ClickHouseMetadataStore("clickhouse://db")
+
+
+def test_stores_are_where_they_were_before_2026() -> None:
+    from metaxy.ext.duckdb import DuckDBMetadataStore
+    from metaxy.ext.sqlite import SQLiteMetadataStore
+
+    for name, cls in (("duckdb", DuckDBMetadataStore), ("sqlite", SQLiteMetadataStore)):
+        module = importlib.import_module(f"metaxy.metadata_store.{name}")
+        assert getattr(module, cls.__name__) is cls
+        assert repr(cls(":memory:", name="it")) == f"[it] {cls.__name__}(memory)"

@@ -11,14 +11,28 @@ import dagster as dg
 import narwhals as nw
 import polars as pl
 import pytest
-from metalith.errors import UnsupportedError
 
 import metaxy as mx
+from metaxy.command import lock
 from metaxy.ext.dagster import MetaxyStoreFromConfigResource, delete, delete_metadata
 from metaxy.ext.polars.handlers.delta import DeltaMetadataStore
+from metaxy.graph import (
+    GraphvizRenderer,
+    MermaidRenderer,
+    RenderConfig,
+    TerminalRenderer,
+    describe_graph,
+    get_feature_dependencies,
+    get_feature_dependents,
+)
 from metaxy.metadata_store import FeatureNotFoundError, StoreNotOpenError
 from metaxy.metadata_store.system import SystemTableStorage
 from metaxy.models.constants import METAXY_DELETED_AT, METAXY_PROVENANCE_BY_FIELD
+from metaxy.models.filter_expression import (
+    FilterParseError,
+    NarwhalsFilter,
+    parse_filter_string,
+)
 
 CONFIG = """
 project = "shop"
@@ -121,7 +135,7 @@ def test_graphs_are_recorded(project: mx.MetaxyConfig) -> None:
         first = SystemTableStorage(store).push_graph_snapshot(project="shop")
         again = SystemTableStorage(store).push_graph_snapshot(project="shop")
     assert (first.already_pushed, again.already_pushed) == (False, True)
-    assert first.updated_features == ["customer/segment"]
+    assert (first.updated_features, again.updated_features) == ([], [])
     assert first.project_version == again.project_version
     (graph,) = SystemTableStorage(store).read_graph_snapshots("shop").to_dicts()
     assert (graph["metaxy_project_version"], graph["feature_count"]) == (first.project_version, 1)
@@ -129,7 +143,7 @@ def test_graphs_are_recorded(project: mx.MetaxyConfig) -> None:
     assert (row["project"], row["feature_key"]) == ("shop", "customer/segment")
     loaded = SystemTableStorage(store).load_graph_from_snapshot(first.project_version)
     assert [str(key) for key in loaded.feature_definitions_by_key] == ["customer/segment"]
-    with pytest.raises(FeatureNotFoundError, match="no graph `nope` is recorded"):
+    with pytest.raises(FeatureNotFoundError, match="No features recorded for snapshot nope"):
         SystemTableStorage(store).load_graph_from_snapshot("nope")
 
 
@@ -156,9 +170,56 @@ def test_what_fails_in_the_background_is_raised(project: mx.MetaxyConfig) -> Non
         writer.stop()
 
 
-def test_what_is_not_there_is_named(project: mx.MetaxyConfig) -> None:
-    with pytest.raises(UnsupportedError, match="cannot be loaded"):
-        mx.sync_external_features(project.get_store())
+def test_features_of_other_projects_are_locked_and_loaded(
+    project: mx.MetaxyConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with mx.FeatureGraph().use(), project.get_store().open("w") as store:
+
+        class Order(mx.BaseFeature, spec=mx.FeatureSpec(key="order", id_columns=["id"])):
+            __metaxy_project__ = "sales"
+            id: str
+
+        SystemTableStorage(store).push_graph_snapshot(project="sales")
+        version = Order.feature_version()
+    spec = mx.FeatureSpec(key="invoice", id_columns=["id"], deps=["order"])
+
+    class Invoice(mx.BaseFeature, spec=spec):
+        __metaxy_project__ = "shop"
+        id: str
+
+    assert lock(project, []) == 0
+    assert capsys.readouterr().out.startswith(f"+ order ({version})\n")
+    assert lock(project, []) == 0
+    assert "is up to date: 1 features" in capsys.readouterr().out
+    with mx.FeatureGraph().use() as graph:
+        mx.init()
+        assert graph.get_feature_definition("order").is_external
+        assert graph.get_feature_version("order") == version
+        with project.get_store() as store, pytest.raises(FeatureNotFoundError):
+            # Reading looks what is on record: it is no external feature any more.
+            store.read("order")
+        assert not graph.has_external_features
+
+
+def test_graphs_are_drawn_and_described(project: mx.MetaxyConfig) -> None:
+    class Visit(
+        mx.BaseFeature,
+        spec=mx.FeatureSpec(key="visit", id_columns=["id"], deps=["customer/segment"]),
+    ):
+        id: str
+
+    graph = mx.FeatureGraph.get_active()
+    config = RenderConfig(hash_length=8, feature="visit", up=0)
+    assert TerminalRenderer(graph).render().startswith("customer/segment  ")
+    assert "customer" not in MermaidRenderer(graph, config).render().splitlines()[1]
+    assert GraphvizRenderer(graph, RenderConfig.minimal()).render().startswith("digraph")
+    described = describe_graph(graph)
+    assert (described["total_features"], described["graph_depth"]) == (2, 2)
+    assert described["leaf_features"] == ["visit"]
+    found = get_feature_dependencies(graph, "visit", recursive=True)
+    assert found["dependencies"] == [{"feature": "customer/segment", "dependencies": []}]
+    (dependent,) = get_feature_dependents(graph, "customer/segment")["dependents"]
+    assert dependent["feature"] == "visit"
 
 
 @pytest.fixture
@@ -234,3 +295,112 @@ def test_the_command_works_on_it(project: mx.MetaxyConfig, tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr
     with store:
         assert store.read("customer/segment").collect()["id"].to_list() == ["c2"]
+
+
+def declare(code_version: str) -> tuple[type[mx.BaseFeature], type[mx.BaseFeature]]:
+    class Video(mx.BaseFeature, spec=mx.FeatureSpec(key="video", id_columns=["id"])):
+        __metaxy_project__ = "shop"
+        id: str
+
+    fields = [mx.FieldSpec(key="default", code_version=code_version)]
+    spec = mx.FeatureSpec(key="crop", id_columns=["id"], deps=[Video], fields=fields)
+
+    class Crop(mx.BaseFeature, spec=spec):
+        __metaxy_project__ = "shop"
+        id: str
+
+    return Video, Crop
+
+
+def test_samples_are_rebased_from_one_version_to_another(tmp_path: Path) -> None:
+    store = DeltaMetadataStore(tmp_path / "store")
+    with mx.FeatureGraph().use(), store.open("w"):
+        Video, Crop = declare("1")
+        SystemTableStorage(store).push_graph_snapshot(project="shop")
+        versions = [{"default": it} for it in "ab"]
+        rows = {"id": ["a", "b"], METAXY_PROVENANCE_BY_FIELD: versions}
+        store.write(Video, pl.DataFrame(rows))
+        new = store.resolve_update(Crop).new.with_columns(size=nw.lit(7))
+        store.write(Crop, new)
+        store.delete(Video, "id = 'b'", soft=False)
+        first, provenance = Crop.feature_version(), new["metaxy_provenance"].to_list()
+        with pytest.raises(ValueError, match="Cannot rebase root feature video"):
+            store.rebase(Video, store.read(Video))
+    with mx.FeatureGraph().use(), store.open("w"):
+        _, Crop = declare("2")
+        old = store.read(Crop, feature_version=first, with_feature_history=True)
+        rebased = store.rebase(Crop, old).collect()
+        assert rebased["id"].to_list() == ["a"], "of `b` there is no video any more"
+        assert rebased["metaxy_feature_version"].to_list() == [Crop.feature_version()]
+        assert rebased["size"].to_list() == [7]
+        store.write(Crop, rebased, preserve_feature_version=True)
+        assert [len(it) for it in store.resolve_update(Crop)][:2] == [0, 0]
+        back = store.rebase(Crop, rebased.to_native(), to_feature_version=first)
+        assert isinstance(back, pl.DataFrame)
+        assert back["metaxy_provenance"][0] in provenance
+        store.write(Crop, back, preserve_feature_version=True)
+        again = store.read(Crop, feature_version=first, with_feature_history=True).collect()
+        assert sorted(again["id"].to_list()) == ["a", "b"]
+        with pytest.raises(ValueError, match="version `nope` of `crop` is not found in"):
+            store.rebase(Crop, old, to_feature_version="nope")
+
+
+def test_rows_that_are_joined_by_hand_are_hashed(tmp_path: Path) -> None:
+    with mx.FeatureGraph().use(), DeltaMetadataStore(tmp_path / "store").open("w") as store:
+        Video, Crop = declare("1")
+        rows = {"id": ["a"], METAXY_PROVENANCE_BY_FIELD: [{"default": "1"}]}
+        store.write(Video, pl.DataFrame(rows))
+        videos = store.read(Video).collect().to_polars()
+        with pytest.raises(ValueError, match="missing required upstream columns: `metaxy_data_ver"):
+            store.compute_provenance(Crop, videos)
+        versions = pl.col("metaxy_data_version_by_field").alias(
+            "metaxy_data_version_by_field" + Video.spec().key.to_column_suffix()
+        )
+        found = store.compute_provenance(Crop, videos.select("id", versions))
+        expected = store.resolve_update(Crop).new["metaxy_provenance"].to_list()
+        assert found["metaxy_provenance"].to_list() == expected
+
+
+def test_rebased_samples_have_the_fields_of_their_version(tmp_path: Path) -> None:
+    store = DeltaMetadataStore(tmp_path / "store")
+    with mx.FeatureGraph().use(), store.open("w"):
+        Video, Crop = declare("1")
+        versions = [{"default": it} for it in "ab"]
+        rows = {"id": ["a", "b"], METAXY_PROVENANCE_BY_FIELD: versions}
+        store.write(Video, pl.DataFrame(rows))
+        new = store.resolve_update(Crop).new
+        given = nw.when(nw.col("id") == "a").then(nw.lit("mine"))
+        own = given.otherwise(nw.col("metaxy_data_version"))
+        store.write(Crop, new.with_columns(own.alias("metaxy_data_version")))
+        first = Crop.feature_version()
+    with mx.FeatureGraph().use(), store.open("w"):
+        Video, _ = declare("1")
+        mx.FeatureGraph.get_active().remove_feature("crop")
+        fields = ["default", "thumbnail"]
+        spec = mx.FeatureSpec(key="crop", id_columns=["id"], deps=[Video], fields=fields)
+
+        class Crop2(mx.BaseFeature, spec=spec):
+            id: str
+
+        old = store.read(Crop2, feature_version=first, with_feature_history=True)
+        store.write(Crop2, store.rebase(Crop2, old), preserve_feature_version=True)
+        found = store.read(Crop2).sort("id").collect()
+        assert [sorted(it) for it in found[METAXY_PROVENANCE_BY_FIELD].to_list()] == [fields] * 2
+        mine, theirs = found.rows(named=True)
+        assert mine["metaxy_data_version"] == "mine"
+        assert theirs["metaxy_data_version"] == theirs["metaxy_provenance"]
+
+
+def test_filters_in_text_are_expressions(project: mx.MetaxyConfig) -> None:
+    store = project.get_store()
+    condition = parse_filter_string("id IN ('c1', 'c3') AND NOT status = 'gone'")
+    with store.open("w"):
+        store.write("customer/segment", segments("c1", "c2"))
+        kept = store.read("customer/segment", filters=condition).collect()
+    assert kept["id"].to_list() == ["c1"]
+    assert nw.from_native(segments("c1", "c2")).filter(condition)["id"].to_list() == ["c1"]
+    written = NarwhalsFilter.model_validate("id = 'c2'").model_dump_json()
+    again = NarwhalsFilter.model_validate_json(written).to_expr()
+    assert nw.from_native(segments("c1", "c2")).filter(again)["id"].to_list() == ["c2"]
+    with pytest.raises(FilterParseError, match="`LIKE` cannot be used here"):
+        parse_filter_string("id LIKE 'c%'")

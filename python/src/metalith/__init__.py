@@ -38,6 +38,11 @@ if TYPE_CHECKING:
     from metalith.keys import coerce_to_feature_key as coerce_to_feature_key
     from metalith.keys import get_feature_by_key as get_feature_by_key
     from metalith.lineage import LineageRelationship as LineageRelationship
+    from metalith.lockfile import LockFile as LockFile
+    from metalith.lockfile import LockFileResult as LockFileResult
+    from metalith.lockfile import generate_lock_file as generate_lock_file
+    from metalith.lockfile import load_lock_file as load_lock_file
+    from metalith.recorded import sync_external_features as sync_external_features
     from metalith.retention import Retention as Retention
     from metalith.selection import FeatureSelection as FeatureSelection
     from metalith.spec import FeatureDep as FeatureDep
@@ -45,11 +50,16 @@ if TYPE_CHECKING:
     from metalith.spec import OnDelete as OnDelete
     from metalith.spec import SampleObjects as SampleObjects
     from metalith.stores import AccessMode as AccessMode
+    from metalith.stores import ConfiguredMetadataStore as ConfiguredMetadataStore
+    from metalith.stores import DatabaseMetadataStore as DatabaseMetadataStore
     from metalith.stores import Deletion as Deletion
     from metalith.stores import DeletionPlan as DeletionPlan
     from metalith.stores import DeltaMetadataStore as DeltaMetadataStore
+    from metalith.stores import DuckDBMetadataStore as DuckDBMetadataStore
     from metalith.stores import InMemoryMetadataStore as InMemoryMetadataStore
     from metalith.stores import MetadataStore as MetadataStore
+    from metalith.stores import PostgreSQLMetadataStore as PostgreSQLMetadataStore
+    from metalith.stores import SQLiteMetadataStore as SQLiteMetadataStore
 
 _MODULES: dict[str, tuple[str, ...]] = {
     "config": ("MetalithConfig", "StoreConfig"),
@@ -77,16 +87,23 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "increment": ("Increment", "LazyIncrement", "PolarsIncrement", "PolarsLazyIncrement"),
     "keys": ("FeatureKey", "FieldKey", "coerce_to_feature_key", "get_feature_by_key"),
     "lineage": ("LineageRelationship",),
+    "lockfile": ("LockFile", "LockFileResult", "generate_lock_file", "load_lock_file"),
+    "recorded": ("sync_external_features",),
     "retention": ("Retention",),
     "selection": ("FeatureSelection",),
     "spec": ("FeatureDep", "FeatureSpec", "OnDelete", "SampleObjects"),
     "stores": (
         "AccessMode",
+        "ConfiguredMetadataStore",
+        "DatabaseMetadataStore",
         "Deletion",
         "DeletionPlan",
         "DeltaMetadataStore",
+        "DuckDBMetadataStore",
         "InMemoryMetadataStore",
         "MetadataStore",
+        "PostgreSQLMetadataStore",
+        "SQLiteMetadataStore",
     ),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

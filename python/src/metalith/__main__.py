@@ -3,9 +3,11 @@
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from metalith import _metalith
+from metalith._drivers import installed_drivers
 from metalith.errors import MetalithError
 
 
@@ -16,7 +18,21 @@ def main() -> int:
     except MetalithError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return _metalith.run_command(["metalith", *sys.argv[1:]], declared)
+    return run(sys.argv[1:], declared)
+
+
+def run(arguments: Sequence[str], declared: str, *, program: str = "metalith") -> int:
+    """Runs the command over features as the engine takes them; returns its exit code."""
+    for database, library in installed_drivers().items():
+        os.environ.setdefault(f"METALITH_DRIVERS__{database.upper()}", library)
+    return _metalith.run_command([program, *arguments], declared, _call)
+
+
+def _call(name: str, feature: str, samples: _metalith.Frame) -> object:
+    # Hardly any command needs it.
+    from metalith.migrations import call
+
+    return call(name, feature, samples)
 
 
 def _declared() -> str:

@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from metalith._metalith import Graph
 
 
-def compile_definitions(definitions: Iterable[FeatureDefinition], length: int | None) -> "Graph":
+def compile_definitions(
+    definitions: Iterable[FeatureDefinition], length: int | None, *, with_classes: bool = False
+) -> "Graph":
     from metalith._metalith import Graph
 
-    return Graph(json.dumps([it.to_engine() for it in definitions]), length)
+    given = [it.to_engine(with_class=with_classes) for it in definitions]
+    return Graph(json.dumps(given), length)
 
 
 def compile_plan(feature: FeatureSpec, upstreams: Iterable[FeatureSpec]) -> "Graph":

@@ -1,6 +1,6 @@
 """The engine. Everything here is called by this package alone: names may change at any time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
 @final
@@ -13,7 +13,8 @@ class Graph:
     def __new__(cls, definitions: str, hash_length: int | None = None) -> Graph:
         """`definitions` is a JSON list of objects with `project`, `spec` (in the form of a stored
         spec), and perhaps `external` (`provenance_by_field`, `source`), `retention`
-        (`keep_deleted`, `expire_after`, `expire_column`, `keep_versions`) and `origin`."""
+        (`keep_deleted`, `expire_after`, `expire_column`, `keep_versions`), `origin`, and `class`
+        (`path`, `schema`), which recorded graphs keep."""
 
     def to_snapshot(self) -> str: ...
     @property
@@ -35,6 +36,18 @@ class Graph:
         """All of it, in topological order."""
 
     def deletion_order(self, feature: str, direction: str, include_self: bool) -> list[str]: ...
+    def render(
+        self,
+        form: str,
+        *,
+        versions: bool = False,
+        version_length: int | None = None,
+        only: Sequence[str] | None = None,
+    ) -> str:
+        """As `text`, `mermaid` or `dot`."""
+
+    def diff(self, newer: Graph, form: str) -> str:
+        """As `json`, `text`, `mermaid` or `dot`."""
 
 @final
 class Frame:
@@ -66,6 +79,11 @@ class Place:
     def memory() -> Place: ...
     @staticmethod
     def delta(address: str, options: Mapping[str, str], layout: str) -> Place: ...
+    @staticmethod
+    def configured(folder: str, settings: str) -> Place:
+        """The place of the store that a text in the form of `metalith.toml` configures, of any
+        kind; paths in it are relative to `folder`."""
+
     def location(self) -> str: ...
 
 @final
@@ -147,7 +165,15 @@ class Store:
         """Gives joined upstreams their version columns in place of those of the upstreams."""
 
     def progress(self, graph: Graph, feature: str) -> float | None: ...
-    def status(self, graph: Graph, feature: str) -> dict[str, Any]: ...
+    def status(
+        self,
+        graph: Graph,
+        feature: str,
+        *,
+        global_filters: Sequence[str] = ...,
+        target_filters: Sequence[str] = ...,
+        staleness: Sequence[str] = ...,
+    ) -> dict[str, Any]: ...
     def rebase(self, graph: Graph, feature: str, from_feature_version: str) -> Frame: ...
     def copy_from(
         self,
@@ -191,6 +217,9 @@ class Store:
     def push(
         self, graph: Graph, project: str, tags: Mapping[str, str]
     ) -> tuple[str, list[str]]: ...
+    def recorded_graphs(self) -> list[Frame]:
+        """The rows in which graphs are recorded: a frame for each store of the chain that has
+        any."""
 
 @final
 class Plan:
@@ -214,6 +243,9 @@ __version__: str
 def check_filter(text: str) -> None:
     """Raises when a text is no expression."""
 
-def run_command(arguments: Sequence[str], declared: str) -> int:
+def run_command(
+    arguments: Sequence[str], declared: str, call: Callable[[str, str, Frame], object]
+) -> int:
     """The `metalith` command; the name of the program comes first. `declared` are definitions as
-    `Graph` takes them, beside those in the project's files."""
+    `Graph` takes them, beside those in the project's files. `call` calls a function by its name,
+    with a feature and samples of it, and gives back rows."""

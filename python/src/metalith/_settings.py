@@ -26,12 +26,19 @@ class ConfigNotFoundError(InvalidConfigError, FileNotFoundError):
 
 def read_toml(file: Path) -> Tree:
     """The tree of a TOML file."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as problem:
+        raise InvalidConfigError(f"cannot read `{file}`: {problem.strerror}") from problem
+    return parse_toml(text, file)
+
+
+def parse_toml(text: str, file: Path) -> Tree:
+    """The tree of a text in TOML; messages call it by the name of the file."""
     # Python 3.10 has none of its own.
     tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
-        return cast("Tree", tomllib.loads(file.read_text(encoding="utf-8")))
-    except OSError as problem:
-        raise InvalidConfigError(f"cannot read `{file}`: {problem.strerror}") from problem
+        return cast("Tree", tomllib.loads(text))
     except ValueError as problem:
         raise InvalidConfigError(f"`{file}` is no TOML: {problem}") from problem
 

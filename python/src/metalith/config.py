@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, cast, overl
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     PrivateAttr,
@@ -37,7 +36,7 @@ from metalith._settings import (
     to_toml,
 )
 from metalith.selection import FeatureSelection
-from metalith.store_config import STORE_TYPES, StoreConfig, store_class
+from metalith.store_config import STORE_TYPES, StoreConfig, Texts, store_class
 
 if TYPE_CHECKING:
     from metalith.stores.base import MetadataStore
@@ -47,16 +46,6 @@ StoreT = TypeVar("StoreT", bound="MetadataStore")
 SHORTEST_HASH = 8
 
 _active: "Active[BaseConfig | None]" = Active("config", None)
-
-
-def _listed(given: Any) -> Any:
-    """A list as variables of the environment have it: with commas."""
-    return (
-        [it.strip() for it in given.split(",") if it.strip()] if isinstance(given, str) else given
-    )
-
-
-Texts = Annotated[list[str], BeforeValidator(_listed)]
 
 
 class BaseConfig(BaseModel):
@@ -110,6 +99,11 @@ class BaseConfig(BaseModel):
         """A hook: what a file says in a form of its own, under the names of the settings."""
         return given
 
+    @classmethod
+    def _of_file(cls, given: Tree) -> Tree:
+        """A hook: refuses what may be set in code and not in a file."""
+        return given
+
     @field_validator("project")
     @classmethod
     def _is_project(cls, name: str | None) -> str | None:
@@ -158,7 +152,7 @@ class BaseConfig(BaseModel):
         else:
             read = cls._read(file)
             try:
-                tree = cls._normalized(read)
+                tree = cls._normalized(cls._of_file(read))
                 config = cls.model_validate(merged(tree, cls._environment(tree)))
             except ValueError as problem:
                 raise InvalidConfigError(f"in `{file}`: {problem}") from problem
@@ -328,7 +322,10 @@ class MetalithConfig(BaseConfig):
         default_factory=lambda: cast("dict[str, dict[str, str]]", {})
     )
     quota: dict[str, Any] = Field(default_factory=lambda: cast("dict[str, Any]", {}))
+    registry: dict[str, Any] = Field(default_factory=lambda: cast("dict[str, Any]", {}))
     actor: str | None = None
+    # As for the command, which knows external features by what is declared of them.
+    sync: bool = False
 
     if TYPE_CHECKING:
 
@@ -345,13 +342,21 @@ class MetalithConfig(BaseConfig):
             hash_truncation_length: int | None = ...,
             objects: Mapping[str, Mapping[str, str]] = ...,
             quota: Mapping[str, Any] = ...,
+            registry: Mapping[str, Any] = ...,
             actor: str | None = ...,
+            sync: bool = ...,
+            locked: bool | None = ...,
+            extra_features: Sequence[FeatureSelection] = ...,
         ) -> None: ...
 
     @classmethod
-    def _normalized(cls, given: Tree) -> Tree:
+    def _of_file(cls, given: Tree) -> Tree:
         for name in sorted(_OF_METAXY & given.keys()):
             raise ValueError(f"`{name}` is a setting of `metaxy.toml`; `metalith.toml` has none")
+        return given
+
+    @classmethod
+    def _normalized(cls, given: Tree) -> Tree:
         hashing = given.pop("hash", None)
         if hashing is None:
             return given
@@ -368,7 +373,15 @@ class MetalithConfig(BaseConfig):
 
     def _arguments(self, store: StoreConfig) -> dict[str, Any]:
         common = {"hash_algorithm": self.hash_algorithm, "actor": self.actor}
-        given = {key: value for key, value in common.items() if value is not None}
+        given: dict[str, Any] = {key: it for key, it in common.items() if it is not None}
+        if store.fallback_stores:
+            self._refuse_circle(store, ())
+            given["fallback_stores"] = [self.get_store(name) for name in store.fallback_stores]
+        if store.is_of_the_engine:
+            settings = store.model_dump(exclude_defaults=True, exclude={"config"})
+            settings.pop("fallback_stores", None)
+            given.update(settings=settings, folder=self.folder, space=self.space)
+            return {**given, **store.config}
         if store.type != "delta":
             return {**(given if store.type in STORE_TYPES else {}), **store.config}
         address = store.address or str(self.folder / (store.path or ".metalith/store"))
@@ -376,6 +389,13 @@ class MetalithConfig(BaseConfig):
             address = f"{address.rstrip('/')}/spaces/{self.space}"
         given.update(root_path=address, layout=store.layout or "nested")
         return {**given, "storage_options": store.options, **store.config}
+
+    def _refuse_circle(self, store: StoreConfig, path: tuple[str, ...]) -> None:
+        for name in store.fallback_stores:
+            if name in path:
+                circle = " -> ".join(f"`{it}`" for it in (*path, name))
+                raise InvalidConfigError(f"stores fall back to each other: {circle}")
+            self._refuse_circle(self._store_settings(name), (*path, name))
 
 
 class _Default:

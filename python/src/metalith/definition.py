@@ -5,7 +5,7 @@ import inspect
 import json
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
@@ -121,9 +121,12 @@ class FeatureDefinition(BaseModel):
     @classmethod
     def from_feature_class(cls, feature_cls: "type[BaseFeature]") -> "FeatureDefinition":
         """The definition that a class gives."""
+        spec = feature_cls.spec()
+        if spec.description is None and feature_cls.__doc__:
+            spec = spec.model_copy(update={"description": inspect.cleandoc(feature_cls.__doc__)})
         # The schema is left out: it is what takes longest, and few ask for it.
         definition = cls.model_construct(
-            spec=feature_cls.spec(),
+            spec=spec,
             feature_class_path=class_path(feature_cls),
             project=feature_cls.metaxy_project(),
             retention=getattr(feature_cls, "__metalith_retention__", None),
@@ -182,6 +185,13 @@ class FeatureDefinition(BaseModel):
             }
         return definition
 
+    def as_external(self, *, source: str | None = None) -> "FeatureDefinition":
+        """The same feature, as one that another project writes."""
+        definition = self.model_copy()
+        definition._external = True
+        definition._source = source or self._source
+        return definition
+
     @property
     def key(self) -> FeatureKey:
         """The feature's key."""
@@ -220,9 +230,9 @@ class FeatureDefinition(BaseModel):
         return self._external
 
     @property
-    def source(self) -> str | None:
-        """Where it was declared, for messages."""
-        return self._source
+    def source(self) -> str:
+        """Where it was declared, for messages; `?` when nobody said so."""
+        return self._source or self.feature_class_path or "?"
 
     @property
     def on_version_mismatch(self) -> OnVersionMismatch:
@@ -282,8 +292,8 @@ class FeatureDefinition(BaseModel):
         own = {key: it for key, it in state["__dict__"].items() if key != _CLASS}
         return {**state, "__dict__": own}
 
-    def to_engine(self) -> dict[str, Any]:
-        """The form in which the engine takes it."""
+    def to_engine(self, *, with_class: bool = False) -> dict[str, Any]:
+        """The form in which the engine takes it, with its class where it is to be recorded."""
         given: dict[str, Any] = {"project": self.project, "spec": self.spec.to_wire()}
         if self._external:
             given["external"] = {
@@ -294,6 +304,9 @@ class FeatureDefinition(BaseModel):
             given["retention"] = self.retention.to_engine()
         if self._source is not None:
             given["origin"] = self._source
+        if with_class and self.feature_class_path is not None:
+            schema = json.dumps(self.feature_schema)
+            given["class"] = {"path": self.feature_class_path, "schema": schema}
         return given
 
     def check_version_mismatch(
@@ -307,22 +320,30 @@ class FeatureDefinition(BaseModel):
         """Warns, or raises, when a store has another version than is expected here."""
         if expected_version == actual_version:
             return
-        names = sorted(expected_version_by_field.keys() | actual_version_by_field.keys())
         fields = [
-            f"`{name}` ({expected_version_by_field.get(name)} here, "
-            f"{actual_version_by_field.get(name)} stored)"
-            for name in names
-            if expected_version_by_field.get(name) != actual_version_by_field.get(name)
+            f"`{name}` expected {expected}, got {actual}"
+            for name, expected, actual in differences(
+                expected_version_by_field, actual_version_by_field
+            )
         ]
         message = (
-            f"Version mismatch of external feature `{self.key}`: {expected_version} here, "
-            f"{actual_version} stored" + (f"; fields {', '.join(fields)}" if fields else "")
+            f"Version mismatch of external feature `{self.key}`: expected {expected_version}, "
+            f"got {actual_version}" + (f"; fields: {'; '.join(fields)}" if fields else "")
         )
         if self._on_version_mismatch == "error":
             raise ExternalFeatureVersionMismatchError(
                 message, hint="update the external definition to what the store has"
             )
         warnings.warn(message, ExternalFeatureVersionMismatchWarning, stacklevel=2)
+
+
+def differences(
+    expected: Mapping[str, str], actual: Mapping[str, str]
+) -> Iterator[tuple[str, str | None, str | None]]:
+    """The names with different values, in their order, with both values."""
+    for name in sorted(expected.keys() | actual.keys()):
+        if expected.get(name) != actual.get(name):
+            yield name, expected.get(name), actual.get(name)
 
 
 def class_path(cls: type) -> str:
@@ -336,6 +357,8 @@ def _calling_line() -> str | None:
     while frame is not None:
         name = str(frame.f_globals.get("__name__", ""))
         if name != "metalith" and not name.startswith("metalith."):
-            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            function = frame.f_code.co_name
+            return place if function.startswith("<") else f"{place} in {function}"
         frame = frame.f_back
     return None

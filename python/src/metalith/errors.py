@@ -15,6 +15,12 @@ follows its `kind`, so that a caller can react to it:
 | `DefectError` | reporting it |
 """
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from metalith.keys import FeatureKey
+
 
 class MetalithError(Exception):
     """Any failure of this package."""
@@ -104,7 +110,18 @@ class MetadataSchemaError(InvalidError):
 
 
 class FeatureNotFoundError(NotFoundError):
-    """A feature has no table in the store."""
+    """A feature has no table in the store, or is not on record there."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        hint: str | None = None,
+        keys: "Sequence[FeatureKey]" = (),
+    ) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.keys = list(keys)
 
 
 class StoreNotOpenError(InvalidError):

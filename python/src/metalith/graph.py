@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from metalith.feature import BaseFeature
 
 OnConflict: TypeAlias = Literal["raise", "ignore"]
+DrawnAs: TypeAlias = Literal["text", "mermaid", "dot"]
 Direction: TypeAlias = Literal["downstream", "upstream", "both"]
 
 
@@ -183,8 +184,18 @@ class FeatureGraph:
         return self._compile(None)
 
     def declarations(self) -> list[dict[str, Any]]:
-        """The definitions in the form in which the engine takes them."""
-        return [it.to_engine() for it in self.feature_definitions_by_key.values()]
+        """The definitions in the form in which the command takes them."""
+        definitions = self.feature_definitions_by_key.values()
+        return [it.to_engine(with_class=True) for it in definitions]
+
+    def of_project(self, project: str) -> "Graph":
+        """The engine's graph of a project, with what is recorded of its features: those of other
+        projects that it needs are external. A graph without any feature of the project is whole."""
+        if project not in self._own_projects():
+            return compile_definitions(
+                self.feature_definitions_by_key.values(), hash_length(), with_classes=True
+            )
+        return compile_definitions(self._seen_from(project), hash_length(), with_classes=True)
 
     def compiled_for(self, key: CoercibleToFeatureKey) -> "Graph":
         """The engine's graph, or only the part that a feature depends on when the whole fails.
@@ -312,8 +323,13 @@ class FeatureGraph:
             return "empty"
         if self._own_projects() == [project]:
             return self.compiled().snapshot_version
-        needed = self._needed(definition.key for definition in own)
-        others = [
+        return compile_definitions(self._seen_from(project), hash_length()).snapshot_version
+
+    def _seen_from(self, project: str) -> list[FeatureDefinition]:
+        """A project's features, and those that they need; of other projects, as external ones."""
+        definitions = self.feature_definitions_by_key
+        own = [it.key for it in definitions.values() if it.project == project]
+        return [
             FeatureDefinition.external(
                 spec=it.spec,
                 project=it.project,
@@ -321,9 +337,8 @@ class FeatureGraph:
             )
             if it.project != project and not it.is_external
             else it
-            for it in (self.feature_definitions_by_key[key] for key in needed)
+            for it in (definitions[key] for key in self._needed(own))
         ]
-        return compile_definitions(others, hash_length()).snapshot_version
 
     @property
     def project_version(self) -> str:
@@ -334,6 +349,38 @@ class FeatureGraph:
     def snapshot_version(self) -> str:
         """The version of the whole graph, by its name before 2026."""
         return self.project_version
+
+    # For people
+
+    def render(
+        self,
+        form: DrawnAs = "text",
+        *,
+        features: Sequence[CoercibleToFeatureKey] | None = None,
+        versions: bool = False,
+        version_length: int | None = 12,
+    ) -> str:
+        """The graph drawn, or only some features of it: as text, for Mermaid, or for Graphviz.
+
+        >>> print(FeatureGraph().render("mermaid"))
+        flowchart TD
+        <BLANKLINE>
+        """
+        only = None
+        if features is not None:
+            only = [self.get_feature_definition(it).key.to_string() for it in features]
+        return self.compiled().render(
+            form, versions=versions, version_length=version_length, only=only
+        )
+
+    def diff(self, newer: "FeatureGraph", form: DrawnAs | Literal["json"] = "text") -> str:
+        """What is different in a newer graph, and why: drawn, or as JSON.
+
+        >>> print(FeatureGraph().diff(FeatureGraph()))
+        nothing differs
+        <BLANKLINE>
+        """
+        return self.compiled().diff(newer.compiled(), form)
 
     # As a record
 

@@ -205,6 +205,13 @@ class FeatureDep(BaseModel):
             on_delete: OnDelete | OnDeleteAction | None = ...,
         ) -> None: ...
 
+    @property
+    def filters(self) -> "tuple[nw.Expr, ...]":
+        """Its filters as expressions of Narwhals, as far as these can say the same."""
+        from metalith.filter_text import to_narwhals
+
+        return tuple(to_narwhals(text) for text in self.sql_filters or ())
+
     @model_validator(mode="before")
     @classmethod
     def _from_key(cls, given: Any) -> Any:

@@ -1,5 +1,6 @@
 """Features as assets."""
 
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -165,6 +166,8 @@ def test_samples_go_in_and_out_of_assets(
     described: Any = metadata["metaxy/store"].value
     assert described["name"] == "dev"
     assert described["type"] == "metalith.stores.delta.DeltaMetadataStore"
+    assert metadata["dagster/uri"].value == described["resolved_from"]["uri"]
+    assert Path(described["resolved_from"]["uri"]).name == "chunk.delta"
 
 
 def test_an_asset_may_write_by_itself(

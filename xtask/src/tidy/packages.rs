@@ -17,6 +17,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("metalith-store", 2, &["datafusion"]),
     ("metalith-objects", 2, &["object_store"]),
     ("metalith-delta", 2, &["datafusion", "deltalake-core", "object_store", "parquet"]),
+    ("metalith-sql", 2, &["adbc_core", "adbc_driver_manager", "arrow"]),
     ("metalith-lifecycle", 3, &["datafusion"]),
     ("metalith-project", 3, &[]),
     ("metalith-ingest", 3, &["arrow", "datafusion", "object_store", "parquet"]),
@@ -35,9 +36,12 @@ const SIDEWAYS: &[(&str, &str)] = &[
     ("metalith-document", "metalith-base"),
     ("metalith-delta", "metalith-store"),
     ("metalith-delta", "metalith-objects"),
+    ("metalith-sql", "metalith-store"),
 ];
 
 const HEAVY: &[&str] = &[
+    "adbc_core",
+    "adbc_driver_manager",
     "arrow",
     "datafusion",
     "deltalake-core",

@@ -204,7 +204,7 @@ impl<'a> Shown<'a> {
         let done = stage == Stage::Done && self.rows() > 0;
         let json = json!({
             "feature": self.feature.as_str(),
-            "mode": if self.mode == DeletionMode::Soft { "soft" } else { "hard" },
+            "mode": self.mode.name(),
             "cascade": self.cascade.name(),
             "dry_run": stage == Stage::DryRun,
             "samples": self.samples(),

@@ -219,7 +219,9 @@ async fn carry_out(
     context: &Context,
 ) -> Result<Applied, Failure> {
     let places = project.places();
-    let request = ApplyRequest { project: &project.settings().project, migration, execution };
+    let functions = context.functions.as_deref();
+    let project_name = &project.settings().project;
+    let request = ApplyRequest { project: project_name, migration, execution, functions };
     let bar = progress::bar(&context.printer, "migrating");
     let steps = migration.steps.len();
     let done = apply(work(project, store, &places), request, |number, step| {

@@ -99,8 +99,8 @@ async fn print(rows: Rows, args: &Args, context: &Context) -> Result<Outcome, Fa
             .show(json!({"feature": args.feature.as_str(), "rows": rows}), String::new)?;
         return Ok(Outcome::Done);
     }
-    let (_, mut rows) =
-        cells(&batches).map_err(|error| fail(metalith_store::StoreError::arrow(error)))?;
+    let (_, mut rows) = cells(&batches, usize::MAX)
+        .map_err(|error| fail(metalith_store::StoreError::arrow(error)))?;
     let more = args.limit.is_none() && rows.len() > SHOWN;
     if more {
         rows.truncate(SHOWN);

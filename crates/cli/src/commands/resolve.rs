@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use metalith_base::FeatureKey;
 use metalith_expr::Expr;
 use metalith_ingest::{FileFormat, assemble_versions, read_file, write_file};
-use metalith_store::{Extent, Frame, Increment, Mode, ResolveOptions, Rows};
+use metalith_store::{Compute, Computed, Extent, Frame, Increment, Mode, ResolveOptions, Rows};
 use serde_json::{Value, json};
 
 use crate::{
@@ -38,9 +38,12 @@ pub(crate) struct Args {
     /// Take everything as new
     #[arg(long)]
     skip_comparison: bool,
-    /// Say how much was looked at
+    /// Say how much was looked at, and by which statement or plan
     #[arg(long)]
     explain: bool,
+    /// Compute here, even if the database could
+    #[arg(long)]
+    no_native: bool,
     /// Write new, stale and orphaned samples into files of this folder
     #[arg(long, value_name = "DIR")]
     output_dir: Option<PathBuf>,
@@ -66,12 +69,15 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
         "waiting": found.waiting.rows(),
     });
     if args.explain {
-        context.printer.remark(&explained(found.extent));
+        context.printer.remark(&explained(&found));
         if let Extent::Changed(samples) = found.extent {
             counts["looked_at"] = samples.into();
         }
     }
-    let Some(folder) = &args.output_dir else { return show(args, context, &found, counts) };
+    let computed = args.explain.then(|| computed(&found.computed));
+    let Some(folder) = &args.output_dir else {
+        return show(args, context, &found, (counts, computed));
+    };
     output_folder(folder)?;
     let mut files = Vec::new();
     for (name, frame) in frames(found) {
@@ -80,7 +86,8 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
         write_file(rows, &file, args.format).await.map_err(fail)?;
         files.push(file);
     }
-    let json = json!({"feature": args.feature.as_str(), "counts": counts, "files": files});
+    let mut json = document(args, &counts, computed);
+    json["files"] = json!(files);
     context.printer.show(json, || {
         let shown: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
         format!("{}\nwrote {}", counted(&counts), shown.join(", "))
@@ -113,17 +120,48 @@ async fn options(args: &Args) -> Result<ResolveOptions, Failure> {
         target_filters: filters(&args.target_filters)?,
         staleness: filters(&args.stale_if)?,
         skip_comparison: args.skip_comparison,
+        compute: args.no_native.then_some(Compute::Here),
+        explain: args.explain,
     })
 }
 
-fn explained(extent: Extent) -> String {
-    match extent {
+fn explained(found: &Increment) -> String {
+    let extent = match found.extent {
         Extent::All => "looked at every sample".to_owned(),
         Extent::Changed(samples) => format!(
             "looked at {} samples: the others have not changed since all was in order",
             number(samples as u64)
         ),
+    };
+    match &found.computed {
+        Computed::Native { statements } => {
+            format!("{extent}, in the database:\n{}", statements.join(";\n"))
+        }
+        Computed::Here { because, plan } => {
+            let because = because.iter().map(|it| format!("\nnot in the database: {it}"));
+            let plan =
+                plan.iter().map(|it| format!("\nwhat is expected is computed here by\n{it}"));
+            because.chain(plan).fold(extent, |text, more| text + &more)
+        }
     }
+}
+
+/// The same for programs.
+fn computed(how: &Computed) -> Value {
+    match how {
+        Computed::Native { statements } => json!({"in": "the database", "statements": statements}),
+        Computed::Here { because, plan } => {
+            json!({"in": "this process", "because": because, "plan": plan})
+        }
+    }
+}
+
+fn document(args: &Args, counts: &Value, computed: Option<Value>) -> Value {
+    let mut document = json!({"feature": args.feature.as_str(), "counts": counts});
+    if let Some(computed) = computed {
+        document["computed"] = computed;
+    }
+    document
 }
 
 fn frames(found: Increment) -> [(&'static str, Frame); 3] {
@@ -148,7 +186,7 @@ fn show(
     args: &Args,
     context: &Context,
     found: &Increment,
-    counts: Value,
+    (counts, computed): (Value, Option<Value>),
 ) -> Result<Outcome, Failure> {
     let mut text = counted(&counts);
     for (name, frame) in
@@ -157,12 +195,11 @@ fn show(
         if frame.rows() == 0 {
             continue;
         }
-        let (headers, mut rows) = cells(&frame.batches)
+        let (headers, rows) = cells(&frame.batches, args.limit)
             .map_err(|error| fail(metalith_store::StoreError::arrow(error)))?;
-        rows.truncate(args.limit);
         let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
         text.push_str(&format!("\n\n{name}:\n{}", table(&headers, &rows)));
     }
-    context.printer.show(json!({"feature": args.feature.as_str(), "counts": counts}), || text)?;
+    context.printer.show(document(args, &counts, computed), || text)?;
     Ok(Outcome::Done)
 }

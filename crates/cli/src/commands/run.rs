@@ -204,6 +204,7 @@ pub(crate) async fn runs(args: &RunsArgs, context: &Context) -> Result<Outcome, 
 fn line(run: &Run) -> Vec<String> {
     let error = match &run.outcome {
         RunOutcome::Failed(error) => error.lines().next().unwrap_or_default().to_owned(),
+        RunOutcome::Publishing(places) => format!("at {}", places.join(", ")),
         RunOutcome::Begun | RunOutcome::Succeeded | RunOutcome::Interrupted => String::new(),
     };
     vec![
@@ -219,7 +220,10 @@ fn line(run: &Run) -> Vec<String> {
 fn run_json(run: &Run) -> Value {
     let error = match &run.outcome {
         RunOutcome::Failed(error) => Some(error),
-        RunOutcome::Begun | RunOutcome::Succeeded | RunOutcome::Interrupted => None,
+        RunOutcome::Begun
+        | RunOutcome::Publishing(_)
+        | RunOutcome::Succeeded
+        | RunOutcome::Interrupted => None,
     };
     json!({
         "run": run.id,

@@ -1,11 +1,11 @@
 //! `metalith metadata status`.
 
 use metalith_base::{Diagnostic, FeatureKey};
-use metalith_store::{FeatureStatus, Mode, StoreError};
+use metalith_store::{FeatureStatus, Mode, StatusOptions, StoreError};
 use serde_json::{Value, json};
 
 use crate::{
-    context::{Context, features},
+    context::{Context, features, filters},
     failure::{Failure, Outcome},
     printer::{bytes, number, table},
 };
@@ -14,6 +14,15 @@ use crate::{
 pub(crate) struct Args {
     /// Only these features
     features: Vec<FeatureKey>,
+    /// Only samples that meet this; several must all hold
+    #[arg(long, value_name = "EXPR")]
+    filter: Vec<String>,
+    /// The same for the features and for what they are computed from
+    #[arg(long, value_name = "EXPR")]
+    global_filter: Vec<String>,
+    /// Samples that meet this are stale anyway; several are alternatives
+    #[arg(long, value_name = "EXPR")]
+    stale_if: Vec<String>,
     /// End with exit code 1 unless everything is there and in order
     #[arg(long)]
     assert_in_sync: bool,
@@ -21,9 +30,14 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
     let (project, store) = context.open(Mode::Read).await?;
+    let options = StatusOptions {
+        global_filters: filters(&args.global_filter)?,
+        target_filters: filters(&args.filter)?,
+        staleness: filters(&args.stale_if)?,
+    };
     let mut found = Vec::new();
     for key in features(&project, &args.features)? {
-        let status = store.status(project.graph(), &key).await;
+        let status = store.status_of(project.graph(), &key, &options).await;
         found.push((key, status));
     }
     let json: Vec<Value> = found.iter().map(|(key, status)| status_json(key, status)).collect();

@@ -354,7 +354,7 @@ fn a_damaged_log_is_said_and_left_as_it_is() {
         exit 7
         error[store.corrupt]: the table of `video/raw` in DIR/store/video/raw.delta is damaged: log entry `_delta_log/00000000000000000000.json`, line 1: EOF while parsing a string at line 1 column 12
 
-        hint: restore the table's folder from a backup, or drop the feature and write it again
+        hint: restore the table from a backup, or drop the feature and write it again
     "#]],
     );
     check_refused(
@@ -364,7 +364,7 @@ fn a_damaged_log_is_said_and_left_as_it_is() {
         exit 7
         error[store.corrupt]: the table of `video/raw` in DIR/store/video/raw.delta is damaged: log entry `_delta_log/00000000000000000000.json`, line 1: EOF while parsing a string at line 1 column 12
 
-        hint: restore the table's folder from a backup, or drop the feature and write it again
+        hint: restore the table from a backup, or drop the feature and write it again
     "#]],
     );
     assert_eq!(fs::read_to_string(last).unwrap(), "{\"add\": {\"pa");

@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use expect_test::expect;
+use metalith_testkit::databases;
 use serde_json::Value;
 
 use super::{check_refused, metalith, project, told};
@@ -279,7 +280,7 @@ fn scenarios_are_told_in_three_forms() {
 fn the_example_does_what_it_says() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/orders");
     let folder = tempfile::tempdir().unwrap();
-    for name in ["clean.yaml", "clean.test.yaml", "make_orders.py"] {
+    for name in ["clean.yaml", "clean.test.yaml", "make_orders.py", "metalith.toml"] {
         fs::copy(example.join(name), folder.path().join(name)).unwrap();
     }
     let made = std::process::Command::new("python3")
@@ -287,6 +288,20 @@ fn the_example_does_what_it_says() {
         .current_dir(folder.path())
         .status();
     assert!(made.unwrap().success());
+    let database = databases::fresh("postgresql");
+    let settings = fs::read_to_string(folder.path().join("metalith.toml")).unwrap();
+    // Each test has a schema of its own.
+    let schema = format!("options = {{ schema = \"{}\" }}\n", database.options["schema"]);
+    fs::write(folder.path().join("metalith.toml"), settings + &schema).unwrap();
+    let run = |folder: &Path| {
+        let done = super::command(folder, &["run", "clean.yaml"])
+            .env("ORDERS_DATABASE", &database.address)
+            .env("ORDERS_DRIVER", &database.driver)
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    };
     assert!(told(folder.path(), &["test", "clean.test.yaml"]).ends_with("2 passed, 0 failed\n"));
     expect![[r#"
          NO  TYPE       ALIAS                  ROWS IN  MATCHED  ROWS OUT
@@ -300,11 +315,22 @@ fn the_example_does_what_it_says() {
          8   output                            776      1 000    1 000
          9   aggregate  per_month              776      776      60
          10  output                            60       60       60
+         11  output                            60       60       60
         wrote 776 rows to out/orders.parquet
         wrote 1 000 rows to out/all_orders_with_deleted.parquet
         wrote 60 rows to out/revenue.parquet
+        wrote 60 rows to reports/revenue
     "#]]
-    .assert_eq(&told(folder.path(), &["run", "clean.yaml"]));
+    .assert_eq(&run(folder.path()));
+    // A second run puts the same in the place of the first.
+    run(folder.path());
+    let total = "SELECT COUNT(*), SUM(orders), SUM(revenue)::numeric(12, 2) FROM revenue";
+    assert!(database.ask(total).starts_with("60|776|"), "{}", database.ask(total));
+    let of_table = "SELECT data_type, numeric_scale FROM information_schema.columns \
+                    WHERE table_schema = current_schema() AND column_name = 'revenue'";
+    assert_eq!(database.ask(of_table), "numeric|2\n");
+    let runs = told(folder.path(), &["runs"]);
+    assert_eq!(runs.matches("succeeded").count(), 2, "{runs}");
 }
 
 #[test]

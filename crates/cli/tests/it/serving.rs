@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::told;
 
-const BUCKET: &str = "heimdall-synthetic-iq";
+pub(crate) const BUCKET: &str = "heimdall-synthetic-iq";
 
 struct World {
     folder: tempfile::TempDir,
@@ -37,7 +37,7 @@ fn world() -> World {
 }
 
 /// A server, with what it says.
-struct Server {
+pub(crate) struct Server {
     process: Child,
     address: String,
     lines: Arc<Mutex<Vec<String>>>,
@@ -45,11 +45,27 @@ struct Server {
 }
 
 impl Server {
-    fn start(folder: &Path) -> Self {
+    pub(crate) fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    /// Starts one that looks for work in the background so often.
+    pub(crate) fn start_every(folder: &Path, every: &str) -> Self {
+        Self::run(folder, every, &[])
+    }
+
+    /// Starts it with variables of the environment.
+    pub(crate) fn start_with(folder: &Path, environment: &[(String, String)]) -> Self {
+        Self::run(folder, "1s", environment)
+    }
+
+    fn run(folder: &Path, every: &str, environment: &[(String, String)]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_metalith"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--every", "1s"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--every", every])
             .current_dir(folder)
             .env("USER", "anna")
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -67,10 +83,25 @@ impl Server {
         Self { process, address: address.unwrap(), lines, reader: Some(reader) }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Asks for something; nothing comes back from a server that dies.
-    fn ask(&self, method: &str, path: &str, body: &Value) -> Option<(u16, Value)> {
-        let mut socket = TcpStream::connect(&self.address).ok()?;
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &Value) -> Option<(u16, Value)> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
+        let (status, answer) = self.send(method, path, &body)?;
+        Some((status, serde_json::from_str(&answer).unwrap_or_default()))
+    }
+
+    fn send(&self, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+        let mut socket = TcpStream::connect(&self.address).ok()?;
         let (host, length) = (&self.address, body.len());
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\
@@ -80,12 +111,11 @@ impl Server {
         let mut answer = String::new();
         socket.read_to_string(&mut answer).ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;
-        let status = head.split(' ').nth(1)?.parse().ok()?;
-        Some((status, serde_json::from_str(body).unwrap_or_default()))
+        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
     }
 
     /// A job that made a dataset.
-    fn made(&self, name: &str, samples: u32) -> (String, String) {
+    pub(crate) fn made(&self, name: &str, samples: u32) -> (String, String) {
         let config = json!({ "dataset_name": name, "num_samples": samples });
         let job = json!({ "name": name, "kind": "iq_raw", "config": config });
         let (status, job) = self.ask("POST", "/api/v1/jobs/synthetic", &job).unwrap();
@@ -101,7 +131,7 @@ impl Server {
     }
 
     /// Waits until no deletion is unfinished.
-    fn finishes(&self) {
+    pub(crate) fn finishes(&self) {
         let start = Instant::now();
         loop {
             let (_, deletions) = self.ask("GET", "/api/v1/deletions", &Value::Null).unwrap();
@@ -115,7 +145,7 @@ impl Server {
     }
 
     /// Lets it end in order, and returns the events it told, by name.
-    fn events(mut self) -> Vec<Value> {
+    pub(crate) fn events(mut self) -> Vec<Value> {
         Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
         assert_eq!(self.process.wait().unwrap().code(), Some(0));
         self.reader.take().unwrap().join().unwrap();
@@ -124,9 +154,18 @@ impl Server {
         events.filter(|it| it["event"].is_string()).collect()
     }
 
-    fn kill(mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
+    /// Kills it, as power cuts and the system do.
+    pub(crate) fn kill(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Server {
+    /// A test that fails leaves no server behind.
+    fn drop(&mut self) {
+        // It has ended already where it was told to.
+        self.process.kill().ok();
+        self.process.wait().ok();
     }
 }
 
@@ -201,7 +240,7 @@ fn the_log_tells_what_the_document_says() {
 }
 
 /// Files at any depth.
-fn count(folder: &Path) -> usize {
+pub(crate) fn count(folder: &Path) -> usize {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
     let count = |path: PathBuf| if path.is_dir() { count(&path) } else { 1 };
     entries.map(|entry| count(entry.unwrap().path())).sum()
@@ -239,6 +278,32 @@ fn a_server_that_is_killed_leaves_a_job_whole_or_gone() {
         }
     }
     server.kill();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn objects_that_others_name_are_told_as_kept() {
+    let world = world();
+    let folder = world.folder.path();
+    let feature = "[[features]]\nkey = \"favourite\"\nid_columns = [\"id\"]\n\
+                   objects = [{ column = \"seen\", owned = false }]\n";
+    fs::write(folder.join("features.toml"), feature).unwrap();
+    let server = Server::start(folder);
+    let (_, dataset) = server.made("shared", 1);
+    let seen = format!("s3://{BUCKET}/synthetic/{dataset}/sample-0/rx_2.npy");
+    let rows = format!("id,seen,metaxy_provenance_by_field.default\n1,{seen},x\n");
+    fs::write(folder.join("favourites.csv"), rows).unwrap();
+    told(folder, &["metadata", "write", "favourite", "favourites.csv"]);
+    let path = format!("/api/v1/jobs/synthetic/datasets/{dataset}");
+    assert_eq!(server.ask("DELETE", &path, &Value::Null).unwrap().0, 204);
+    assert_eq!(count(&world.bucket), 1);
+    let events = server.events();
+    let kept = the(&events, "minio_cleanup_kept");
+    assert_eq!((&kept["files_deleted"], &kept["files_kept"]), (&json!(2), &json!(1)));
+    assert_eq!(kept["dataset_id"], dataset.as_str());
+    let deleted = the(&events, "synthetic_dataset_deleted");
+    assert_eq!(deleted["minio_files_kept"], 1, "{deleted}");
+    assert!(!events.iter().any(|it| it["event"] == "minio_cleanup_complete"), "{events:?}");
 }
 
 #[test]

@@ -8,11 +8,12 @@ use datafusion::arrow::{
 };
 use metalith_base::{Diagnostic as _, Kind};
 use metalith_store::MarkerState;
+use metalith_testkit::fixtures::all_rows;
 use parquet::arrow::ArrowWriter;
 use serde_json::{Value, json};
 
 use crate::support::{
-    all, append, data_files, entry, feature, local, numbers, open, stored, table_folder,
+    append, data_files, entry, feature, local, numbers, open, stored, table_folder,
 };
 
 /// Writes a table by hand: one data file, one log entry.
@@ -72,7 +73,7 @@ async fn types_become_those_of_the_table() {
     assert_eq!(backend.marker().await.unwrap(), MarkerState::Foreign);
     let table = open(&backend).await.unwrap();
     assert_eq!(table.chunks()[0].rows, 2);
-    let rows = all(&table).await.unwrap();
+    let rows = all_rows(&table).await.unwrap();
     assert_eq!(rows.column(0).as_string::<i32>().value(1), "y");
     assert_eq!(rows.column(1).as_primitive::<Int64Type>().values(), &[1, 2]);
     assert_eq!(rows.column(2).null_count(), 2);
@@ -95,7 +96,7 @@ async fn partitions_are_columns_and_are_not_written() {
     fs::write(entry(folder.path(), 0), log.replace("part 0", "part%200")).unwrap();
     let backend = local(folder.path());
     let table = open(&backend).await.unwrap();
-    let rows = all(&table).await.unwrap();
+    let rows = all_rows(&table).await.unwrap();
     assert_eq!(*rows.column(1).data_type(), DataType::Date32);
     assert_eq!(
         datafusion::arrow::util::display::array_value_to_string(rows.column(1), 1).unwrap(),

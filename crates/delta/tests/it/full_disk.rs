@@ -3,6 +3,7 @@
 use std::{fmt, process::Command, sync::Arc};
 
 use async_trait::async_trait;
+use datafusion::arrow::array::RecordBatch;
 use futures::stream::BoxStream;
 use metalith_delta::{DeltaBackend, Layout};
 use metalith_objects::OpenedLocation;
@@ -43,7 +44,7 @@ async fn child() {
     let place = std::path::Path::new(&place);
     let backend = local(place);
     append(&backend, numbers([1])).await.unwrap();
-    let error = append(&backend, numbers(0..1_000_000)).await.unwrap_err();
+    let error = append(&backend, megabytes()).await.unwrap_err();
     is_full(&error);
     assert_eq!(data_files(place).len(), 1);
     assert!(!entry(place, 1).exists());
@@ -65,8 +66,13 @@ async fn a_full_object_store_is_said_and_changes_nothing() {
     let backend = DeltaBackend::new(opened, "memory:///store".to_owned(), Layout::Nested);
     let backend: Arc<dyn Backend> = Arc::new(backend);
     append(&backend, numbers([1])).await.unwrap();
-    is_full(&append(&backend, numbers(0..1_000_000)).await.unwrap_err());
+    is_full(&append(&backend, megabytes()).await.unwrap_err());
     assert_eq!(stored(&backend).await.unwrap(), [1]);
+}
+
+/// Numbers without a pattern that would save room.
+fn megabytes() -> RecordBatch {
+    numbers((0..1_000_000_i64).map(|number| number.wrapping_mul(0x1234_5678_9abc_def1)))
 }
 
 fn is_full(error: &StoreError) {

@@ -8,12 +8,12 @@ use std::{
 
 use datafusion::arrow::{
     array::{ArrayRef, AsArray as _, Int64Array, RecordBatch},
-    compute::concat_batches,
     datatypes::Int64Type,
 };
 use metalith_base::FeatureKey;
 use metalith_delta::{Layout, open_backend};
-use metalith_store::{Backend, ChunkRequest, Commit, CommitNote, Rows, StoreError, Table};
+use metalith_store::{Backend, Commit, CommitNote, Rows, StoreError, Table};
+use metalith_testkit::fixtures::all_rows;
 
 /// A backend over a folder.
 pub(crate) fn local(folder: &Path) -> Arc<dyn Backend> {
@@ -68,19 +68,8 @@ pub(crate) async fn open(backend: &Arc<dyn Backend>) -> Result<Arc<dyn Table>, S
     Ok(backend.open_table(&feature()).await?.expect("there is a table"))
 }
 
-/// All rows of a table.
-pub(crate) async fn all(table: &Arc<dyn Table>) -> Result<RecordBatch, StoreError> {
-    let columns: Vec<usize> = (0..table.schema().fields().len()).collect();
-    let mut batches = Vec::new();
-    for chunk in 0..table.chunks().len() {
-        let request = ChunkRequest { columns: columns.clone(), ..ChunkRequest::default() };
-        batches.extend(table.read_chunk(chunk, request).await?.collect().await?);
-    }
-    Ok(concat_batches(&table.schema(), &batches).unwrap())
-}
-
 /// The numbers of the feature's table, in their order.
 pub(crate) async fn stored(backend: &Arc<dyn Backend>) -> Result<Vec<i64>, StoreError> {
-    let rows = all(&open(backend).await?).await?;
+    let rows = all_rows(&open(backend).await?).await?;
     Ok(rows.column_by_name("n").unwrap().as_primitive::<Int64Type>().values().to_vec())
 }

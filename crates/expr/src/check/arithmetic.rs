@@ -4,7 +4,7 @@ use super::{Checker, call, coerce, typed};
 use crate::{
     check::{
         coerce::{Operand, common_type, mismatch},
-        decimal::{exact, sized},
+        decimal::{MOST, exact, sized},
     },
     error::{ExprError, Problem},
     expr::{Expr, Literal, Operator},
@@ -63,6 +63,11 @@ pub(super) fn combine<'a>(
         return Ok(arithmetic(expr, op, (left, right), result));
     }
     let (operands, result) = number_types(op, &left, &right);
+    if result == Type::Float
+        && let Some((left, right, result)) = exact_result(op, &left, &right)
+    {
+        return Ok(arithmetic(expr, op, (left, right), result));
+    }
     let left = coerce::coerce(left.typed, &operands)?;
     let right = coerce::coerce(right.typed, &operands)?;
     Ok(arithmetic(expr, op, (left, right), result))
@@ -120,6 +125,63 @@ fn exact_product(
         (Operator::Multiply, false) => Some((whole, decimal, result)),
         _ => None,
     }
+}
+
+/// A decimal and another exact number, and the decimal that they make; nothing where a float is
+/// among them, or no decimal. These are the cases in which no type has room for whatever may come
+/// out: what has no room at all is an error when it is computed.
+///
+/// A quotient has four digits after the point more than the more exact of both, and at least six. A
+/// product has those of both, unless that leaves too few before the point.
+fn exact_result(
+    op: Operator,
+    left: &Operand<'_>,
+    right: &Operand<'_>,
+) -> Option<(Typed, Typed, Type)> {
+    let is_decimal = |it: &Operand<'_>| matches!(it.data_type(), Type::Decimal(..));
+    if !is_decimal(left) && !is_decimal(right) {
+        return None;
+    }
+    let (left, right) = (as_decimal(left)?, as_decimal(right)?);
+    let (Type::Decimal(one, s1), Type::Decimal(other, s2)) = (left.data_type(), right.data_type())
+    else {
+        return None;
+    };
+    let (one, other) = (i16::from(*one), i16::from(*other));
+    let (s1, s2) = (i16::from(*s1), i16::from(*s2));
+    let (finer, whole) = (s1.max(s2), (one - s1).max(other - s2));
+    let (precision, scale) = match op {
+        Operator::Add | Operator::Subtract => (whole + finer + 1, finer),
+        Operator::Multiply => (one + other + 1, (s1 + s2).min(finer.max(PRODUCT_DIGITS))),
+        Operator::Remainder => (whole + finer, finer),
+        Operator::Divide => {
+            let scale = (finer + QUOTIENT_DIGITS).max(QUOTIENT_LEAST).min(i16::from(MOST));
+            (one - s1 + s2 + scale, scale)
+        }
+        Operator::Concat => return None,
+    };
+    let result = sized(precision.max(scale).min(i16::from(MOST)), scale)?;
+    Some((left, right, result))
+}
+
+/// How many digits after the point a quotient has more than what is divided, and at least.
+const QUOTIENT_DIGITS: i16 = 4;
+const QUOTIENT_LEAST: i16 = 6;
+/// So many digits after the point leave room before it.
+const PRODUCT_DIGITS: i16 = 20;
+
+/// An exact number as a decimal.
+fn as_decimal(operand: &Operand<'_>) -> Option<Typed> {
+    let own = operand.data_type();
+    if matches!(own, Type::Decimal(..)) {
+        return Some(operand.typed.clone());
+    }
+    if operand.literal().is_some() {
+        return exactly(operand);
+    }
+    let (precision, scale) = coerce::WHOLE;
+    let whole = Type::Decimal(precision, scale);
+    own.is_integer().then(|| coerce::coerce(operand.typed.clone(), &whole).ok()).flatten()
 }
 
 /// The type both operands are brought to, and the type of the result.

@@ -76,6 +76,14 @@ impl Checker<'_> {
                     scale.saturating_add(4).min(most),
                 )
             }
+            // The middle of two numbers has one digit more.
+            (Aggregate::Median, Type::Decimal(precision, scale)) => {
+                let most = i8::try_from(MOST).unwrap_or(i8::MAX);
+                Type::Decimal(
+                    precision.saturating_add(1).min(MOST),
+                    scale.saturating_add(1).min(most),
+                )
+            }
             (Aggregate::Avg | Aggregate::Median, _) => Type::Float,
             (Aggregate::Sum, Type::Decimal(precision, scale)) => {
                 Type::Decimal(precision.saturating_add(10).min(MOST), scale)
@@ -333,7 +341,7 @@ fn aggregated(function: Aggregate, operand: Operand<'_>) -> Result<Typed, ExprEr
     match function {
         Aggregate::Count => Ok(operand.typed),
         Aggregate::Sum if own.is_number() => Ok(operand.typed),
-        Aggregate::Avg if matches!(own, Type::Decimal(..)) => Ok(operand.typed),
+        Aggregate::Avg | Aggregate::Median if matches!(own, Type::Decimal(..)) => Ok(operand.typed),
         Aggregate::Avg | Aggregate::Median if own.is_number() => {
             coerce::coerce(operand.typed, &Type::Float)
         }

@@ -20,7 +20,14 @@ fn graph(features: &Value, length: usize) -> FeatureGraph {
             source: None,
         });
         let project = feature["project"].as_str().unwrap().to_owned();
-        FeatureDefinition { project, spec, external, retention: Default::default(), origin: None }
+        FeatureDefinition {
+            project,
+            spec,
+            external,
+            retention: Default::default(),
+            origin: None,
+            class: None,
+        }
     });
     FeatureGraph::new(definitions, HashLength::cut_to(length).unwrap()).unwrap()
 }

@@ -52,6 +52,7 @@ pub(super) fn definitions() -> impl Strategy<Value = Vec<FeatureDefinition>> {
                 .map(|dep| dep as usize % index.max(1))
                 .collect();
             FeatureDefinition {
+                class: None,
                 retention: Default::default(),
                 project: "test".to_owned(),
                 spec: FeatureSpec {

@@ -64,6 +64,15 @@ pub enum DeletionError {
         /// What is not known.
         what: String,
     },
+    /// A store that shares its place with this one cannot be read, so it is not known what it names.
+    /// Which one, and why, is told to the log and not in words: it may be somebody else's.
+    #[error("it cannot be found out which objects the stores beside this one name")]
+    Beside {
+        /// The store that cannot be read, or the one that it lies beside.
+        location: String,
+        /// Why not.
+        source: Box<Self>,
+    },
     /// Other spaces may have objects here.
     #[error("what nobody names here may belong to the spaces {}", .spaces.join(", "))]
     Spaces {
@@ -95,13 +104,21 @@ fn names(keys: &[FeatureKey]) -> String {
     keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" and ")
 }
 
+impl DeletionError {
+    /// A store beside this one cannot be read.
+    pub(crate) fn beside(location: String, source: Self) -> Self {
+        tracing::warn!(location, %source, "what a store names cannot be found out");
+        Self::Beside { location, source: Box::new(source) }
+    }
+}
+
 impl Diagnostic for DeletionError {
     fn kind(&self) -> Kind {
         match self {
             Self::Ambiguous { .. } | Self::External { .. } | Self::Records { .. } => Kind::Invalid,
             Self::Blocked { .. } | Self::Incomplete { .. } | Self::Spaces { .. } => Kind::Blocked,
             Self::NothingToRestore { .. } | Self::NoHold { .. } => Kind::NotFound,
-            Self::Unfinished { source, .. } => source.kind(),
+            Self::Unfinished { source, .. } | Self::Beside { source, .. } => source.kind(),
             Self::Filter(error) => error.kind(),
             Self::Objects(error) => error.kind(),
             Self::Store(error) => error.kind(),
@@ -118,6 +135,7 @@ impl Diagnostic for DeletionError {
             Self::NoHold { .. } => "hold.unknown",
             Self::Objects(error) => error.code(),
             Self::Incomplete { .. } => "objects.incomplete-references",
+            Self::Beside { .. } => "objects.beside",
             Self::Spaces { .. } => "objects.spaces",
             Self::Records { .. } => "deletion.records",
             Self::NothingToRestore { .. } => "deletion.nothing-to-restore",
@@ -144,6 +162,9 @@ impl Diagnostic for DeletionError {
             Self::Filter(error) => error.hint(),
             Self::NoHold { .. } => Some("list them with `metalith hold list`".into()),
             Self::Objects(error) => error.hint(),
+            Self::Beside { .. } => Some(
+                "objects stay until it can be read; then `metalith purge --resume` deletes them".into(),
+            ),
             Self::Incomplete { .. } => {
                 Some("declare every feature with its columns as they are stored".into())
             }

@@ -39,6 +39,9 @@ pub struct Done {
     /// What became of the objects of the samples; `None` when there are none, or the deletion was
     /// soft.
     pub objects: Option<PurgeReport>,
+    /// Whether this is the first time that what it did to rows is told. It is not where objects
+    /// were only tried again.
+    pub is_first: bool,
 }
 
 /// What was done to a feature.
@@ -92,6 +95,7 @@ impl CascadePlan {
                 files: Vacuumed::default(),
                 visible_until: None,
                 objects: None,
+                is_first: true,
             });
         }
         let planned = steps.into_iter().map(|step| step.planned).collect();
@@ -239,6 +243,7 @@ async fn execute(
         files: Vacuumed::default(),
         visible_until: None,
         objects: None,
+        is_first: attempts.is_empty(),
     };
     if intent.is_hard {
         for step in intent.steps.iter().filter(|step| step.rows > 0 && step.set_null.is_empty()) {
@@ -276,19 +281,19 @@ async fn execute(
             };
             journal::note_attempt(context.store, &intent.id, &attempt).await?;
             done.objects = Some(report);
-            tell_once(context, intent, attempts, &done);
+            tell_once(context, intent, &done);
             return Ok(done);
         }
         done.objects = Some(report);
     }
     journal::end(context.store, &intent.id).await?;
-    tell_once(context, intent, attempts, &done);
+    tell_once(context, intent, &done);
     Ok(done)
 }
 
 /// What is tried again was told when it was tried first.
-fn tell_once(context: Context<'_>, intent: &Intent, attempts: &[Attempt], done: &Done) {
-    if attempts.is_empty() {
+fn tell_once(context: Context<'_>, intent: &Intent, done: &Done) {
+    if done.is_first {
         told::deleted(context.graph, intent, done);
     }
 }
@@ -375,6 +380,7 @@ async fn delete(
 ) -> Result<DeletionReceipt, DeletionError> {
     let Context { store, graph, .. } = context;
     let request = plan::request_of(intent, step)?;
+    let _turn = store.turn(&step.feature).await;
     for _ in 1..ATTEMPTS {
         let plan = match planned.take() {
             Some(plan) => plan,
@@ -435,7 +441,7 @@ async fn note_deleted(
         .collect();
     let details = json!({
         "feature": intent.feature.as_str(),
-        "mode": if intent.is_hard { "hard" } else { "soft" },
+        "mode": intent.mode().name(),
         "cascade": intent.cascade,
         "reason": intent.reason,
         "filter_columns": intent.filter_columns,
@@ -484,7 +490,7 @@ async fn note_blocked(
         .collect();
     let details = json!({
         "feature": intent.feature.as_str(),
-        "mode": if intent.is_hard { "hard" } else { "soft" },
+        "mode": intent.mode().name(),
         "cascade": intent.cascade,
         "blockers": blockers,
     });

@@ -39,6 +39,8 @@ pub struct Deletion {
     pub pending: u64,
     /// How many of them storage refused to delete when it was last tried.
     pub failed: u64,
+    /// How many objects stay because something else names them, as far as known.
+    pub kept: u64,
     /// Objects that could not be deleted yet, with what storage said, the first thousand.
     pub failures: Vec<(String, String)>,
 }
@@ -84,8 +86,8 @@ pub async fn list(store: &Store) -> Result<Vec<Deletion>, StoreError> {
         let id = intent.id.clone();
         let deletion =
             found.entry(id.clone()).or_insert_with(|| Deletion::new(id, intent.begun_at));
+        deletion.mode = intent.mode().name().to_owned();
         deletion.feature = Some(intent.feature);
-        deletion.mode = if intent.is_hard { "hard" } else { "soft" }.to_owned();
         deletion.cascade = intent.cascade;
         deletion.actor = intent.actor;
         deletion.reason = intent.reason;
@@ -119,6 +121,7 @@ impl Deletion {
             entries: Vec::new(),
             pending: 0,
             failed: 0,
+            kept: 0,
             failures: Vec::new(),
         }
     }
@@ -138,6 +141,8 @@ impl Deletion {
             self.steps = entry.details["steps"].as_array().cloned().unwrap_or_default();
         } else if state(Event::Restored) {
             self.state = DeletionState::Restored;
+        } else if state(Event::Purged) || state(Event::PurgeFailed) {
+            self.kept = entry.details["skipped"].as_u64().unwrap_or_default();
         }
         self.entries.push(entry);
     }

@@ -277,6 +277,10 @@ async fn find_objects(
     let plans = steps.iter().filter_map(|step| Some((&step.feature, step.planned.as_ref()?)));
     let plans: BTreeMap<&FeatureKey, &DeletionPlan> = plans.collect();
     purge::keep_referenced(context, &mut all, &plans).await?;
+    // It is asked again before anything goes; here it is about the figures.
+    if let Err(error) = purge::keep_named_beside(context, &mut all).await {
+        tracing::warn!(%error, "what stays of the objects is not known yet");
+    }
     for (step, mut doomed) in steps.iter_mut().zip(by_step) {
         if !doomed.is_empty() {
             doomed.restrict_to(&all);

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Context, events,
     journal::{Intent, IntentStep, Subject},
-    objects::PurgeReport,
+    objects::{Below, PurgeReport},
 };
 
 /// Of how many samples that go along the log tells one by one.
@@ -96,11 +96,12 @@ pub(super) fn deleted(graph: &FeatureGraph, intent: &Intent, done: &Done) {
     let report = done.objects.clone().unwrap_or_default();
     for subject in &intent.subjects {
         let mut fields = about(intent, &subject.facts);
-        let (deleted, failed) = figures(subject, &report).unwrap_or_default();
+        let Below { deleted, failed, kept } = figures(subject, &report).unwrap_or_default();
         // Where nothing is known of its own objects, a failure may be about them.
         let is_clean = if report.is_unlisted { report.failed == 0 } else { failed == 0 };
         fields.insert("minio_cleanup_success".to_owned(), is_clean.into());
         fields.insert("minio_files_deleted".to_owned(), deleted.into());
+        enter_kept(&mut fields, "minio_files_kept", kept);
         events::tell(&events::deleted(&subject.feature), fields);
     }
     let mut fields = about(intent, &intent.subject);
@@ -112,6 +113,7 @@ pub(super) fn deleted(graph: &FeatureGraph, intent: &Intent, done: &Done) {
     ] {
         fields.insert(name.to_owned(), value);
     }
+    enter_kept(&mut fields, "minio_files_kept", report.skipped);
     // What could have gone along and did not is told as well.
     let could = graph.features().filter(|it| refers(graph, it.key(), &intent.feature));
     let counter = |feature: &FeatureKey| format!("{}s_deleted", events::noun(feature));
@@ -133,22 +135,33 @@ pub(super) fn cleaned(intent: &Intent, report: &PurgeReport) {
     }
     let mut is_told = false;
     for subject in &intent.subjects {
-        if let Some((deleted, 0)) = figures(subject, report) {
-            let mut fields = facts(intent, &subject.facts);
-            fields.insert("files_deleted".to_owned(), deleted.into());
-            events::tell("minio_cleanup_complete", fields);
+        if let Some(Below { deleted, failed: 0, kept }) = figures(subject, report) {
+            cleaned_up(intent, &subject.facts, deleted, kept);
             is_told = true;
         }
     }
     if report.failed == 0 && !is_told {
-        let mut fields = facts(intent, &intent.subject);
-        fields.insert("files_deleted".to_owned(), report.deleted.into());
-        events::tell("minio_cleanup_complete", fields);
+        cleaned_up(intent, &intent.subject, report.deleted, report.skipped);
+    }
+}
+
+/// Tells that nothing is left to be done. Where objects stay, because others name them, that is not
+/// all of them.
+fn cleaned_up(intent: &Intent, subject: &Map<String, Value>, deleted: u64, kept: u64) {
+    let mut fields = facts(intent, subject);
+    fields.insert("files_deleted".to_owned(), deleted.into());
+    enter_kept(&mut fields, "files_kept", kept);
+    events::tell(if kept == 0 { "minio_cleanup_complete" } else { "minio_cleanup_kept" }, fields);
+}
+
+fn enter_kept(fields: &mut Map<String, Value>, name: &str, kept: u64) {
+    if kept > 0 {
+        fields.insert(name.to_owned(), kept.into());
     }
 }
 
 /// What became of the objects of one sample.
-fn figures(subject: &Subject, report: &PurgeReport) -> Option<(u64, u64)> {
+fn figures(subject: &Subject, report: &PurgeReport) -> Option<Below> {
     let (place, key) = subject.below.as_ref()?;
     let uri = ObjectUri::from_parts(place, key, None).ok()?;
     report.below.get(&uri).copied()
@@ -168,7 +181,7 @@ fn address_of<'a>(intent: &'a Intent, address: &str) -> Option<&'a Map<String, V
 fn about(intent: &Intent, subject: &Map<String, Value>) -> Map<String, Value> {
     let mut fields = facts(intent, subject);
     for (name, value) in [
-        ("mode", json!(if intent.is_hard { "hard" } else { "soft" })),
+        ("mode", json!(intent.mode().name())),
         ("actor", json!(intent.actor)),
         ("reason", json!(intent.reason)),
     ] {

@@ -1,12 +1,13 @@
 //! Doing what a migration says, in a way that can be taken up again after every single step.
 
 use metalith_base::{Diagnostic as _, FeatureKey};
-use metalith_store::{BackfillRequest, CarryRequest, DeletionMode, Execution, Mark, Store};
+use metalith_store::{BackfillRequest, CarryRequest, DeletionMode, Execution, Fill, Mark, Store};
 use serde_json::{Value, json};
 
 use super::{
-    Migration, MigrationError, Operation, Step, cascade,
+    Functions, Migration, MigrationError, Operation, Step, cascade,
     check::{Expressions, Origin, carries, check, expressions},
+    custom::Named,
     events::{self, Attempt, Kind, Note},
     rollback::undo,
 };
@@ -27,6 +28,8 @@ pub struct ApplyRequest<'a> {
     pub migration: &'a Migration,
     /// Whether to do it.
     pub execution: Execution,
+    /// What calls functions that it names; without any, a migration that names one is refused.
+    pub functions: Option<&'a dyn Functions>,
 }
 
 /// What was done, or would be.
@@ -272,7 +275,8 @@ impl<'a> Work<'a> {
             Operation::Reconcile
             | Operation::Rename { .. }
             | Operation::Recompute
-            | Operation::Backfill { .. } => before.any(|it| self.reaches(it, &step.feature)),
+            | Operation::Backfill { .. }
+            | Operation::Custom { .. } => before.any(|it| self.reaches(it, &step.feature)),
         }
     }
 
@@ -297,7 +301,9 @@ impl<'a> Work<'a> {
         let figures = match &step.operation {
             Operation::Recompute => Figures::of(0),
             Operation::Reconcile | Operation::Rename { .. } => self.carry(step, &mark).await?,
-            Operation::Backfill { .. } => self.backfill(number, &mark).await?,
+            Operation::Backfill { .. } | Operation::Custom { .. } => {
+                self.backfill(number, &mark).await?
+            }
             Operation::Delete { .. } => self.delete(number, &now).await?,
         };
         let state = match execution {
@@ -353,8 +359,15 @@ impl<'a> Work<'a> {
         let Context { store, graph, .. } = self.context;
         let step = &self.request.migration.steps[number];
         let Expressions { filters, set } = expressions(self.request.migration, number)?;
-        let execution = self.request.execution;
-        let request = BackfillRequest { filters: &filters, set: &set, mark, execution };
+        let (execution, feature) = (self.request.execution, &step.feature);
+        let named = match (&step.operation, self.request.functions) {
+            (Operation::Custom { run: name, .. }, Some(functions)) => {
+                Some(Named { functions, name, feature })
+            }
+            _ => None,
+        };
+        let fill = named.as_ref().map_or(Fill::Set(&set), |named| Fill::Function(named));
+        let request = BackfillRequest { filters: &filters, fill, mark, execution };
         Ok(self.told(number, store.backfill(graph, &step.feature, request).await?))
     }
 

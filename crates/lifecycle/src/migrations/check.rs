@@ -34,6 +34,7 @@ impl Origin {
             Operation::Reconcile
             | Operation::Recompute
             | Operation::Backfill { .. }
+            | Operation::Custom { .. }
             | Operation::Delete { .. } => None,
         });
         Ok(Self { graph, renamed: renamed.collect() })
@@ -83,7 +84,8 @@ pub(super) async fn check(
         let Expressions { set, .. } = expressions(migration, number)?;
         Store::check_columns(feature, &set)?;
         let steps = &migration.steps;
-        let checked = Checked { graph, origin: &origin, steps, holds: &holds };
+        let is_callable = request.functions.is_some();
+        let checked = Checked { graph, origin: &origin, steps, holds: &holds, is_callable };
         if let Some(problem) = checked.problem(number) {
             return Err(MigrationError::Step {
                 id,
@@ -103,6 +105,8 @@ struct Checked<'a> {
     steps: &'a [Step],
     /// Those in force.
     holds: &'a [Hold],
+    /// Whether functions can be called.
+    is_callable: bool,
 }
 
 impl Checked<'_> {
@@ -114,6 +118,9 @@ impl Checked<'_> {
         let new = self.graph.feature(&step.feature).ok()?;
         if new.is_external() {
             return Some(StepProblem::External);
+        }
+        if let (Operation::Custom { run, .. }, false) = (&step.operation, self.is_callable) {
+            return Some(StepProblem::NoPython { run: run.clone() });
         }
         let before = step.operation.carried_from(&step.feature)?;
         let Some(from) = &self.origin.graph else { return Some(StepProblem::NoFrom) };
@@ -203,7 +210,7 @@ pub(super) fn expressions(
             let set = set.collect::<Result<Vec<_>, MigrationError>>()?;
             Expressions { filters: all(filters)?, set }
         }
-        Operation::Delete { filters, .. } => {
+        Operation::Custom { filters, .. } | Operation::Delete { filters, .. } => {
             Expressions { filters: all(filters)?, set: Vec::new() }
         }
         Operation::Reconcile | Operation::Rename { .. } | Operation::Recompute => {

@@ -203,6 +203,12 @@ pub enum StepProblem {
     /// It is another project's.
     #[error("it is external, and written to by another project")]
     External,
+    /// Its function is in Python, and whoever applies it cannot call that.
+    #[error("`{run}` is a function in Python, which cannot be called from here")]
+    NoPython {
+        /// The function.
+        run: String,
+    },
     /// The definitions have too little in common.
     #[error("{0}")]
     NotCarried(CarryProblem),
@@ -348,6 +354,9 @@ impl StepProblem {
             Self::TooEarly { .. } => "put upstreams before what is computed from them".into(),
             Self::Twice { .. } => "take one of them out".into(),
             Self::External => "let that project carry it over".into(),
+            Self::NoPython { .. } => {
+                "apply it with the `metalith` command that the Python package installs".into()
+            }
             Self::NotCarried(_) => "choose `recompute`".into(),
             Self::Held { hold, .. } => format!(
                 "place the same hold on the newer name, then release this one with \

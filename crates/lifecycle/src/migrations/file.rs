@@ -8,7 +8,7 @@ use metalith_graph::{ChangeKind, GraphDiff};
 
 use super::{Migration, MigrationError, Operation, Step};
 
-const OPERATIONS: [&str; 5] = ["reconcile", "rename", "recompute", "backfill", "delete"];
+const OPERATIONS: [&str; 6] = ["reconcile", "rename", "recompute", "backfill", "custom", "delete"];
 
 impl Migration {
     /// Reads a migration; `file` is how messages call it.
@@ -40,7 +40,7 @@ impl Migration {
         );
         line(
             &mut out,
-            "# reconcile, rename, recompute, backfill, delete. Then see what would happen:",
+            "# reconcile, rename, recompute, backfill, custom, delete. Then see what would happen:",
         );
         line(&mut out, &format!("#   metalith migrations apply {} --dry-run", self.id));
         line(&mut out, &format!("id: {}", quoted(&self.id)));
@@ -97,6 +97,10 @@ fn write_step(out: &mut String, step: &Step) {
             }
             line(out, &format!("    where: [{}]", list(filters)));
         }
+        Operation::Custom { run, filters } => {
+            line(out, &format!("    run: {}", quoted(run)));
+            line(out, &format!("    where: [{}]", list(filters)));
+        }
         Operation::Delete { filters, downstream } => {
             line(out, &format!("    where: [{}]", list(filters)));
             line(out, &format!("    downstream: {downstream}"));
@@ -118,6 +122,10 @@ fn step(file: &str, node: &Node) -> Result<Step, DocumentError> {
             let set = table.text_map("set")?.unwrap_or_default();
             Operation::Backfill { set, filters: filters(&mut table)? }
         }
+        "custom" => Operation::Custom {
+            run: table.required_text("run")?.to_owned(),
+            filters: filters(&mut table)?,
+        },
         "delete" => Operation::Delete {
             filters: {
                 // To delete everything has to be said.

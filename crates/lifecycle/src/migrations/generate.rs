@@ -92,6 +92,10 @@ const EXAMPLES: &str = r#"steps: []
 #     where: "seconds IS NULL"
 #     reason: "older samples lack it"
 #   - feature: video/crop
+#     operation: custom            # columns become what a function in Python says
+#     run: "shop.fixes:seconds"
+#     reason: "the files are looked at again"
+#   - feature: video/crop
 #     operation: delete            # samples are softly deleted
 #     where: "frames = 0"
 #     downstream: true

@@ -92,7 +92,10 @@ pub(super) async fn undo(
     match &step.operation {
         Operation::Recompute => return Ok(0),
         Operation::Delete { .. } => return bring_back(context, attempt, number).await,
-        Operation::Reconcile | Operation::Rename { .. } | Operation::Backfill { .. } => {}
+        Operation::Reconcile
+        | Operation::Rename { .. }
+        | Operation::Backfill { .. }
+        | Operation::Custom { .. } => {}
     }
     let feature = graph.feature(&step.feature).map_err(StoreError::from)?;
     let undoing = Undoing::of(migration, (attempt, origin), number, feature);

@@ -12,6 +12,7 @@ use hashbrown::{HashMap, HashSet};
 use metalith_base::{FeatureKey, Timestamp};
 use metalith_graph::ObjectName;
 use metalith_objects::{ObjectEntry, ObjectUri, list_below};
+use metalith_store::Store;
 use serde_json::json;
 
 use super::{
@@ -91,7 +92,16 @@ pub async fn compare(
     prefixes: &[ObjectUri],
     min_age: Duration,
 ) -> Result<ObjectsReport, DeletionError> {
-    let mut names = Names::read(context).await?;
+    compare_among(context, &context.beside().await?, prefixes, min_age).await
+}
+
+async fn compare_among(
+    context: Context<'_>,
+    beside: &[Store],
+    prefixes: &[ObjectUri],
+    min_age: Duration,
+) -> Result<ObjectsReport, DeletionError> {
+    let mut names = Names::read(context, beside).await?;
     let limit = limit(context, min_age);
     let mut report = ObjectsReport {
         prefixes: prefixes.iter().map(ToString::to_string).collect(),
@@ -126,7 +136,7 @@ pub async fn compare(
         .await?;
     }
     // What was named and not seen is read again, to say what it is called.
-    for_each_name(context, |named| {
+    for_each_name(context, &[], |named| {
         let Named::One(uri) = named else { return };
         let is_listed = own.has(&uri) && prefixes.iter().any(|prefix| prefix.covers(&uri));
         if is_listed && names.take_unseen(&uri) {
@@ -156,13 +166,21 @@ pub async fn delete_orphans(
     if !own.others().is_empty() {
         return Err(DeletionError::Spaces { spaces: own.others().to_vec() });
     }
+    if context.space.is_none() && !context.store.beside().await?.is_empty() {
+        let what = "this store lies beside others and was not opened as the space that it is";
+        return Err(DeletionError::Incomplete { what: what.to_owned() });
+    }
     // A listing that breaks off shows here, before anything is deleted.
-    let report = compare(context, prefixes, min_age).await?;
+    let beside = context.beside().await?;
+    let report = compare_among(context, &beside, prefixes, min_age).await?;
     if report.unreadable > 0 {
         let what = format!("{} rows name objects in a way that cannot be read", report.unreadable);
         return Err(DeletionError::Incomplete { what });
     }
-    let mut names = Names::read(context).await?;
+    for store in &beside {
+        purge::require_declared(Context { store, ..context }).await?;
+    }
+    let mut names = Names::read(context, &beside).await?;
     let limit = limit(context, min_age);
     let mut report = PurgeReport::default();
     for prefix in prefixes {
@@ -218,13 +236,16 @@ async fn each(
     Ok(())
 }
 
+/// Goes through what rows name, also those of stores beside this one.
 async fn for_each_name(
     context: Context<'_>,
+    beside: &[Store],
     mut visit: impl FnMut(Named),
 ) -> Result<(), DeletionError> {
     for feature in context.graph.features() {
         for objects in &feature.spec().objects {
-            for context in std::iter::once(context).chain(context.behind()) {
+            let beside = beside.iter().map(|store| Context { store, ..context });
+            for context in std::iter::once(context).chain(context.behind()).chain(beside) {
                 let visit = |named, _| visit(named);
                 named::each(context, feature, Which::Everything, objects, visit).await?;
             }
@@ -244,11 +265,14 @@ struct Names {
 }
 
 impl Names {
-    async fn read(context: Context<'_>) -> Result<Self, DeletionError> {
-        let store = StoreFiles::of(context)?;
+    async fn read(context: Context<'_>, beside: &[Store]) -> Result<Self, DeletionError> {
+        let mut store = StoreFiles::of(context)?;
+        for other in beside {
+            store.add(StoreFiles::of(Context { store: other, ..context })?);
+        }
         let (ones, prefixes) = (HashMap::new(), HashSet::new());
         let mut names = Self { ones, prefixes, store, unreadable: 0 };
-        for_each_name(context, |named| match named {
+        for_each_name(context, beside, |named| match named {
             Named::One(uri) => {
                 names.ones.insert(fingerprint(&uri), false);
             }

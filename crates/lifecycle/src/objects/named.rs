@@ -194,6 +194,11 @@ impl StoreFiles {
         Ok(Self { roots })
     }
 
+    /// Takes in the files of others.
+    pub(crate) fn add(&mut self, others: Self) {
+        self.roots.extend(others.roots);
+    }
+
     pub(crate) fn have(&self, uri: &ObjectUri) -> bool {
         self.roots.iter().filter(|root| root.covers(uri)).any(|root| {
             let below = uri.key()[root.key().len()..].trim_start_matches('/');

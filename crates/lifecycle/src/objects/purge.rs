@@ -33,8 +33,38 @@ pub struct PurgeReport {
     pub failures: Vec<(String, String)>,
     /// Whether something below a prefix could not be listed, so that it is not known how many.
     pub(crate) is_unlisted: bool,
-    /// How many below each prefix are gone, and how many could not be deleted.
-    pub(crate) below: BTreeMap<ObjectUri, (u64, u64)>,
+    /// What became of what is below each prefix.
+    pub(crate) below: BTreeMap<ObjectUri, Below>,
+}
+
+/// How far objects are cleaned up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cleanup {
+    /// All of them are gone.
+    Complete,
+    /// Nothing is left to be done, but not all of them went: something else names some.
+    Kept,
+    /// Some could not be deleted, and wait to be tried again.
+    Pending,
+}
+
+impl Cleanup {
+    /// What answers call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Kept => "kept",
+            Self::Pending => "pending",
+        }
+    }
+}
+
+/// What became of the objects below a prefix.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Below {
+    pub(crate) deleted: u64,
+    pub(crate) failed: u64,
+    pub(crate) kept: u64,
 }
 
 impl PurgeReport {
@@ -42,6 +72,15 @@ impl PurgeReport {
     pub(crate) fn refused(objects: usize, error: &DeletionError) -> Self {
         let failures = vec![("all of them".to_owned(), error.to_string())];
         Self { failed: objects as u64, failures, is_unlisted: true, ..Self::default() }
+    }
+
+    /// How far it is done.
+    pub fn cleanup(&self) -> Cleanup {
+        match (self.failed, self.skipped) {
+            (0, 0) => Cleanup::Complete,
+            (0, _) => Cleanup::Kept,
+            _ => Cleanup::Pending,
+        }
     }
 
     /// Takes what was planned for what is left, where that could not be counted.
@@ -69,6 +108,8 @@ pub(crate) struct Doomed {
     store: StoreFiles,
     own: Own,
     skipped: u64,
+    /// Prefixes of which everything stays.
+    whole: BTreeSet<ObjectUri>,
 }
 
 impl Doomed {
@@ -127,6 +168,7 @@ impl Doomed {
                 for uri in same {
                     self.prefixes.remove(&uri);
                     self.skipped += 1;
+                    self.whole.insert(uri);
                 }
                 if self.covering(&prefix).is_some() {
                     self.kept_prefixes.insert(prefix);
@@ -141,6 +183,7 @@ impl Doomed {
     fn keep_unless(&mut self, is_such: impl Fn(&ObjectUri) -> bool) {
         let before = self.ones.len() + self.prefixes.len();
         self.ones.retain(|uri, _| is_such(uri));
+        self.whole.extend(self.prefixes.iter().filter(|uri| !is_such(uri)).cloned());
         self.prefixes.retain(|uri| is_such(uri));
         self.skipped += (before - self.ones.len() - self.prefixes.len()) as u64;
     }
@@ -270,6 +313,37 @@ pub(crate) async fn keep_referenced(
     Ok(())
 }
 
+/// Takes out what rows of the stores beside this one name: what is shared goes with the last who
+/// names it. Where one of them cannot be read, nothing is known.
+pub(crate) async fn keep_named_beside(
+    context: Context<'_>,
+    doomed: &mut Doomed,
+) -> Result<(), DeletionError> {
+    if doomed.is_empty() {
+        return Ok(());
+    }
+    for store in &context.beside().await? {
+        let other = Context { store, ..context };
+        let kept = keep_named_in(other, doomed).await;
+        kept.map_err(|source| DeletionError::beside(store.location(), source))?;
+    }
+    Ok(())
+}
+
+async fn keep_named_in(other: Context<'_>, doomed: &mut Doomed) -> Result<(), DeletionError> {
+    require_declared(other).await?;
+    for feature in other.graph.features() {
+        for objects in &feature.spec().objects {
+            let keep = |named, _| doomed.keep(named);
+            named::each(other, feature, Which::Everything, objects, keep).await?;
+        }
+    }
+    let theirs = StoreFiles::of(other)?;
+    doomed.keep_unless(|uri| !theirs.have(uri));
+    doomed.store.add(theirs);
+    Ok(())
+}
+
 /// The features that have a table here, or further down the fallback chain, and are not declared:
 /// what they name is not known.
 pub(crate) async fn undeclared(context: Context<'_>) -> Result<Vec<FeatureKey>, DeletionError> {
@@ -299,7 +373,12 @@ pub(crate) async fn purge(
 ) -> Result<PurgeReport, DeletionError> {
     let mut doomed = Doomed::from_owned(objects);
     keep_referenced(context, &mut doomed, &BTreeMap::new()).await?;
+    keep_named_beside(context, &mut doomed).await?;
     let mut report = PurgeReport { skipped: doomed.skipped, ..PurgeReport::default() };
+    for prefix in &doomed.whole {
+        // How many there are is not looked for.
+        report.below.insert(prefix.clone(), Below { kept: 1, ..Below::default() });
+    }
     let mut by_place: BTreeMap<&str, Vec<ObjectUri>> = BTreeMap::new();
     for uri in doomed.ones.keys() {
         by_place.entry(uri.place()).or_default().push(uri.clone());
@@ -309,9 +388,13 @@ pub(crate) async fn purge(
         delete(context, uris, sizes, &mut report).await;
     }
     for prefix in &doomed.prefixes {
-        let before = (report.deleted, report.failed);
+        let before = (report.deleted, report.failed, report.skipped);
         below(context, prefix, &doomed, &mut report).await;
-        let figures = (report.deleted - before.0, report.failed - before.1);
+        let figures = Below {
+            deleted: report.deleted - before.0,
+            failed: report.failed - before.1,
+            kept: report.skipped - before.2,
+        };
         report.below.insert(prefix.clone(), figures);
     }
     Ok(report)

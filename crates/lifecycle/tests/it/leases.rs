@@ -79,3 +79,15 @@ async fn sweeping_removes_what_ended_long_ago_and_leaves_what_is_held() {
     assert_eq!(names().await, 1);
     assert_eq!(held(&store).await.unwrap()["purge"], lease);
 }
+
+#[tokio::test]
+async fn many_at_once_who_want_different_ones_all_get_theirs() {
+    let store = memory_store().await;
+    // More than anybody tries again when others are faster.
+    let names: Vec<String> = (0..80).map(|it| format!("deletion/{it}")).collect();
+    let asked = names.iter().map(|name| acquire(&store, name, "somebody", LONG));
+    for lease in futures::future::join_all(asked).await {
+        assert!(lease.unwrap().is_some());
+    }
+    assert_eq!(held(&store).await.unwrap().len(), names.len());
+}

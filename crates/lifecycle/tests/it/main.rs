@@ -1,10 +1,16 @@
 //! What happens to features over time, on a store in memory.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, and one is told by another what it does"
+)]
 
 mod audit;
+mod beside;
 mod chains;
 mod copying;
 mod crashes;
+mod databases;
 mod deletion;
 mod holds;
 mod leases;

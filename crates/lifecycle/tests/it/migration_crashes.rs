@@ -20,7 +20,7 @@ use object_store::{ObjectStore, memory::InMemory, path::Path};
 
 use crate::{
     crashes::Later,
-    migrations::{code, migration, run, take_back, worked_off},
+    migrations::{code, custom, migration, run, take_back, worked_off},
 };
 
 /// Storage that goes wrong as `faults` say.
@@ -82,7 +82,7 @@ async fn prepared() -> (Arc<InMemory>, Migration) {
     let set = vec![("note".to_owned(), "'filled'".to_owned())];
     let fill = Operation::Backfill { set, filters: Vec::new() };
     let delete = Operation::Delete { filters: vec!["video = 'a'".to_owned()], downstream: false };
-    for operation in [fill, delete] {
+    for operation in [fill, custom("fixes:shout", &[]), delete] {
         let (feature, reason) = (key("video/crop"), "because".to_owned());
         migration.steps.push(Step { feature, operation, reason });
     }

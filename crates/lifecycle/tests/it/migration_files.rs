@@ -148,7 +148,7 @@ async fn migrations_are_written_and_read() {
     let text = found.to_yaml();
     expect![[r##"
         # What becomes of stored samples. Give every step a reason, or change what it does:
-        # reconcile, rename, recompute, backfill, delete. Then see what would happen:
+        # reconcile, rename, recompute, backfill, custom, delete. Then see what would happen:
         #   metalith migrations apply 19700101-000000-refactor --dry-run
         id: "19700101-000000-refactor"
         project: "test"

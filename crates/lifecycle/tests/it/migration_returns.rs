@@ -1,6 +1,7 @@
 //! Migrations are taken back, where nothing was built on them and nothing is lost by it.
 
 use metalith_base::Diagnostic as _;
+use metalith_graph::FeatureGraph;
 use metalith_lifecycle::{
     deletion::{Cascade, RestoreMode},
     migrations::{MigrationState, MigrationStatus, Operation, status},
@@ -123,16 +124,22 @@ async fn what_older_code_computes_meanwhile_is_in_no_rollbacks_way() {
     assert_eq!(left, Vec::<String>::new());
 }
 
+/// A migration by hand that fills a column of one sample and deletes another, with what is
+/// computed from it.
+async fn filled_and_deleted(store: &Store) -> FeatureGraph {
+    worked_off(store).await;
+    let graph = code("1");
+    let fill = backfill(&[("note", "'filled'")], &["video = 'b'"]);
+    let delete = Operation::Delete { filters: vec!["video = 'a'".to_owned()], downstream: true };
+    let migration = by_hand(&graph, vec![("video/crop", fill), ("video/crop", delete)]);
+    run(store, &graph, &migration, Execution::Apply).await.unwrap();
+    graph
+}
+
 #[tokio::test]
 async fn a_deletion_of_what_no_other_step_wrote_is_taken_back_with_the_rest() {
     for store in stores().await {
-        worked_off(&store).await;
-        let graph = code("1");
-        let fill = backfill(&[("note", "'filled'")], &["video = 'b'"]);
-        let delete =
-            Operation::Delete { filters: vec!["video = 'a'".to_owned()], downstream: true };
-        let migration = by_hand(&graph, vec![("video/crop", fill), ("video/crop", delete)]);
-        run(&store, &graph, &migration, Execution::Apply).await.unwrap();
+        let graph = filled_and_deleted(&store).await;
         take_back(&store, &graph, "by-hand").await.unwrap();
         let crops = read(&store, &graph, "video/crop", &["video", "note"]).await;
         assert_eq!(crops, ["a by hand", "b by hand", "c by hand"]);
@@ -143,13 +150,7 @@ async fn a_deletion_of_what_no_other_step_wrote_is_taken_back_with_the_rest() {
 #[tokio::test]
 async fn a_deletion_that_cannot_be_undone_keeps_a_migration_from_being_taken_back() {
     for store in stores().await {
-        worked_off(&store).await;
-        let graph = code("1");
-        let fill = backfill(&[("note", "'filled'")], &["video = 'b'"]);
-        let delete =
-            Operation::Delete { filters: vec!["video = 'a'".to_owned()], downstream: true };
-        let migration = by_hand(&graph, vec![("video/crop", fill), ("video/crop", delete)]);
-        run(&store, &graph, &migration, Execution::Apply).await.unwrap();
+        let graph = filled_and_deleted(&store).await;
         // What was deleted is deleted for good.
         let one = vec![metalith_expr::parse("video = 'a'").unwrap()];
         let one = DeletionRequest::new(DeletionMode::Hard, one);

@@ -1,20 +1,27 @@
 //! Code changes, and what had been computed is carried over, or not.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use metalith_base::Timestamp;
+use datafusion::arrow::{
+    array::{AsArray as _, RecordBatch, StringArray},
+    compute::cast,
+    datatypes::{DataType, Field, Schema},
+};
+use futures::{FutureExt as _, future::BoxFuture};
+use metalith_base::{FeatureKey, Timestamp};
 use metalith_graph::FeatureGraph;
 use metalith_lifecycle::{
     Context, audit,
     migrations::{
-        Applied, ApplyRequest, Migration, MigrationError, Operation, RolledBack, Step, apply,
-        generate, rollback,
+        Applied, ApplyRequest, Functions, Migration, MigrationError, Operation, RolledBack, Step,
+        apply, generate, rollback,
     },
     snapshots::{self, Recorded},
 };
 use metalith_objects::ObjectPlaces;
 use metalith_store::{
-    DeletionMode, DeletionRequest, Execution, ResolveOptions, Rows, Store, WriteOptions,
+    DeletionMode, DeletionRequest, Execution, Frame, FunctionError, ResolveOptions, Rows, Store,
+    WriteOptions,
 };
 use metalith_testkit::fixtures::{graph, key, memory_store, read, write};
 use serde_json::{Value, json};
@@ -109,8 +116,52 @@ pub(crate) async fn run(
 ) -> Result<Applied, MigrationError> {
     let places = ObjectPlaces::default();
     let context = Context { store, graph, places: &places, space: None };
-    let request = ApplyRequest { project: "test", migration, execution };
+    let functions: Option<&dyn Functions> = Some(&Shouting);
+    let request = ApplyRequest { project: "test", migration, execution, functions };
     apply(context, request, |_, _| {}).await
+}
+
+/// A project whose functions add a `!` to every note, and do what their name says besides.
+#[derive(Debug)]
+struct Shouting;
+
+impl Functions for Shouting {
+    fn call(
+        &self,
+        name: &str,
+        _feature: &FeatureKey,
+        samples: Frame,
+    ) -> BoxFuture<'_, Result<Frame, FunctionError>> {
+        let answer = match name {
+            "fixes:shout" => Ok(shouted(&samples)),
+            "fixes:twice" => {
+                let mut answer = shouted(&samples);
+                answer.batches.extend(answer.batches.clone());
+                Ok(answer)
+            }
+            other => Err(format!("there is no `{other}`").into()),
+        };
+        async { answer }.boxed()
+    }
+}
+
+fn shouted(samples: &Frame) -> Frame {
+    let id = samples.schema.field_with_name("video").unwrap().clone();
+    let schema = Arc::new(Schema::new(vec![id, Field::new("note", DataType::Utf8, true)]));
+    let batches = samples.batches.iter().map(|batch| {
+        let note = cast(batch.column_by_name("note").unwrap(), &DataType::Utf8).unwrap();
+        let note: StringArray =
+            note.as_string::<i32>().iter().map(|note| Some(format!("{}!", note?))).collect();
+        let columns = vec![Arc::clone(batch.column_by_name("video").unwrap()), Arc::new(note) as _];
+        RecordBatch::try_new(Arc::clone(&schema), columns).unwrap()
+    });
+    let batches = batches.collect();
+    Frame { schema, batches }
+}
+
+pub(crate) fn custom(run: &str, filters: &[&str]) -> Operation {
+    let filters = filters.iter().map(|it| (*it).to_owned()).collect();
+    Operation::Custom { run: run.to_owned(), filters }
 }
 
 pub(crate) async fn take_back(
@@ -367,6 +418,54 @@ async fn columns_are_filled_and_versions_stay() {
             read(&store, &graph, "video/crop", &columns).await,
             ["a by hand null", "b by hand null", "c by hand null"]
         );
+    }
+}
+
+#[tokio::test]
+async fn a_function_says_what_columns_become() {
+    for store in stores().await {
+        worked_off(&store).await;
+        let graph = code("1");
+        let shout = custom("fixes:shout", &["video <> 'c'"]);
+        let migration = by_hand(&graph, vec![("video/crop", shout)]);
+        let planned = run(&store, &graph, &migration, Execution::DryRun).await.unwrap();
+        assert_eq!(told(&planned), ["custom video/crop planned: 2, 0 there, 0 left"]);
+        for state in ["done", "was done"] {
+            let done = run(&store, &graph, &migration, Execution::Apply).await.unwrap();
+            assert_eq!(told(&done), [format!("custom video/crop {state}: 2, 0 there, 0 left")]);
+            let notes = read(&store, &graph, "video/crop", &["video", "note"]).await;
+            assert_eq!(notes, ["a by hand!", "b by hand!", "c by hand"]);
+        }
+        assert_eq!(open(&store, &graph, "video/face").await, (0, 0, 0));
+        take_back(&store, &graph, "by-hand").await.unwrap();
+        let notes = read(&store, &graph, "video/crop", &["video", "note"]).await;
+        assert_eq!(notes, ["a by hand", "b by hand", "c by hand"]);
+    }
+}
+
+#[tokio::test]
+async fn a_function_that_fails_changes_nothing() {
+    for store in stores().await {
+        worked_off(&store).await;
+        let graph = code("1");
+        for (name, why) in
+            [("fixes:absent", "there is no `fixes:absent`"), ("fixes:twice", "a sample twice")]
+        {
+            let migration = by_hand(&graph, vec![("video/crop", custom(name, &[]))]);
+            let refused = run(&store, &graph, &migration, Execution::Apply).await.unwrap_err();
+            assert!(refused.to_string().contains(why), "{refused}");
+        }
+        let notes = read(&store, &graph, "video/crop", &["note"]).await;
+        assert_eq!(notes, ["by hand", "by hand", "by hand"]);
+
+        // Nobody is there who could call it.
+        let places = ObjectPlaces::default();
+        let context = Context { store: &store, graph: &graph, places: &places, space: None };
+        let migration = by_hand(&graph, vec![("video/crop", custom("fixes:shout", &[]))]);
+        let (migration, execution) = (&migration, Execution::DryRun);
+        let request = ApplyRequest { project: "test", migration, execution, functions: None };
+        let refused = apply(context, request, |_, _| {}).await.unwrap_err();
+        assert!(refused.to_string().contains("`fixes:shout` is a function in Python"), "{refused}");
     }
 }
 

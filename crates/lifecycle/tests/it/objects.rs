@@ -404,7 +404,7 @@ async fn the_store_that_spaces_lie_below_leaves_their_objects_alone() {
     assert_eq!(context.own().await.unwrap().others(), [""; 0]);
 
     let anna = open(&folder.path().join("spaces/anna")).await;
-    let theirs = json!([{ "id": "x", "metaxy_provenance_by_field": { "frames": "made" } }]);
+    let theirs = made("frames", &[json!({ "id": "x", "path": "/elsewhere/x.mp4" })]);
     write(&anna, &world.graph, "video/raw", &theirs).await.unwrap();
     assert_eq!(world.store.spaces().await.unwrap(), ["anna"]);
     assert_eq!(world.store.features().await.unwrap(), [key("video/raw")], "theirs are not ours");

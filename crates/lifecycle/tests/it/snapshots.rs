@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray};
 use metalith_base::Diagnostic as _;
-use metalith_graph::FeatureGraph;
-use metalith_lifecycle::snapshots::{find, list, push};
+use metalith_graph::{DeclaringClass, FeatureGraph, HashLength};
+use metalith_lifecycle::snapshots::{find, list, push, stored_rows};
 use metalith_store::{CommitNote, Rows, Store};
 use metalith_testkit::fixtures::{graph, key, memory_store};
 
@@ -58,6 +58,30 @@ async fn a_graph_that_is_only_declared_otherwise_is_recorded_too() {
     let latest = find(&store, "media", "latest").await.unwrap().graph;
     let spec = |graph: &FeatureGraph| graph.feature(&key("a")).unwrap().spec().clone();
     assert_eq!(spec(&latest), spec(&told));
+}
+
+#[tokio::test]
+async fn the_class_of_a_feature_is_recorded_with_it() {
+    let store = memory_store().await;
+    let graph = |schema: Option<&str>| {
+        let mut definition = versions("1").feature(&key("a")).unwrap().definition().clone();
+        let path = "media.Video".to_owned();
+        definition.class = schema.map(|it| DeclaringClass { path, schema: it.to_owned() });
+        FeatureGraph::new([definition], HashLength::UNCUT).unwrap()
+    };
+    let declared = graph(Some(r#"{"title": "V", "properties": {}}"#));
+    assert_eq!(pushed(&store, &declared).await, 1);
+    let rows = stored_rows(&store).await.unwrap().remove(0).collect().await.unwrap();
+    let text = |name: &str| {
+        let column = rows[0].column_by_name(name).unwrap();
+        column.as_any().downcast_ref::<StringArray>().unwrap().value(0).to_owned()
+    };
+    assert_eq!(text("feature_class_path"), "media.Video");
+    assert_eq!(text("feature_schema"), r#"{"title": "V", "properties": {}}"#);
+    // Another order of the schema's members says the same; another schema does not.
+    assert_eq!(pushed(&store, &graph(Some(r#"{"properties":{},"title":"V"}"#))).await, 0);
+    assert_eq!(pushed(&store, &graph(Some(r#"{"properties":{},"title":"W"}"#))).await, 1);
+    assert_eq!(pushed(&store, &graph(None)).await, 1);
 }
 
 #[tokio::test]

@@ -10,21 +10,21 @@ use metalith_base::FeatureKey;
 use metalith_document::Span;
 use metalith_graph::columns;
 use metalith_ingest::{FileFormat, RowFile, VersionColumn};
-use metalith_objects::{ObjectLocation, OpenedLocation, without_secrets};
+use metalith_objects::{ObjectLocation, ObjectState, OpenedLocation, without_secrets};
 use metalith_project::ProjectError;
 use metalith_store::{
-    Backend, Mode, PlaceProblem, Precondition, Store, StoreError, Table, WriteOptions, is_lossless,
-    merge_schemas, stored_type,
+    Backend, Keeping, Mode, PlaceProblem, PlainTables, Precondition, Store, StoreError, Table,
+    WriteOptions, is_lossless, merge_schemas, stored_type,
 };
 use serde_json::Value;
 
 use super::Binder;
 use crate::{
     files,
-    input::{Unusable, delta_table, feature_key, known_feature, open_files},
+    input::{Unusable, delta_table, feature_key, known_feature, open_files, plain_tables},
     model::{Datasource, Deletion, Output, OutputMode, SourceKind, TableRef},
     provenance,
-    reads::{Reads, file_place, table_place},
+    reads::{Reads, Watch, file_place, table_place},
 };
 
 /// Where rows go.
@@ -33,13 +33,25 @@ pub(crate) enum Destination {
     /// A file of this machine.
     File(Box<FileDestination>),
     /// An object.
-    Object { place: OpenedLocation, name: String, format: FileFormat },
+    Object(Box<ObjectDestination>),
     /// A Delta table.
     Delta(Box<DeltaDestination>),
     /// A feature of a store.
     Feature(Box<FeatureDestination>),
+    /// A plain table of a database.
+    Plain(Box<PlainDestination>),
     /// Memory, for tests of pipelines.
     Memory,
+}
+
+/// An object.
+#[derive(Clone)]
+pub(crate) struct ObjectDestination {
+    pub(crate) place: OpenedLocation,
+    pub(crate) name: String,
+    pub(crate) format: FileFormat,
+    /// What was there when it was looked at, and may be replaced.
+    pub(crate) before: Option<ObjectState>,
 }
 
 /// A file of this machine.
@@ -88,6 +100,19 @@ pub(crate) struct FeatureDestination {
     pub(crate) precondition: Precondition,
 }
 
+/// A plain table of a database.
+#[derive(Clone)]
+pub(crate) struct PlainDestination {
+    pub(crate) tables: Arc<dyn PlainTables>,
+    pub(crate) table: String,
+    /// The columns that it has, if it is there.
+    pub(crate) before: Option<SchemaRef>,
+    /// What becomes of what is there.
+    pub(crate) keeping: Keeping,
+    /// What it must still hold, where rows come from it.
+    pub(crate) watch: Option<Arc<Watch>>,
+}
+
 /// Where an output goes.
 pub(super) struct Place {
     pub(super) mode: OutputMode,
@@ -115,7 +140,24 @@ impl Destination {
                     file.state = Some(state.clone());
                 }
             }
-            Self::Object { .. } | Self::Memory => {}
+            Self::Plain(plain) => {
+                plain.watch = reads.content(identity).cloned();
+                if let Some(watch) = &plain.watch {
+                    watch.want();
+                }
+            }
+            Self::Object(object) => {
+                let read = reads.file(identity);
+                let is_as_read = |read: &Value| {
+                    let before = object.before.as_ref();
+                    before.is_some_and(|it| files::object_state(it.size(), it.etag()) == *read)
+                };
+                // What was put there while it was read is not what is replaced.
+                if read.is_some_and(|read| !is_as_read(read)) {
+                    object.before = None;
+                }
+            }
+            Self::Memory => {}
         }
     }
 
@@ -123,7 +165,9 @@ impl Destination {
     pub(crate) fn version(&self) -> Option<Option<u64>> {
         match self {
             Self::Feature(feature) => Some(feature.version),
-            Self::File(_) | Self::Object { .. } | Self::Delta(_) | Self::Memory => None,
+            Self::File(_) | Self::Object(_) | Self::Delta(_) | Self::Plain(_) | Self::Memory => {
+                None
+            }
         }
     }
 
@@ -144,16 +188,36 @@ impl Destination {
     }
 }
 
-/// Whether columns can be added to those of files that are there, with nothing lost.
-fn require_fit(schema: &Schema, known: &Schema, format: FileFormat) -> Result<(), Unusable> {
-    let fits = |own: &DataType, known: &DataType| {
+/// Whether values of one type can be put among values of another.
+type Fits = dyn Fn(&DataType, &DataType) -> bool;
+
+/// Whether values can be added to those of a file, with nothing lost.
+fn fits_file(format: FileFormat) -> impl Fn(&DataType, &DataType) -> bool {
+    move |own, known| {
         own == known
             || *known == DataType::Null
             || is_lossless(own, known)
             || (format.is_text()
                 && ((own.is_numeric() && known.is_numeric())
                     || matches!((own, known), (DataType::Timestamp(..), DataType::Timestamp(..)))))
-    };
+    }
+}
+
+/// Whether values can be put into a column of a database: either nothing is lost, or it refuses.
+fn fits_plain(own: &DataType, known: &DataType) -> bool {
+    let own = &stored_type(own);
+    match (own, known) {
+        (DataType::Decimal128(_, own), DataType::Decimal128(_, known)) => own <= known,
+        // Text holds all digits; a decimal without a scale is read as text, too.
+        (DataType::Decimal128(..), DataType::Utf8) => true,
+        (own, DataType::Decimal128(..) | DataType::Utf8) if own.is_integer() => true,
+        (own, known) if own.is_integer() && known.is_integer() => true,
+        _ => own == known || is_lossless(own, known),
+    }
+}
+
+/// Whether columns can be added to those that are there.
+fn require_fit(schema: &Schema, known: &Schema, fits: &Fits) -> Result<(), Unusable> {
     let other = schema.fields().iter().find(|it| {
         known.field_with_name(it.name()).map_or(true, |own| !fits(it.data_type(), own.data_type()))
     });
@@ -174,14 +238,14 @@ impl Binder<'_> {
     /// columns alone is refused before anything is read.
     pub(super) async fn check_columns(
         &self,
-        destination: &Destination,
+        (destination, mode): (&Destination, OutputMode),
         schema: &SchemaRef,
     ) -> Result<(), Unusable> {
         match destination {
             Destination::Feature(feature) => self.check_samples(feature, schema).await,
             Destination::File(file) => {
                 if let Some(before) = &file.before {
-                    return require_fit(schema, &before.file.schema(), file.format);
+                    return require_fit(schema, &before.file.schema(), &fits_file(file.format));
                 }
                 let Some(known) = &file.beside else { return Ok(()) };
                 let less = known.fields().iter().find(|it| schema.index_of(it.name()).is_err());
@@ -190,7 +254,24 @@ impl Binder<'_> {
                     let hint = "files of one table have the same columns".to_owned();
                     return Err(Unusable::mistake(reason, Some(hint)));
                 }
-                require_fit(schema, known, file.format)
+                require_fit(schema, known, &fits_file(file.format))
+            }
+            Destination::Plain(plain) => {
+                plain.tables.require_storable(&plain.table, schema)?;
+                let Some(before) = &plain.before else { return Ok(()) };
+                require_fit(schema, before, &fits_plain)?;
+                let names = before.fields().iter().map(|it| it.name());
+                let more = names.into_iter().find(|name| schema.index_of(name).is_err());
+                match more.filter(|_| mode == OutputMode::Replace) {
+                    None => Ok(()),
+                    // Others may have made it, with keys and rights that nobody could bring back.
+                    Some(column) => {
+                        let reason = format!("the table that is there has a column `{column}`");
+                        let hint =
+                            "write all of its columns, write to another table, or drop it first";
+                        Err(Unusable::mistake(reason, Some(hint.to_owned())))
+                    }
+                }
             }
             Destination::Delta(delta) => {
                 let Some(before) = &delta.before else { return Ok(()) };
@@ -203,7 +284,7 @@ impl Binder<'_> {
                     Unusable::mistake(problem.to_string(), Some(hint))
                 })
             }
-            Destination::Object { .. } | Destination::Memory => Ok(()),
+            Destination::Object(_) | Destination::Memory => Ok(()),
         }
     }
 
@@ -291,6 +372,19 @@ impl Binder<'_> {
                 let destination = Destination::Delta(Box::new(delta));
                 Ok(Place { mode, destination, shown, identity })
             }
+            SourceKind::Database => {
+                let tables = plain_tables(self.surroundings, datasource)?;
+                let before = tables.columns(table).await?;
+                let identity = tables.identity(table);
+                let keeping = match mode {
+                    OutputMode::Append => Keeping::Rows,
+                    OutputMode::Replace | OutputMode::Delete => Keeping::Table,
+                };
+                let (table, watch) = (table.to_owned(), None);
+                let plain = PlainDestination { tables, table, before, keeping, watch };
+                let destination = Destination::Plain(Box::new(plain));
+                Ok(Place { mode, destination, shown, identity })
+            }
             SourceKind::Store => {
                 let (destination, identity) = self.feature(datasource, output, mode).await?;
                 let destination = Destination::Feature(Box::new(destination));
@@ -351,7 +445,7 @@ impl Binder<'_> {
         table: &str,
         span: Span,
     ) -> Result<Option<SchemaRef>, Unusable> {
-        match files::find(self.surroundings, datasource, table).await {
+        match files::find(self.surroundings, datasource, (table, self.extent)).await {
             Ok(_) => {}
             // There are none yet.
             Err(Unusable::Mistake { .. }) => return Ok(None),
@@ -366,7 +460,8 @@ impl Binder<'_> {
             span,
         };
         let SourceKind::Files(format) = datasource.kind else { return Ok(None) };
-        Ok(Some(open_files(self.surroundings, datasource, (&known, format)).await?.schema))
+        let known = (&known, format, self.extent);
+        Ok(Some(open_files(self.surroundings, datasource, known).await?.schema))
     }
 
     /// A file by the name of the table, or the file that the datasource is.
@@ -436,7 +531,7 @@ impl Binder<'_> {
             }
             ObjectLocation::Remote(_) => {
                 let file = (name, format, of_path.is_some());
-                object_destination((&location, datasource), file, mode)
+                object_destination((&location, datasource), file, mode).await
             }
         }
     }
@@ -462,7 +557,7 @@ fn require_ending(
 }
 
 /// An object by the name of a file, or the one that the datasource is.
-fn object_destination(
+async fn object_destination(
     (location, datasource): (&ObjectLocation, &Datasource),
     (mut name, format, is_file): (String, FileFormat, bool),
     mode: OutputMode,
@@ -480,8 +575,8 @@ fn object_destination(
         name = own;
         shown = location.to_string();
     }
-    let user = place.url.username();
-    let host = place.url.host_str().unwrap_or_default();
-    let identity = format!("{user}@{host}/{}/{name}", place.prefix);
-    Ok(Place { mode, destination: Destination::Object { place, name, format }, shown, identity })
+    let identity = metalith_objects::object_identity(&place, &name);
+    let before = metalith_objects::object_state(&place, &name).await?;
+    let object = ObjectDestination { place, name, format, before };
+    Ok(Place { mode, destination: Destination::Object(Box::new(object)), shown, identity })
 }

@@ -38,6 +38,11 @@ pub(crate) struct OutputStep {
 }
 
 impl OutputStep {
+    /// Whether it looks at rows that were deleted.
+    pub(crate) fn sees_deleted(&self) -> bool {
+        self.include_deleted || self.mode == OutputMode::Delete
+    }
+
     /// Whether it deletes samples for good.
     pub(crate) fn purges(&self) -> bool {
         match &self.destination {
@@ -45,8 +50,9 @@ impl OutputStep {
                 self.mode == OutputMode::Delete && feature.deletion.mode == DeletionMode::Hard
             }
             Destination::File(_)
-            | Destination::Object { .. }
+            | Destination::Object(_)
             | Destination::Delta(_)
+            | Destination::Plain(_)
             | Destination::Memory => false,
         }
     }
@@ -106,7 +112,7 @@ impl Binder<'_> {
         let (Some(selector), Some((columns, schema))) = (selector, columns) else {
             return Ok(None);
         };
-        if let Err(unusable) = self.check_columns(&destination, &schema).await {
+        if let Err(unusable) = self.check_columns((&destination, mode), &schema).await {
             self.mistakes.push(refused(unusable, title, output.span)?);
             return Ok(None);
         }

@@ -1,10 +1,14 @@
 //! Complete outputs on their way into their places.
 //!
-//! Whatever can be refused is looked at before anything is put anywhere. Then come tables, each in
-//! one commit that depends on the state in which the run found it; then objects; then files, which
-//! only take their names; and samples are deleted last.
+//! Whatever can be refused is looked at before anything is put anywhere, and tables of databases are
+//! changed but for the commit, all tables of one database together. Then these are committed; then
+//! come other tables, each in one commit that depends on the state in which the run found it; then
+//! objects, which storage has already and now shows, if nobody put something else in their place;
+//! then files, which only take their names; and samples are deleted last. Where there are several
+//! outputs, the run's record says before the first that they are being put into their places, and
+//! into which.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use metalith_base::FeatureKey;
 use metalith_ingest::{CompleteFile, FileFormat, RowFile, assemble_versions};
@@ -12,21 +16,22 @@ use metalith_lifecycle::{
     deletion::{CascadePlan, CascadeRequest, DeletionError, Done},
     quota::Meter,
 };
+use metalith_objects::{Finished, Upload};
 use metalith_store::{
-    Change, Commit, CommitNote, Frame, Keys, Mode, Precondition, Replacement, Rows, Store,
-    StoreError, WriteOptions,
+    Change, Commit, CommitNote, Frame, Keys, Mode, OpenChange, PlainTables, Precondition, Prepared,
+    Put, Replacement, Rows, Store, StoreError, WriteOptions,
 };
 use serde_json::{Value, json};
 
 use super::sinks::{Complete, Filled};
 use crate::{
     PipelineError, Surroundings,
-    bind::{DeltaDestination, Destination, FeatureDestination},
+    bind::{DeltaDestination, Destination, FeatureDestination, PlainDestination},
     files,
     model::OutputMode,
     provenance,
     reads::{Reads, table_place},
-    records::Seen,
+    records::{Recording, Seen},
 };
 
 /// An output in its place.
@@ -52,28 +57,79 @@ pub struct Published {
 pub(crate) async fn publish(
     filled: Vec<Filled>,
     reads: Reads,
-    (surroundings, seen): (&Surroundings<'_>, &Seen),
+    (surroundings, recording): (&Surroundings<'_>, &Recording),
 ) -> Result<(), PipelineError> {
-    let mut publishing = Publishing { surroundings, reads };
-    let is_alone = filled.len() == 1;
-    for output in &filled {
-        publishing.require_allowed(output, is_alone).await?;
+    let mut publishing = Publishing { surroundings, reads, uploads: BTreeMap::new() };
+    let done = publishing.all(filled, recording).await;
+    for upload in publishing.uploads.into_values() {
+        upload.abort().await;
     }
-    let mut filled: Vec<(usize, Filled)> = filled.into_iter().enumerate().collect();
-    filled.sort_by_key(|(position, output)| (output.turn(), *position));
-    for (position, output) in filled {
-        match publishing.publish((position, output)).await {
-            Ok(done) => seen.published(done),
-            Err(error) => {
-                let written = seen.written();
-                return Err(match written.is_empty() {
-                    true => error,
-                    false => PipelineError::Partly { written, source: Box::new(error) },
-                });
+    done
+}
+
+impl Publishing<'_> {
+    async fn all(
+        &mut self,
+        filled: Vec<Filled>,
+        recording: &Recording,
+    ) -> Result<(), PipelineError> {
+        let seen = recording.seen();
+        let is_alone = filled.len() == 1;
+        for output in &filled {
+            self.require_allowed(output, is_alone).await?;
+        }
+        for (position, output) in filled.iter().enumerate() {
+            if let (Destination::Object(object), Complete::File(file)) =
+                (&output.destination, &output.content)
+            {
+                let upload = Upload::begin(&object.place, &object.name, file.path()).await?;
+                self.uploads.insert(position, upload);
             }
         }
+        if !is_alone {
+            // Should this process end in between, the record says what to look at.
+            let mut turns: Vec<_> =
+                filled.iter().map(|it| (it.turn(), it.shown.as_str())).collect();
+            turns.sort_by_key(|(turn, _)| *turn);
+            recording.publishing(turns.into_iter().map(|(_, shown)| shown)).await?;
+        }
+        let (plain, mut filled): (Vec<_>, Vec<_>) =
+            filled.into_iter().enumerate().partition(|(_, it)| plain_destination(it).is_some());
+        for (change, told) in self.prepare(plain).await? {
+            change.commit().await.map_err(|error| partly(error.into(), seen))?;
+            told.into_iter().for_each(|done| seen.published(done));
+        }
+        filled.sort_by_key(|(position, output)| (output.turn(), *position));
+        for (position, output) in filled {
+            let done = self.publish((position, output)).await;
+            seen.published(done.map_err(|error| partly(error, seen))?);
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+/// An error after which some outputs are in their places, and others are not.
+fn partly(error: PipelineError, seen: &Seen) -> PipelineError {
+    let written = seen.written();
+    match written.is_empty() {
+        true => error,
+        false => PipelineError::Partly { written, source: Box::new(error) },
+    }
+}
+
+/// Outputs that go to plain tables of one database.
+struct OfDatabase {
+    tables: Arc<dyn PlainTables>,
+    puts: Vec<Put>,
+    told: Vec<Published>,
+}
+
+/// The plain table that an output goes to, with rows for it.
+fn plain_destination(output: &Filled) -> Option<(&PlainDestination, &CompleteFile)> {
+    match (&output.destination, &output.content) {
+        (Destination::Plain(plain), Complete::File(file)) => Some((plain, file)),
+        _ => None,
+    }
 }
 
 /// What would become of outputs: nothing is put anywhere.
@@ -95,10 +151,11 @@ impl Filled {
     /// When it is published: first what can be refused, last what cannot be taken back.
     fn turn(&self) -> u8 {
         match (&self.destination, self.mode) {
-            (_, OutputMode::Delete) => 3,
-            (Destination::File(_), _) => 2,
-            (Destination::Object { .. }, _) => 1,
-            (Destination::Delta(_) | Destination::Feature(_) | Destination::Memory, _) => 0,
+            (_, OutputMode::Delete) => 4,
+            (Destination::File(_), _) => 3,
+            (Destination::Object(_), _) => 2,
+            (Destination::Delta(_) | Destination::Feature(_) | Destination::Memory, _) => 1,
+            (Destination::Plain(_), _) => 0,
         }
     }
 
@@ -129,6 +186,8 @@ struct Publishing<'a> {
     surroundings: &'a Surroundings<'a>,
     /// In which state everything must still be that others could have changed.
     reads: Reads,
+    /// Objects that are made of what is sent already, by the place of their output.
+    uploads: BTreeMap<usize, Upload>,
 }
 
 impl Publishing<'_> {
@@ -165,10 +224,49 @@ impl Publishing<'_> {
                 Ok(store.check_write(graph, &feature.key, rows, &options).await?)
             }
             (Destination::File(_), _) => require_same_file(output),
-            (Destination::Feature(_) | Destination::Object { .. } | Destination::Memory, _) => {
-                Ok(())
+            (
+                Destination::Feature(_)
+                | Destination::Object(_)
+                | Destination::Plain(_)
+                | Destination::Memory,
+                _,
+            ) => Ok(()),
+        }
+    }
+
+    /// Changes plain tables as far as that can be done unseen, a change for each database.
+    async fn prepare(
+        &self,
+        outputs: Vec<(usize, Filled)>,
+    ) -> Result<Vec<(Box<dyn OpenChange>, Vec<Published>)>, PipelineError> {
+        let mut databases: BTreeMap<String, OfDatabase> = BTreeMap::new();
+        for (position, output) in &outputs {
+            let Some((plain, file)) = plain_destination(output) else { continue };
+            let put = Put {
+                table: plain.table.clone(),
+                rows: RowFile::open(file.path(), Some(FileFormat::Parquet), &[])?.rows()?,
+                keeping: plain.keeping,
+                before: plain.before.clone(),
+                content: plain.watch.as_ref().and_then(|it| it.seen()),
+            };
+            let known = databases.entry(plain.tables.location()).or_insert_with(|| OfDatabase {
+                tables: Arc::clone(&plain.tables),
+                puts: Vec::new(),
+                told: Vec::new(),
+            });
+            known.puts.push(put);
+            known.told.push(output.told((*position, output.rows), Value::Null));
+        }
+        let mut prepared = Vec::new();
+        for (location, OfDatabase { tables, puts, told }) in databases {
+            match tables.prepare(puts).await? {
+                Prepared::Ready(change) => prepared.push((change, told)),
+                Prepared::Changed(table) => {
+                    return Err(PipelineError::Changed { place: format!("{location}/{table}") });
+                }
             }
         }
+        Ok(prepared)
     }
 
     async fn publish(
@@ -190,8 +288,13 @@ impl Publishing<'_> {
             (Complete::File(file), Destination::File(_)) => {
                 file.publish()?;
             }
-            (Complete::File(file), Destination::Object { place, name, .. }) => {
-                metalith_objects::upload(&place, &name, file.path()).await?;
+            (Complete::File(file), Destination::Object(object)) => {
+                if let Some(upload) = self.uploads.remove(&position)
+                    && upload.finish(object.before.as_ref()).await? == Finished::Changed
+                {
+                    return Err(PipelineError::Changed { place });
+                }
+                drop(file);
             }
             (Complete::File(file), Destination::Delta(delta)) => {
                 let commit = self.commit(&delta, &file, output.mode).await;
@@ -206,7 +309,8 @@ impl Publishing<'_> {
                 told.details = json!({ "table_version": commit.version });
                 told.rows = commit.rows;
             }
-            (Complete::File(file), Destination::Memory) => drop(file),
+            // What goes to plain tables is there already, and memory takes no files.
+            (Complete::File(file), Destination::Plain(_) | Destination::Memory) => drop(file),
         }
         Ok(told)
     }

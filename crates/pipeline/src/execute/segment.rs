@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use arrow::{
     array::{
-        Array as _, ArrayRef, AsArray as _, BooleanArray, BooleanBufferBuilder, RecordBatch,
-        RecordBatchOptions, new_null_array,
+        Array as _, ArrayRef, ArrowPrimitiveType, AsArray as _, BooleanArray, BooleanBufferBuilder,
+        PrimitiveArray, RecordBatch, RecordBatchOptions, downcast_primitive_array, new_null_array,
     },
+    buffer::NullBuffer,
     compute::{interleave, not, prep_null_mask_filter},
     datatypes::{DataType, SchemaRef},
     error::ArrowError,
@@ -38,6 +39,8 @@ pub(super) struct RowWork {
     pub(super) step: RowStep,
     /// What a join looks up.
     pub(super) lookup: Option<Lookup>,
+    /// Whether anything comes later that sees deleted rows.
+    pub(super) keeps_deleted: bool,
 }
 
 /// What became of a batch.
@@ -105,7 +108,7 @@ fn take(applied: Applied, shared: &Shared) -> Result<WorkingRows, PipelineError>
         shared.write(*index, rows)?;
     }
     for (index, ids) in applied.kept {
-        shared.keep(index, ids);
+        shared.keep(index, ids)?;
     }
     for changes in &applied.changes {
         shared.trace(changes)?;
@@ -126,7 +129,11 @@ fn apply(
         let one = One { about: &work.about, clock, tracing };
         let done = match (&work.step, &work.lookup) {
             (RowStep::Delete { selector }, _) => {
-                one.delete(&mut applied, selector.as_ref(), &mut counts)
+                let done = one.delete(&mut applied, selector.as_ref(), &mut counts);
+                match work.keeps_deleted {
+                    true => done,
+                    false => done.and_then(|()| one.forget(&mut applied)),
+                }
             }
             (RowStep::Update(update), _) => one.update(&mut applied, update, &mut counts),
             (RowStep::Join(join), Some(lookup)) => {
@@ -182,6 +189,13 @@ impl One<'_> {
         }
         rows.deleted = deleted;
         counts.rows_out = rows.active();
+        Ok(())
+    }
+
+    /// Lets go of deleted rows, which nothing looks at any more.
+    fn forget(&self, applied: &mut Applied) -> Result<(), DataFusionError> {
+        let active = not(&applied.rows.deleted)?;
+        applied.rows = applied.rows.filtered(&active)?;
         Ok(())
     }
 
@@ -321,6 +335,27 @@ fn assigned(values: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, DataFusion
     })
 }
 
+/// The same for what has one number a row.
+fn scattered_numbers<T: ArrowPrimitiveType>(
+    before: &PrimitiveArray<T>,
+    values: &ArrayRef,
+    mask: &BooleanArray,
+) -> PrimitiveArray<T> {
+    let values = values.as_primitive::<T>();
+    let mut numbers = before.values().to_vec();
+    for (row, value) in mask.values().set_indices().zip(values.values()) {
+        numbers[row] = *value;
+    }
+    let nulls = (before.null_count() + values.null_count() > 0).then(|| {
+        let mut valid: Vec<bool> = (0..before.len()).map(|row| before.is_valid(row)).collect();
+        for (next, row) in mask.values().set_indices().enumerate() {
+            valid[row] = values.is_valid(next);
+        }
+        NullBuffer::from(valid)
+    });
+    PrimitiveArray::new(numbers.into(), nulls).with_data_type(before.data_type().clone())
+}
+
 /// A column with new values in the rows for which a mask holds.
 fn scattered(
     before: &ArrayRef,
@@ -330,6 +365,10 @@ fn scattered(
     if values.is_empty() {
         return Ok(Arc::clone(before));
     }
+    downcast_primitive_array!(
+        before => return Ok(Arc::new(scattered_numbers(before, values, mask))),
+        _ => {}
+    );
     let mut next = 0;
     let places: Vec<(usize, usize)> = mask
         .values()

@@ -101,9 +101,10 @@ impl Shared {
     }
 
     /// Notes ids of rows that stay, for an output that deletes samples.
-    pub(super) fn keep(&self, operation: usize, ids: Vec<u64>) {
-        if let Some(Some(sink)) = self.lock().sinks.get_mut(operation) {
-            sink.keep(ids);
+    pub(super) fn keep(&self, operation: usize, ids: Vec<u64>) -> Result<(), PipelineError> {
+        match self.lock().sinks.get_mut(operation) {
+            Some(Some(sink)) => sink.keep(ids),
+            _ => Ok(()),
         }
     }
 

@@ -101,10 +101,10 @@ impl Sink {
                     None => RowWriter::create(path, form, *format)?,
                 })
             }
-            (Destination::Object { format, .. }, _) => {
-                Content::File(Self::aside(&mut folder, &schema, *format)?)
+            (Destination::Object(object), _) => {
+                Content::File(Self::aside(&mut folder, &schema, object.format)?)
             }
-            (Destination::Delta(_) | Destination::Feature(_), _) => {
+            (Destination::Delta(_) | Destination::Feature(_) | Destination::Plain(_), _) => {
                 Content::File(Self::aside(&mut folder, &schema, FileFormat::Parquet)?)
             }
         };
@@ -155,22 +155,20 @@ impl Sink {
     }
 
     /// Notes ids of rows that stay.
-    pub(super) fn keep(&mut self, ids: Vec<u64>) {
-        self.kept.add(ids);
+    pub(super) fn keep(&mut self, ids: Vec<u64>) -> Result<(), PipelineError> {
+        self.kept.add(ids).map_err(|it| failed_file(Path::new("a temporary file"), it))
     }
 
     /// Ends it.
     pub(super) fn fill(self) -> Result<Filled, PipelineError> {
-        if let Content::Memory(deleted) = &self.content {
-            let found = self.kept.contradiction(deleted);
-            let found = found.map_err(|it| PipelineError::arrow(&self.operation, it))?;
-            if let Some(id) = found {
-                let (operation, place) = (self.operation, self.shown);
-                return Err(PipelineError::StillActive { operation, place, id });
+        let Self { destination, mode, schema, shown, identity, kept, .. } = self;
+        let Self { operation, content, rows, folder, .. } = self;
+        if let Content::Memory(deleted) = &content {
+            let found = kept.contradiction(deleted);
+            if let Some(id) = found.map_err(|it| PipelineError::arrow(&operation, it))? {
+                return Err(PipelineError::StillActive { operation, place: shown, id });
             }
         }
-        let Self { destination, mode, schema, shown, identity, .. } = self;
-        let Self { operation, content, rows, folder, .. } = self;
         let content = match content {
             Content::File(writer) => Complete::File(writer.complete()?),
             Content::Nothing => Complete::Nothing,

@@ -163,9 +163,7 @@ fn place(file: &str, entry: &Entry) -> Result<(String, String), DocumentError> {
 async fn rows(file: &str, folder: &Path, node: &Node) -> Result<Frame, Wrong> {
     match &node.value {
         Value::Text(name) => {
-            let rows = RowFile::open(&folder.join(name), None, &[])?.rows()?;
-            let schema = rows.schema();
-            Ok(Frame { schema, batches: rows.collect().await? })
+            Ok(RowFile::open(&folder.join(name), None, &[])?.rows()?.into_frame().await?)
         }
         Value::List(items) => Ok(frame(&objects(file, items)?, &[])?),
         _ => {

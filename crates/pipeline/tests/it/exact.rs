@@ -146,8 +146,60 @@ async fn money_stays_exact_beside_literals() {
     let summed = "- seq: 1\n  type: aggregate\n  aggregations:\n    \
         mean: AVG(price)\n    each: AVG(DISTINCT price)\n    middle: MEDIAN(price)\n";
     let report = over(folder.path(), ("t", "price: 'decimal(10,2)'"), summed).await.unwrap();
-    assert_eq!(shown(&report, 0, &["mean", "each", "middle"]), "5.200000 5.200000 5.2\n");
+    assert_eq!(shown(&report, 0, &["mean", "each", "middle"]), "5.200000 5.200000 5.200\n");
     assert_eq!(type_of(&report, "mean"), DataType::Decimal128(14, 6));
+}
+
+#[tokio::test]
+async fn what_is_computed_of_decimals_is_a_decimal_or_an_error() {
+    let folder = folder();
+    put(
+        folder.path(),
+        "in/t.csv",
+        "id,price,wide\n3,2.00,1.5\n-8,0.01,999999999999999999999999999\n",
+    );
+    let types = ("t", "price: 'decimal(10,2)', wide: decimal");
+    let values = [
+        ("third", "price / id"),
+        ("ratio", "price / 0.30"),
+        ("each", "1 / price"),
+        ("sum", "wide + price"),
+        ("tenth", "wide * 0.1"),
+        ("rest", "wide % 7"),
+        ("back", "price / id * id"),
+    ];
+    let lines = values.map(|(name, value)| format!("    {name}: {value}\n")).concat();
+    let computed = format!("- seq: 1\n  type: update\n  assignments:\n{lines}");
+    let report = over(folder.path(), types, &computed).await.unwrap();
+    let columns = values.map(|(name, _)| name);
+    for column in columns {
+        assert!(matches!(type_of(&report, column), DataType::Decimal128(..)), "{column}");
+    }
+    expect![[r#"
+        0.666667 6.666667 0.500000 3.5000000000 0.15000000000 1.5000000000 2.000001
+        -0.001250 0.033333 100.000000 999999999999999999999999999.0100000000 99999999999999999999999999.90000000000 5.0000000000 0.010000
+    "#]].assert_eq(&shown(&report, 0, &columns));
+    let sums = "- seq: 1\n  type: aggregate\n  aggregations:\n    mean: AVG(price)\n    \
+        share: SUM(price) / COUNT(*)\n    middle: MEDIAN(price)\n    wide: SUM(wide)\n";
+    let report = over(folder.path(), types, sums).await.unwrap();
+    expect![[r#"
+        1.005000 1.005000 1.005 1000000000000000000000000000.5000000000
+    "#]]
+    .assert_eq(&shown(&report, 0, &["mean", "share", "middle", "wide"]));
+    // Nothing wraps around or becomes a float where there is no room: it is told.
+    for value in ["wide * wide", "wide * 10 + wide * 90", "price / 0.0", "price / (id + 8)"] {
+        let wrong = format!("- seq: 1\n  type: update\n  assignments:\n    x: {value}\n");
+        assert!(over(folder.path(), types, &wrong).await.is_err(), "{value}");
+    }
+    put(
+        folder.path(),
+        "in/t.csv",
+        &format!("id,price,wide\n{}", format!("1,1,{}\n", "9".repeat(28)).repeat(20)),
+    );
+    for value in ["SUM(wide)", "SUM(wide) / 2", "MEDIAN(wide)"] {
+        let wrong = format!("- seq: 1\n  type: aggregate\n  aggregations:\n    x: {value}\n");
+        assert!(over(folder.path(), types, &wrong).await.is_err(), "{value}");
+    }
 }
 
 #[tokio::test]

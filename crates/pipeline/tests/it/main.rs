@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod bad_files;
+mod databases;
 mod document;
 mod exact;
 mod misread;
+mod objects;
 mod operations;
 mod others;
 mod outputs;

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use crate::{NOW, folder, put};
 
 /// What somebody else does once, as soon as rows are read.
-fn meanwhile<F>(work: impl FnOnce() -> F + Send + 'static) -> Options
+pub(crate) fn meanwhile<F>(work: impl FnOnce() -> F + Send + 'static) -> Options
 where
     F: Future<Output = ()>,
 {

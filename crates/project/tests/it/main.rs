@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path};
 use expect_test::{Expect, expect};
 use metalith_base::Diagnostic as _;
 use metalith_project::{Project, ProjectOptions, StoreKind, init};
-use metalith_store::Mode;
+use metalith_store::{Compute, Mode};
 
 fn load(folder: &Path, environment: &[(&str, &str)]) -> Result<Project, String> {
     let environment: BTreeMap<String, String> =
@@ -45,6 +45,7 @@ fn the_environment_goes_over_the_file() {
         ("METALITH_STORE", "prod"),
         ("METALITH_STORES__PROD__ADDRESS", "s3://bucket/media"),
         ("METALITH_STORES__PROD__OPTIONS__ENDPOINT", "http://localhost:9000"),
+        ("METALITH_STORES__PROD__PREFER_NATIVE", "false"),
         ("METALITH_HASH_ALGORITHM", "md5"),
         ("METALITH_HASH_LENGTH", "16"),
         ("METALITH_ACTOR", "anna"),
@@ -55,8 +56,29 @@ fn the_environment_goes_over_the_file() {
     let store = &settings.stores["prod"];
     assert_eq!((store.kind, store.address.as_str()), (StoreKind::Delta, "s3://bucket/media"));
     assert_eq!(store.options["endpoint"], "http://localhost:9000");
+    assert_eq!(store.compute, Compute::Here);
     assert_eq!(settings.hash.unwrap().to_string(), "md5, cut to 16");
     assert_eq!(settings.actor.as_deref(), Some("anna"));
+}
+
+#[test]
+fn drivers_come_from_the_environment_where_a_store_names_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = "project = 'a'\nfeatures = []\n[stores.a]\ntype = 'sqlite'\n\
+                [stores.b]\ntype = 'sqlite'\ndriver = 'own'\n[stores.c]\n";
+    std::fs::write(folder.path().join("metalith.toml"), file).unwrap();
+    let environment = [
+        ("METALITH_DRIVERS__DUCKDB", "libs/libduckdb.so"),
+        ("METALITH_DRIVERS__SQLITE", "sqlite-3"),
+        ("METALITH_STORES__D__TYPE", "duckdb"),
+    ];
+    let project = load(folder.path(), &environment).unwrap();
+    let driver = |name: &str| project.settings().stores[name].driver.as_deref();
+    assert_eq!((driver("a"), driver("b"), driver("c")), (Some("sqlite-3"), Some("own"), None));
+    let path = folder.path().join("libs/libduckdb.so");
+    assert_eq!(driver("d").map(Path::new), Some(path.as_path()));
+    let refused = load(folder.path(), &[("METALITH_DRIVERS__DELTA", "x")]).expect_err("refused");
+    assert!(refused.contains("of a database: DUCKDB, SQLITE"), "{refused}");
 }
 
 #[test]
@@ -73,7 +95,7 @@ fn mistakes_are_named_with_their_place() {
         &[],
         expect![[r#"
             DIR/metalith.toml:3:8: `postgres` is no type of store
-            hint: choose one of `delta`, `memory`"#]],
+            hint: choose one of `delta`, `memory`, `duckdb`, `sqlite`, `postgresql`"#]],
     );
     check_refused(
         "project = 'a'\nfeatures = ['feature/*.toml']",
@@ -114,6 +136,18 @@ async fn spaces_beside_each_other_do_not_see_each_other() {
         let store = project.open_store(None, Mode::Write).await.unwrap();
         assert!(store.location().ends_with(&format!("/spaces/{space}")), "{}", store.location());
     }
+    // They share a place, though: what one deletes, the others may name.
+    let beside = async |space: &[(&str, &str)]| {
+        let store =
+            load(folder.path(), space).unwrap().open_store(None, Mode::Write).await.unwrap();
+        let beside = store.beside().await.unwrap();
+        let names = beside.iter().map(|it| it.location().rsplit('/').next().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    let home = load(folder.path(), &[]).unwrap().open_store(None, Mode::Write).await.unwrap();
+    let home = home.location().rsplit('/').next().unwrap().to_owned();
+    assert_eq!(beside(&[]).await, ["anna", "bert"]);
+    assert_eq!(beside(&[("METALITH_SPACE", "anna")]).await, ["bert", home.as_str()]);
     let refused = load(folder.path(), &[("METALITH_SPACE", "../bert")]).expect_err("refused");
     assert!(refused.contains("letters, digits"), "{refused}");
 }

@@ -108,6 +108,7 @@ impl Progress {
         dataset: Option<Uuid>,
     ) -> Result<(), RegistryError> {
         let store = session.store();
+        let _turn = store.turn(&key::<R>()).await;
         for _ in 0..ATTEMPTS {
             if self.is_fenced_off() {
                 return Err(self.lost());

@@ -22,16 +22,18 @@ use super::{
 use crate::{
     app::App,
     auth::{Caller, Delete, Read, Write},
-    metrics::Gone,
     problem::Problem,
     wire::{Json, Listed, PageParams, Params, Path, id},
 };
 
+/// Where datasets are.
+const DATASETS: &str = "/api/v1/jobs/synthetic/datasets";
+
 pub(super) fn routes() -> Router<Arc<App>> {
-    let one = "/api/v1/jobs/synthetic/datasets/{dataset_id}";
+    let one = format!("{DATASETS}/{{dataset_id}}");
     Router::new()
-        .route("/api/v1/jobs/synthetic/datasets", routing::get(list).post(register))
-        .route(one, routing::get(get).delete(delete))
+        .route(DATASETS, routing::get(list).post(register))
+        .route(&one, routing::get(get).delete(delete))
         .route(&format!("{one}/plan"), routing::get(plan))
 }
 
@@ -114,7 +116,8 @@ pub(crate) async fn register(
     caller: Caller<Write>,
     Json(new): Json<NewDataset>,
 ) -> Result<(StatusCode, Json<DatasetView>), Problem> {
-    let dataset = register_dataset(&caller.session, new).await?;
+    let register = |session| async move { register_dataset(&session, new).await };
+    let dataset = caller.carry_out(DATASETS, register).await?;
     Ok((StatusCode::CREATED, Json(dataset.into())))
 }
 
@@ -153,7 +156,7 @@ pub(crate) async fn plan(
     responses((status = 204,
             headers(("metalith-deletion" = String), ("metalith-cleanup" = String),
                 ("metalith-objects-deleted" = u64), ("metalith-objects-failed" = u64),
-                ("metalith-objects-pending" = u64))),
+                ("metalith-objects-pending" = u64), ("metalith-objects-kept" = u64))),
         (status = 400, body = Problem), (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn delete(
@@ -162,13 +165,12 @@ pub(crate) async fn delete(
     Path(dataset_id): Path,
 ) -> Result<(StatusCode, HeaderMap), Problem> {
     let dataset_id = id("dataset", &dataset_id)?;
-    let Caller { desk, session, .. } = caller;
-    let deleted = async move {
+    let delete = |session| async move {
         let begun = Instant::now();
         let done = delete_dataset(&session, dataset_id).await?;
-        app.metrics.deleted(&done, Gone { datasets: 1, jobs: 0 }, begun.elapsed());
+        app.metrics.deleted(&done, begun.elapsed());
         Ok(done)
     };
-    let done = outcome::to_its_end(&desk, deleted).await?;
+    let done = caller.carry_out(format!("{DATASETS}/{dataset_id}"), delete).await?;
     Ok((StatusCode::NO_CONTENT, outcome::headers(&done)))
 }

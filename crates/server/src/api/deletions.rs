@@ -16,7 +16,7 @@ use metalith_lifecycle::deletion::{
     Cascade, CascadePlan, CascadeRequest, Deletion, RestoreMode, Restored, list as list_deletions,
     restore as bring_back, retry_purges,
 };
-use metalith_registry::RegistryError;
+use metalith_registry::Session;
 use metalith_store::DeletionMode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -29,7 +29,6 @@ use super::{
 use crate::{
     app::App,
     auth::{Caller, Delete, Read},
-    metrics::Gone,
     problem::Problem,
     wire::{Json, Listed, PageParams, Params, Path, feature_key, filters},
 };
@@ -173,6 +172,8 @@ pub(crate) struct DeletionView {
     pub(crate) pending: u64,
     /// How many objects could not be deleted when it was last tried.
     pub(crate) failed: u64,
+    /// How many objects stay because something else names them.
+    pub(crate) kept: u64,
     /// Which, with what storage said, the first thousand.
     pub(crate) failures: Vec<FailureView>,
     /// The entries of the audit log about it.
@@ -209,6 +210,7 @@ impl From<Deletion> for DeletionView {
             steps: deletion.steps,
             pending: deletion.pending,
             failed: deletion.failed,
+            kept: deletion.kept,
             failures,
             entries: deletion.entries.iter().map(EntryView::from).collect(),
         }
@@ -230,6 +232,8 @@ pub(crate) struct DoneView {
     objects_failed: u64,
     /// Objects that wait to be deleted, which is tried again in the background.
     objects_pending: u64,
+    /// Objects that stay because something else names them.
+    objects_kept: u64,
 }
 
 /// How to restore.
@@ -340,7 +344,7 @@ pub(crate) async fn plan(
     responses((status = 200, body = DoneView,
             headers(("metalith-deletion" = String), ("metalith-cleanup" = String),
                 ("metalith-objects-deleted" = u64), ("metalith-objects-failed" = u64),
-                ("metalith-objects-pending" = u64))),
+                ("metalith-objects-pending" = u64), ("metalith-objects-kept" = u64))),
         (status = 404, body = Problem), (status = 409, body = Problem),
         (status = 503, body = Problem)))]
 pub(crate) async fn execute(
@@ -353,23 +357,24 @@ pub(crate) async fn execute(
         let detail = format!("there is no plan `{deletion}` that you could carry out");
         Problem::not_found("deletion.no-plan", detail).with_hint("make a new one")
     })?;
-    let Caller { desk, session, .. } = caller;
-    let applied = async move {
+    let apply = |session: Session| async move {
         let begun = Instant::now();
+        session.begins_deletion(plan.id());
         let done = plan.apply(session.context()).await?;
-        app.metrics.deleted(&done, Gone::default(), begun.elapsed());
-        Ok::<_, RegistryError>(done)
+        app.metrics.deleted(&done, begun.elapsed());
+        Ok(done)
     };
-    let done = outcome::to_its_end(&desk, applied).await?;
+    let done = caller.carry_out(format!("/api/v1/deletions/{deletion}"), apply).await?;
     let report = done.objects.clone().unwrap_or_default();
     let gone = done.steps.iter().filter(|step| step.action.name() == "delete");
     let view = DoneView {
         deletion: done.id.clone(),
-        mode: outcome::mode(done.mode),
+        mode: done.mode.name(),
         samples: gone.map(|step| step.samples).sum(),
         objects_deleted: report.deleted,
         objects_failed: report.failed,
         objects_pending: report.failed,
+        objects_kept: report.skipped,
     };
     Ok((outcome::headers(&done), Json(view)))
 }
@@ -386,12 +391,11 @@ pub(crate) async fn restore(
 ) -> Result<Json<Vec<RestoredView>>, Problem> {
     let filters = filters(&body.filters)?;
     let mode = if body.dry_run { RestoreMode::DryRun } else { RestoreMode::Apply };
-    let Caller { desk, session, .. } = caller;
-    let restored = async move {
-        let context = session.context();
-        Ok::<_, RegistryError>(bring_back(context, &deletion, &filters, mode).await?)
+    let look = format!("/api/v1/deletions/{deletion}");
+    let restore = |session: Session| async move {
+        Ok(bring_back(session.context(), &deletion, &filters, mode).await?)
     };
-    let restored = outcome::to_its_end(&desk, restored).await?;
+    let restored = caller.carry_out(look, restore).await?;
     Ok(Json(restored.iter().map(RestoredView::from).collect()))
 }
 
@@ -402,14 +406,13 @@ pub(crate) async fn purge(
     State(app): State<Arc<App>>,
     caller: Caller<Delete>,
 ) -> Result<Json<PurgedView>, Problem> {
-    let Caller { desk, session, .. } = caller;
-    let retried = async move {
+    let retry = |session: Session| async move {
         let finished = retry_purges(session.context()).await?;
         let done = finished.iter().filter_map(|it| it.outcome.as_ref().ok());
-        done.for_each(|done| app.metrics.cleaned(done));
-        Ok::<_, RegistryError>(finished)
+        done.for_each(|done| app.metrics.finished(done));
+        Ok(finished)
     };
-    let finished = outcome::to_its_end(&desk, retried).await?;
+    let finished = caller.carry_out("/api/v1/deletions", retry).await?;
     let mut view =
         PurgedView { deletions: 0, unfinished: 0, objects_deleted: 0, objects_failed: 0 };
     for finished in &finished {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{Router, extract::State, http::StatusCode, routing};
 use metalith_lifecycle::holds::{Hold, add as place, list as list_holds, release as let_go};
+use metalith_registry::Session;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -99,10 +100,12 @@ pub(crate) async fn add(
     caller: Caller<Delete>,
     Json(body): Json<HoldBody>,
 ) -> Result<(StatusCode, Json<PlacedView>), Problem> {
-    let (session, reason) = (&caller.session, body.reason.as_deref());
     let (feature, filters) = (feature_key(&body.feature)?, filters(&body.filters)?);
-    let placed = place(session.store(), session.graph(), &feature, &filters, reason).await?;
-    let (hold, held) = placed;
+    let add = |session: Session| async move {
+        let (store, reason) = (session.store(), body.reason.as_deref());
+        Ok(place(store, session.graph(), &feature, &filters, reason).await?)
+    };
+    let (hold, held) = caller.carry_out("/api/v1/holds", add).await?;
     Ok((StatusCode::CREATED, Json(PlacedView { hold: hold.into(), held })))
 }
 
@@ -114,5 +117,6 @@ pub(crate) async fn release(
     caller: Caller<Admin>,
     Path(hold): Path,
 ) -> Result<Json<HoldView>, Problem> {
-    Ok(Json(let_go(caller.session.store(), &hold).await?.into()))
+    let release = |session: Session| async move { Ok(let_go(session.store(), &hold).await?) };
+    Ok(Json(caller.carry_out("/api/v1/holds", release).await?.into()))
 }

@@ -12,12 +12,12 @@ use metalith_registry::{Datasets, Job, NewJob, delete_job, find, list as list_jo
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 use super::outcome::{self, PlanView};
 use crate::{
     app::App,
     auth::{Caller, Delete, Read, Write},
-    metrics::Gone,
     problem::Problem,
     wire::{Json, Listed, PageParams, Params, Path, id},
 };
@@ -133,11 +133,19 @@ pub(crate) struct JobDeletedView {
     /// there are none.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) minio_files_pending: u64,
+    /// How many objects stay because something else names them; left out when there are none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) minio_files_kept: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
 fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+/// Where a job is.
+fn path(job_id: Uuid) -> String {
+    format!("/api/v1/jobs/synthetic/{job_id}")
 }
 
 /// Jobs, the newest first.
@@ -189,10 +197,9 @@ pub(crate) async fn cancel(
     Path(job_id): Path,
 ) -> Result<Json<JobView>, Problem> {
     let job_id = id("job", &job_id)?;
-    let Caller { desk, session, .. } = caller;
-    let jobs = desk.jobs.clone();
-    let cancelled = async move { jobs.cancel(&session, job_id).await };
-    Ok(Json(outcome::to_its_end(&desk, cancelled).await?.into()))
+    let jobs = caller.desk.jobs.clone();
+    let cancel = |session| async move { jobs.cancel(&session, job_id).await };
+    Ok(Json(caller.carry_out(path(job_id), cancel).await?.into()))
 }
 
 /// What deleting a job would do.
@@ -216,7 +223,7 @@ pub(crate) async fn plan(
     responses((status = 200, body = JobDeletedView,
             headers(("metalith-deletion" = String), ("metalith-cleanup" = String),
                 ("metalith-objects-deleted" = u64), ("metalith-objects-failed" = u64),
-                ("metalith-objects-pending" = u64))),
+                ("metalith-objects-pending" = u64), ("metalith-objects-kept" = u64))),
         (status = 400, body = Problem), (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn delete(
@@ -226,17 +233,16 @@ pub(crate) async fn delete(
     Params(params): Params<DeleteParams>,
 ) -> Result<(HeaderMap, Json<JobDeletedView>), Problem> {
     let job_id = id("job", &job_id)?;
-    let Caller { desk, session, .. } = caller;
-    let jobs = desk.jobs.clone();
-    let deleted = async move {
+    let jobs = caller.desk.jobs.clone();
+    let delete = |session| async move {
         let begun = Instant::now();
         let deleted = delete_job(&jobs, &session, job_id, params.datasets()).await?;
-        let gone = Gone { datasets: deleted.datasets, jobs: 1 };
-        app.metrics.deleted(&deleted.done, gone, begun.elapsed());
+        app.metrics.deleted(&deleted.done, begun.elapsed());
         Ok(deleted)
     };
-    let deleted = outcome::to_its_end(&desk, deleted).await?;
-    let failed = deleted.done.objects.as_ref().map_or(0, |it| it.failed);
+    let deleted = caller.carry_out(path(job_id), delete).await?;
+    let (failed, kept) =
+        deleted.done.objects.as_ref().map_or((0, 0), |report| (report.failed, report.skipped));
     let view = JobDeletedView {
         message: format!("Synthetic generation job {job_id} deleted successfully"),
         job_id: job_id.to_string(),
@@ -244,6 +250,7 @@ pub(crate) async fn delete(
         minio_files_deleted: deleted.files,
         minio_files_failed: failed,
         minio_files_pending: failed,
+        minio_files_kept: kept,
     };
     Ok((outcome::headers(&deleted.done), Json(view)))
 }

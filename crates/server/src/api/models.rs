@@ -9,8 +9,8 @@ use axum::{
     routing,
 };
 use metalith_registry::{
-    Model, NewModel, activate as put_in_use, deactivate as take_out_of_use, delete_model, find,
-    list as list_models, register_model,
+    Model, NewModel, Session, activate as put_in_use, deactivate as take_out_of_use, delete_model,
+    find, list as list_models, register_model,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -19,14 +19,16 @@ use super::outcome;
 use crate::{
     app::App,
     auth::{Caller, Delete, Read, Write},
-    metrics::Gone,
     problem::Problem,
     wire::{Json, Listed, PageParams, Params, Path, id},
 };
 
+/// Where models are.
+const MODELS: &str = "/api/v1/models";
+
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
-        .route("/api/v1/models", routing::get(list).post(register))
+        .route(MODELS, routing::get(list).post(register))
         .route("/api/v1/models/{model_id}", routing::get(get).delete(delete))
         .route("/api/v1/models/{model_id}/activate", routing::post(activate))
         .route("/api/v1/models/{model_id}/deactivate", routing::post(deactivate))
@@ -97,13 +99,12 @@ pub(crate) async fn register(
     caller: Caller<Write>,
     Json(new): Json<NewModel>,
 ) -> Result<(StatusCode, Json<ModelDetail>), Problem> {
-    let Caller { desk, session, .. } = caller;
-    let registered = async move {
+    let register = |session| async move {
         let model = register_model(&session, new).await?;
         let dataset_ids = model.dataset_ids(&session).await?;
         Ok((model, dataset_ids))
     };
-    let (model, dataset_ids) = outcome::to_its_end(&desk, registered).await?;
+    let (model, dataset_ids) = caller.carry_out(MODELS, register).await?;
     Ok((StatusCode::CREATED, Json(ModelDetail { model: model.into(), dataset_ids })))
 }
 
@@ -131,9 +132,8 @@ pub(crate) async fn activate(
     Path(model_id): Path,
 ) -> Result<Json<ModelRef>, Problem> {
     let model_id = id("model", &model_id)?;
-    let Caller { desk, session, .. } = caller;
-    let activated = async move { put_in_use(&session, model_id).await };
-    Ok(Json(outcome::to_its_end(&desk, activated).await?.into()))
+    let activate = |session: Session| async move { put_in_use(&session, model_id).await };
+    Ok(Json(caller.carry_out(format!("{MODELS}/{model_id}"), activate).await?.into()))
 }
 
 /// Takes a model out of use.
@@ -145,8 +145,9 @@ pub(crate) async fn deactivate(
     caller: Caller<Write>,
     Path(model_id): Path,
 ) -> Result<Json<ModelRef>, Problem> {
-    let model = take_out_of_use(&caller.session, id("model", &model_id)?).await?;
-    Ok(Json(model.into()))
+    let model_id = id("model", &model_id)?;
+    let deactivate = |session: Session| async move { take_out_of_use(&session, model_id).await };
+    Ok(Json(caller.carry_out(format!("{MODELS}/{model_id}"), deactivate).await?.into()))
 }
 
 /// Deletes a model for good. The datasets it was trained on stay.
@@ -161,13 +162,12 @@ pub(crate) async fn delete(
     Path(model_id): Path,
 ) -> Result<(StatusCode, HeaderMap), Problem> {
     let model_id = id("model", &model_id)?;
-    let Caller { desk, session, .. } = caller;
-    let deleted = async move {
+    let delete = |session| async move {
         let begun = Instant::now();
         let done = delete_model(&session, model_id).await?;
-        app.metrics.deleted(&done, Gone::default(), begun.elapsed());
+        app.metrics.deleted(&done, begun.elapsed());
         Ok(done)
     };
-    let done = outcome::to_its_end(&desk, deleted).await?;
+    let done = caller.carry_out(format!("{MODELS}/{model_id}"), delete).await?;
     Ok((StatusCode::NO_CONTENT, outcome::headers(&done)))
 }

@@ -1,22 +1,18 @@
 //! What deletions would do, and what they did.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use metalith_lifecycle::deletion::{CascadePlan, Done, Step};
-use metalith_registry::RegistryError;
-use metalith_store::DeletionMode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{
-    app::Desk,
-    problem::{BlockerView, Problem},
-};
+use crate::problem::BlockerView;
 
-const DELETION: HeaderName = HeaderName::from_static("metalith-deletion");
+pub(crate) const DELETION: HeaderName = HeaderName::from_static("metalith-deletion");
 const CLEANUP: HeaderName = HeaderName::from_static("metalith-cleanup");
 const DELETED: HeaderName = HeaderName::from_static("metalith-objects-deleted");
 const PENDING: HeaderName = HeaderName::from_static("metalith-objects-pending");
 const FAILED: HeaderName = HeaderName::from_static("metalith-objects-failed");
+const KEPT: HeaderName = HeaderName::from_static("metalith-objects-kept");
 
 /// What a deletion would do.
 #[derive(Debug, Serialize, ToSchema)]
@@ -61,7 +57,7 @@ impl From<&CascadePlan> for PlanView {
         let steps = plan.steps();
         Self {
             id: plan.id().to_owned(),
-            mode: mode(plan.mode()),
+            mode: plan.mode().name(),
             samples: plan.samples(),
             objects: steps.iter().map(|it| it.objects).sum(),
             bytes: steps.iter().map(|it| it.bytes).sum(),
@@ -85,14 +81,6 @@ impl From<&Step> for StepView {
     }
 }
 
-/// The name of a mode.
-pub(crate) fn mode(mode: DeletionMode) -> &'static str {
-    match mode {
-        DeletionMode::Soft => "soft",
-        DeletionMode::Hard => "hard",
-    }
-}
-
 /// Headers that say which deletion it was, and what is left to be done about its objects.
 pub(crate) fn headers(done: &Done) -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -107,21 +95,7 @@ pub(crate) fn headers(done: &Done) -> HeaderMap {
     set(FAILED, report.failed.to_string());
     // Whatever could not be deleted waits to be tried again.
     set(PENDING, report.failed.to_string());
-    set(CLEANUP, if report.failed == 0 { "complete" } else { "pending" }.to_owned());
+    set(KEPT, report.skipped.to_string());
+    set(CLEANUP, report.cleanup().name().to_owned());
     headers
-}
-
-/// Carries out something that must not stop in the middle because its client went away.
-pub(crate) async fn to_its_end<T: Send + 'static>(
-    desk: &Desk,
-    work: impl Future<Output = Result<T, RegistryError>> + Send + 'static,
-) -> Result<T, Problem> {
-    match desk.changes.to_its_end(work).await {
-        Ok(done) => Ok(done?),
-        Err(error) => {
-            tracing::error!(%error, "a deletion broke off");
-            let detail = "a defect: it broke off; what was begun is finished in the background";
-            Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "server.defect", detail))
-        }
-    }
 }

@@ -9,11 +9,11 @@ use metalith_lifecycle::{
     retention::{self, Due},
 };
 use metalith_objects::ObjectUri;
-use metalith_registry::{RegistryError, Session};
+use metalith_registry::Session;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{features::StatusView, outcome};
+use super::features::StatusView;
 use crate::{
     app::App,
     auth::{Admin, Caller, Read},
@@ -208,14 +208,12 @@ pub(crate) async fn fix(
     caller: Caller<Admin>,
     Params(params): Params<AuditParams>,
 ) -> Result<Json<FixedView>, Problem> {
-    let Caller { desk, session, .. } = caller;
     let min_age = params.min_age()?;
-    let fixed = async move {
+    let fix = |session: Session| async move {
         let prefixes = prefixes(&session);
-        let context = session.context();
-        Ok::<_, RegistryError>(delete_orphans(context, &prefixes, min_age).await?)
+        Ok(delete_orphans(session.context(), &prefixes, min_age).await?)
     };
-    let report = outcome::to_its_end(&desk, fixed).await?;
+    let report = caller.carry_out("/api/v1/objects/audit", fix).await?;
     let view = FixedView { deleted: report.deleted, failed: report.failed, bytes: report.bytes };
     Ok(Json(view))
 }
@@ -235,13 +233,12 @@ pub(crate) async fn apply(
     State(app): State<Arc<App>>,
     caller: Caller<Admin>,
 ) -> Result<Json<AppliedView>, Problem> {
-    let Caller { desk, session, .. } = caller;
-    let applied = async move {
+    let apply = |session: Session| async move {
         let applied = retention::apply(session.context()).await?;
-        applied.done.iter().for_each(|(_, done)| app.metrics.cleaned(done));
-        Ok::<_, RegistryError>(applied)
+        applied.done.iter().for_each(|(_, done)| app.metrics.finished(done));
+        Ok(applied)
     };
-    let applied = outcome::to_its_end(&desk, applied).await?;
+    let applied = caller.carry_out("/api/v1/deletions", apply).await?;
     Ok(Json(AppliedView {
         deletions: applied.done.into_iter().map(|(_, done)| done.id).collect(),
         blocked: applied.blocked.into_iter().map(|(feature, _)| feature.to_string()).collect(),

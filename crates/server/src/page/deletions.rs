@@ -106,6 +106,9 @@ async fn deletion(Visitor(caller): Visitor, Path(deletion): Path) -> Result<Html
             p.warning { (view.pending) " objects wait to be deleted, and " (view.failed) " could not be when it was last tried. They are tried again in the background." }
             p { button data-post="/api/v1/deletions/purge" { "Try again now" } }
         }
+        @if view.kept > 0 {
+            p { (view.kept) " objects stay: something else names them." }
+        }
         (steps(&view))
         @if !view.failures.is_empty() {
             h2 { "Objects that could not be deleted" }

@@ -20,7 +20,7 @@ async function ask(method, path, body) {
   if (!response.ok) {
     throw Object.assign(new Error(answer.detail || response.statusText), { problem: answer });
   }
-  return { answer, headers: response.headers };
+  return { answer, status: response.status, headers: response.headers };
 }
 
 function element(name, text, attributes = {}) {
@@ -134,13 +134,15 @@ function openDelete(button) {
     byId("deleting-yes").disabled = true;
     withDatasets.disabled = true;
     try {
-      const { headers } = await ask("DELETE", `${path}${target()}`);
+      const { status, headers } = await ask("DELETE", `${path}${target()}`);
       dialog.close();
       const failed = Number(headers.get("metalith-objects-failed") || 0);
-      say(failed > 0
-        ? `Deleted. ${failed} objects could not be deleted yet; they are tried again.`
-        : "Deleted.");
-      setTimeout(() => location.reload(), failed > 0 ? 3000 : 500);
+      const kept = Number(headers.get("metalith-objects-kept") || 0);
+      if (status === 202) say("It takes longer, and goes on; see Deletions.");
+      else if (failed > 0) say(`Deleted. ${failed} objects could not be deleted yet; they are tried again.`);
+      else if (kept > 0) say(`Deleted. ${kept} objects stay: something else names them.`);
+      else say("Deleted.");
+      setTimeout(() => location.reload(), status === 202 || failed + kept > 0 ? 3000 : 500);
     } catch (error) {
       showProblem(error);
     }

@@ -1,6 +1,7 @@
 //! The general part of the API: features, samples, deletions, holds, storage, audit.
 
 use axum::http::StatusCode;
+use metalith_pipeline::{Options, Surroundings};
 use metalith_testkit::fixtures::write;
 use serde_json::{Value, json};
 
@@ -22,6 +23,31 @@ fn names(answer: &Answer) -> Vec<String> {
     let json = answer.json();
     let items = json["items"].as_array().unwrap_or_else(|| panic!("{json}"));
     items.iter().map(|it| text(it, "path")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_of_pipelines_are_looked_at() {
+    let world = World::new().await;
+    let session = world.session().await;
+    let file = world.folder().join("videos.csv");
+    std::fs::write(&file, "path,size\na,1\nb,2\n").unwrap();
+    let pipeline = "name: copy\ndatasources:\n  - { id: here, type: csv, path: . }\n\
+                    input: { datasource_id: here, table: videos }\noperations:\n  \
+                    - { seq: 1, type: output, destination: { datasource_id: here, table: copied } }\n";
+    let (now, project) = (session.store().now(), world.project());
+    for (text, outcome) in [(pipeline, "succeeded"), ("name: odd\n", "failed")] {
+        let mut surroundings = Surroundings::new(world.folder(), now);
+        surroundings.project = Some(&project);
+        let name = "copy.yaml";
+        let done = metalith_pipeline::run((name, text), &surroundings, Options::default()).await;
+        assert_eq!(done.is_ok(), outcome == "succeeded", "{done:?}");
+        let run = world.get(&format!("/api/v1/runs/{}", surroundings.run)).await.json();
+        assert_eq!((&run["outcome"], &run["file"]), (&json!(outcome), &json!(name)), "{run}");
+        assert_eq!(run["error"].is_string(), outcome == "failed", "{run}");
+    }
+    let runs = world.get("/api/v1/runs?limit=1").await.json();
+    assert_eq!((&runs["total"], &runs["items"][0]["outcome"]), (&json!(2), &json!("failed")));
+    assert_eq!(world.get("/api/v1/runs/nothing").await.status, StatusCode::NOT_FOUND);
 }
 
 const RAW: &str = "/api/v1/features/video__raw";

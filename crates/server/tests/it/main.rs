@@ -8,3 +8,4 @@ mod page;
 mod security;
 mod support;
 mod system;
+mod tenants;

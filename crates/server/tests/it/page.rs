@@ -34,6 +34,8 @@ async fn every_part_shows_what_there_is() {
     check(&world.get("/models").await, &["id=\"model-loc-v1\"", "Deactivate"]);
     check(&world.get("/objects").await, &["4</strong> objects", "s3://heimdall-synthetic-iq"]);
     check(&world.get("/holds").await, &["deleted by nobody"]);
+    let parts = ["GET /api/v1/runs", "delete_dataset", "Listed_RunView", "OngoingView"];
+    check(&world.get("/api").await, &parts);
 
     let gone = world.delete(&format!("/api/v1/jobs/synthetic/{job}")).await;
     let deletion = gone.header("metalith-deletion");

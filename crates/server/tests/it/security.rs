@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::http::StatusCode;
 use metalith_registry::{
-    Job, JobState, Session, Space, find,
+    Job, JobState, NewDataset, Session, Space, find, register_dataset,
     tokens::{self, Role},
 };
 use metalith_server::{Limits, ServerError, Settings, start};
@@ -109,9 +109,13 @@ async fn pages_of_other_sites_and_borrowed_names_get_nothing() {
     assert_eq!(entered.status, StatusCode::FORBIDDEN, "nobody is let in under another's name");
     let fine = world.send("GET", "/api/v1/models", &[("host", "localhost:1")], None).await;
     // Behind a proxy everybody comes from this machine.
-    let proxied = [("x-forwarded-for", "203.0.113.7")];
-    let proxied = world.send("GET", "/api/v1/models", &proxied, None).await;
-    assert_eq!(proxied.status, StatusCode::FORBIDDEN, "{}", proxied.text());
+    for name in ["x-forwarded-for", "x-forwarded-port", "forwarded", "via", "cf-connecting-ip"] {
+        let proxied = world.send("GET", "/api/v1/models", &[(name, "203.0.113.7")], None).await;
+        assert_eq!(proxied.status, StatusCode::FORBIDDEN, "{name}: {}", proxied.text());
+        assert_eq!(proxied.json()["code"], "auth.proxy");
+    }
+    let as_proxies_do = "GET /api/v1/models HTTP/1.0\r\nhost: localhost\r\n\r\n";
+    assert!(world.send_raw(as_proxies_do).await.ends_with("403 Forbidden"));
     assert_eq!(fine.status, StatusCode::OK);
     assert_eq!(fine.header("x-frame-options"), "DENY");
     assert!(fine.header("content-security-policy").contains("default-src 'none'"));
@@ -282,4 +286,33 @@ async fn a_space_without_tokens_is_looked_after_all_the_same() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("nobody goes on with it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_space_that_is_slow_keeps_no_other_waiting() {
+    let mut world = World::stopped();
+    let session = world.session().await;
+    tokens::add(session.store(), "anna", Role::Write, Some("a")).await.unwrap();
+    let space = Space::open(world.project().in_space(Some("a")).unwrap()).await.unwrap();
+    let inside = Session::new(&Arc::new(space), "beside");
+    for number in 0..60 {
+        let (name, dataset_type) = (number.to_string(), "features".to_owned());
+        let new = NewDataset { name, dataset_type, created_by_job_id: None };
+        register_dataset(&inside, new).await.unwrap();
+    }
+    // The first to have its turn lists objects for an hour.
+    world.s3.delay_reading(Duration::from_secs(3600));
+    let restless = Settings { every: Duration::from_millis(200), ..crate::support::settings() };
+    world.start(restless).await;
+    let dataset = "synthetic/dataset".parse().unwrap();
+    for _ in 0..600 {
+        let status = inside.store().status(inside.graph(), &dataset).await.unwrap();
+        assert_eq!(status.samples, 60);
+        if status.chunks < 50 {
+            world.stop().await;
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("nobody looks after it");
 }

@@ -19,7 +19,11 @@ use metalith_server::{Running, Settings, start};
 use metalith_testkit::s3_server::S3Server;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::{net::TcpStream, runtime::Runtime};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    runtime::Runtime,
+};
 
 /// The bucket of the document.
 pub(crate) const BUCKET: &str = "heimdall-synthetic-iq";
@@ -74,6 +78,11 @@ impl World {
             id_columns = ["path"]
             deps = ["video/raw"]
             fields = ["content"]
+
+            [[features]]
+            key = "favourite"
+            id_columns = ["path"]
+            objects = [{ column = "seen", owned = false }]
 
             [[features]]
             key = "note"
@@ -140,6 +149,27 @@ impl World {
         body: Option<Value>,
     ) -> Answer {
         self.at(self.address).send(method, path, headers, body).await
+    }
+
+    /// Sends a change, and goes away after a while.
+    pub(crate) async fn send_and_leave(&self, path: &str, body: &Value, after: Duration) {
+        let mut socket = TcpStream::connect(self.address).await.unwrap();
+        let (host, body) = (self.address, body.to_string());
+        let length = body.len();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        socket.write_all(request.as_bytes()).await.unwrap();
+        tokio::time::sleep(after).await;
+    }
+
+    /// Sends bytes as they are, and returns the first line of what comes back.
+    pub(crate) async fn send_raw(&self, request: &str) -> String {
+        let mut socket = TcpStream::connect(self.address).await.unwrap();
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        answer.lines().next().unwrap_or_default().to_owned()
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
@@ -240,6 +270,11 @@ impl Elsewhere {
         self.send_body(method, path, headers, body).await
     }
 
+    /// Deletes at a server that may die.
+    pub(crate) async fn try_delete(&self, path: &str) -> Option<Answer> {
+        self.try_send("DELETE", path, &[], Body::empty()).await
+    }
+
     async fn send_body(
         &self,
         method: &str,
@@ -247,6 +282,16 @@ impl Elsewhere {
         headers: &[(&str, &str)],
         body: Body,
     ) -> Answer {
+        self.try_send(method, path, headers, body).await.unwrap()
+    }
+
+    async fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Body,
+    ) -> Option<Answer> {
         let socket = TcpStream::connect(self.address).await.unwrap();
         let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await.unwrap();
         let connection = tokio::spawn(connection);
@@ -260,11 +305,11 @@ impl Elsewhere {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = sender.send_request(request.body(body).unwrap()).await.unwrap();
+        let response = sender.send_request(request.body(body).unwrap()).await.ok()?;
         let (parts, body) = response.into_parts();
-        let body = axum::body::to_bytes(Body::new(body), usize::MAX).await.unwrap().to_vec();
+        let body = axum::body::to_bytes(Body::new(body), usize::MAX).await.ok()?.to_vec();
         connection.abort();
-        Answer { status: parts.status, headers: parts.headers, body }
+        Some(Answer { status: parts.status, headers: parts.headers, body })
     }
 }
 

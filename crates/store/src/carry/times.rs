@@ -12,7 +12,7 @@ use datafusion::{
         compute::{cast, max},
         datatypes::{DataType, TimeUnit, TimestampMicrosecondType},
     },
-    common::{Column, JoinType, Result as PlanResult, ScalarValue},
+    common::{JoinType, Result as PlanResult, ScalarValue},
     functions::core::expr_fn::coalesce,
     functions_aggregate::expr_fn as aggregate,
     logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit, not},
@@ -21,7 +21,11 @@ use metalith_base::Timestamp;
 use metalith_graph::columns;
 
 use super::{Carry, Rest};
-use crate::{Keys, ReadOptions, RequestProblem, StoreError, Table, compare::names, lower::column};
+use crate::{
+    Keys, ReadOptions, RequestProblem, StoreError, Table,
+    compare::names,
+    lower::{column, key_pairs},
+};
 
 const NEWER: &str = "__newer";
 const OLDER: &str = "__older";
@@ -126,10 +130,7 @@ fn paired(keys: &[String], there: LogicalPlan, ever: LogicalPlan) -> PlanResult<
             [aggregate::max(changed_at(&ever)).alias(OLDER)],
         )?
         .build()?;
-    let on = (
-        keys.iter().map(Column::from_name).collect::<Vec<_>>(),
-        keys.iter().map(|name| Column::from_name(older_key(name))).collect::<Vec<_>>(),
-    );
+    let on = key_pairs(keys, older_key);
     let shown = keys.iter().map(|name| column(name).alias(name));
     LogicalPlanBuilder::from(newer)
         .join(older, JoinType::Left, on, None)?

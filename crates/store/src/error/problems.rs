@@ -144,6 +144,11 @@ pub enum RequestProblem {
         /// Its name.
         column: String,
     },
+    /// Code of users failed, or gives what cannot be stored.
+    Computation {
+        /// What went wrong.
+        detail: String,
+    },
     /// The definitions differ in a way that nothing can be carried over from one to the other.
     NotCarried(CarryProblem),
     /// Samples that were deleted under the older definition would be there again under the newer.
@@ -212,6 +217,7 @@ impl fmt::Display for RequestProblem {
             Self::UntypedColumn { column } => {
                 write!(f, "column `{column}` would be new and hold nothing but NULL")
             }
+            Self::Computation { detail } => write!(f, "its columns cannot be computed: {detail}"),
             Self::NotCarried(problem) => write!(f, "{problem}"),
             Self::Revived { samples } => write!(
                 f,
@@ -285,6 +291,26 @@ pub enum PlaceProblem {
     },
     /// It was opened for reading.
     ReadOnly,
+    /// Another process has it, and there is room for one.
+    InUse,
+    /// What speaks to the database is not there.
+    NoDriver {
+        /// The database.
+        database: &'static str,
+        /// The name or path that was looked for.
+        driver: String,
+        /// What was found out on the way.
+        detail: String,
+        /// How to get it.
+        advice: &'static str,
+    },
+    /// What should speak to the database cannot.
+    NotADriver {
+        /// The name or path.
+        driver: String,
+        /// What is wrong with it.
+        detail: String,
+    },
 }
 
 impl fmt::Display for PlaceProblem {
@@ -316,6 +342,15 @@ impl fmt::Display for PlaceProblem {
                 write!(f, "the store has format {format}, which a newer Metalith wrote")
             }
             Self::ReadOnly => write!(f, "the store was opened for reading"),
+            Self::InUse => {
+                write!(f, "another process has the database open, and it lets in one at a time")
+            }
+            Self::NoDriver { database, driver, detail, .. } => {
+                write!(f, "the ADBC driver `{driver}` for {database} was not found: {detail}")
+            }
+            Self::NotADriver { driver, detail } => {
+                write!(f, "`{driver}` cannot be used as an ADBC driver: {detail}")
+            }
         }
     }
 }
@@ -365,6 +400,10 @@ pub(super) fn request_hint(problem: &RequestProblem) -> Option<Cow<'_, str>> {
         RequestProblem::UntypedColumn { .. } => {
             Some("give it a type, e.g. `CAST(NULL AS BIGINT)`".into())
         }
+        RequestProblem::Computation { .. } => Some(
+            "give back the ids of samples that change, once each, with the columns that change"
+                .into(),
+        ),
         RequestProblem::NotCarried(_) => Some("compute its samples anew".into()),
         RequestProblem::Revived { .. } => {
             Some("delete them with `metalith metadata delete` first, as the code is today".into())
@@ -393,7 +432,7 @@ pub(super) fn request_hint(problem: &RequestProblem) -> Option<Cow<'_, str>> {
     }
 }
 
-pub(super) fn place_hint(problem: &PlaceProblem) -> &'static str {
+pub(super) fn place_hint(problem: &PlaceProblem) -> &str {
     match problem {
         PlaceProblem::Missing => "create it with `metalith init`, or check the path",
         PlaceProblem::NotAStore { .. } => "choose an empty folder or an existing store",
@@ -406,5 +445,10 @@ pub(super) fn place_hint(problem: &PlaceProblem) -> &'static str {
         PlaceProblem::HashUnknown => "say how it hashes under `[hash]` in metalith.toml",
         PlaceProblem::NewerFormat { .. } => "update Metalith",
         PlaceProblem::ReadOnly => "open it for writing",
+        PlaceProblem::InUse => "run the command again when the other process is done",
+        PlaceProblem::NoDriver { advice, .. } => advice,
+        PlaceProblem::NotADriver { .. } => {
+            "name the shared library of a driver, or a manifest, with `driver`"
+        }
     }
 }

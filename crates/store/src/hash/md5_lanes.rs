@@ -1,11 +1,13 @@
 //! MD5 (RFC 1321) of several texts at once.
 //!
-//! One MD5 waits at every step for the one before; eight side by side keep the vector units of a
-//! processor busy and take about as long as two, or as four where vectors are short. Stores that
+//! One MD5 waits at every step for the one before; sixteen side by side keep the vector units of a
+//! processor busy and take about as long as two, or as six where vectors are short. Stores that
 //! other systems made hash with MD5, for every field of every sample.
 
-/// Texts that are hashed at once: as many as one AVX2 register has numbers.
-const LANES: usize = 8;
+use super::text::Text;
+
+/// Texts that are hashed at once: two registers of AVX2, which need not wait for each other.
+const LANES: usize = 16;
 /// Bytes of a block.
 const BLOCK: usize = 64;
 
@@ -35,55 +37,73 @@ const SINES: [u32; 64] = [
 #[derive(Default)]
 pub(super) struct Md5Lanes {
     /// Texts with what MD5 puts behind them, so that each ends with a block.
-    blocks: Vec<u8>,
+    blocks: Text,
     /// Where each of them ends.
-    ends: Vec<usize>,
+    ends: [usize; LANES],
+    texts: usize,
 }
 
 impl Md5Lanes {
-    /// Adds a text; `true` when there are as many as are hashed at once.
-    pub(super) fn push(&mut self, text: &[u8]) -> bool {
+    /// Characters of a digest in hex.
+    pub(super) const HEX: usize = 32;
+
+    /// Adds a text, which `write` puts behind what is there; `true` when there are as many as are
+    /// hashed at once.
+    pub(super) fn push(&mut self, write: impl FnOnce(&mut Text)) -> bool {
         let start = self.blocks.len();
+        write(&mut self.blocks);
+        let text = self.blocks.len() - start;
         // A one bit, zeros, and the length in bits.
-        let length = (text.len() + 9).next_multiple_of(BLOCK);
-        self.blocks.extend_from_slice(text);
-        self.blocks.push(0x80);
-        self.blocks.resize(start + length - 8, 0);
-        self.blocks.extend_from_slice(&(text.len() as u64 * 8).to_le_bytes());
-        self.ends.push(self.blocks.len());
-        self.ends.len() == LANES
+        let end = start + (text + 9).next_multiple_of(BLOCK);
+        self.blocks.put(&[0x80], 0, 1);
+        self.blocks.put_zeros(end - 8 - self.blocks.len());
+        self.blocks.put(&(text as u64 * 8).to_le_bytes(), 0, 8);
+        self.ends[self.texts] = end;
+        self.texts += 1;
+        self.texts == LANES
     }
 
-    /// The digests of the texts, in their order. They are forgotten.
-    pub(super) fn digests(&mut self) -> impl Iterator<Item = [u8; 16]> + use<> {
+    /// Tells the digests of the texts, in their order, and forgets them.
+    pub(super) fn digest(&mut self, mut tell: impl FnMut([u32; 4])) {
         let mut texts: [&[u8]; LANES] = [&[]; LANES];
         let mut start = 0;
-        for (text, end) in texts.iter_mut().zip(&self.ends) {
-            *text = &self.blocks[start..*end];
+        for (text, end) in texts.iter_mut().zip(&self.ends[..self.texts]) {
+            *text = &self.blocks.as_bytes()[start..*end];
             start = *end;
         }
-        let state = digest(texts);
-        let texts = self.ends.len();
+        let [a, b, c, d] = digest(texts);
+        for lane in 0..self.texts {
+            tell([a[lane], b[lane], c[lane], d[lane]]);
+        }
         self.blocks.clear();
-        self.ends.clear();
-        (0..texts).map(move |lane| {
-            let mut digest = [0; 16];
-            for (bytes, words) in digest.chunks_exact_mut(4).zip(&state) {
-                bytes.copy_from_slice(&words[lane].to_le_bytes());
-            }
-            digest
-        })
+        self.texts = 0;
     }
 }
 
 /// The state after all blocks of each text, on the widest vectors that the processor has.
+#[cfg_attr(
+    target_arch = "x86_64",
+    expect(unsafe_code, reason = "the same code, several times as fast")
+)]
 fn digest(texts: [&[u8]; LANES]) -> [Lanes; 4] {
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        #[expect(unsafe_code, reason = "the same code, three times as fast")]
-        // SAFETY: the processor was just asked whether it has what this is compiled for.
-        return unsafe { digest_avx2(texts) };
+    {
+        if std::arch::is_x86_feature_detected!("avx512vl") {
+            // SAFETY: the processor was just asked whether it has what this is compiled for.
+            return unsafe { digest_avx512(texts) };
+        }
+        if std::arch::is_x86_feature_detected!("avx2") {
+            // SAFETY: as above.
+            return unsafe { digest_avx2(texts) };
+        }
     }
+    digest_anywhere(texts)
+}
+
+/// With instructions that rotate, and that mix three numbers.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl")]
+fn digest_avx512(texts: [&[u8]; LANES]) -> [Lanes; 4] {
     digest_anywhere(texts)
 }
 
@@ -112,12 +132,19 @@ fn digest_anywhere(texts: [&[u8]; LANES]) -> [Lanes; 4] {
 
 /// The words of one block of each text, zeros where it has ended.
 #[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "iterators are not inlined into functions for other processors"
+)]
 fn words(texts: &[&[u8]; LANES], block: usize) -> [Lanes; 16] {
     let mut words = [[0; LANES]; 16];
     for (lane, text) in texts.iter().enumerate() {
-        let Some(bytes) = text.get(block * BLOCK..(block + 1) * BLOCK) else { continue };
-        for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(4)) {
-            word[lane] = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        let rest = text.get(block * BLOCK..).unwrap_or_default();
+        let Some(bytes) = rest.first_chunk::<BLOCK>() else { continue };
+        for word in 0..words.len() {
+            let at = 4 * word;
+            let bytes = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
+            words[word][lane] = u32::from_le_bytes(bytes);
         }
     }
     words

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use datafusion::arrow::array::{
     ArrayRef, Date32Array, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray,
@@ -48,6 +48,8 @@ fn what_was_not_numbered_is_not_found() {
         let second: Vec<ArrayRef> = columns.iter().map(|it| it.slice(2, 1)).collect();
         index.number(&second).unwrap();
         assert_eq!(index.find(&columns).unwrap(), [None, None, Some(0), None, None]);
+        let there = index.contains(&columns).unwrap();
+        assert_eq!(there.iter().collect::<Vec<_>>(), [false, false, true, false, false]);
     }
 }
 
@@ -57,4 +59,66 @@ fn columns_of_another_shape_are_an_error() {
     let both = keys().pop().unwrap();
     assert!(index.number(&both).is_err());
     assert!(index.find(&both).is_err());
+    assert!(index.contains(&both).is_err());
+}
+
+/// Ids that lie close together, far apart, at the ends of what a number can be, forwards, backwards
+/// and mixed are numbered as a map would, and none is found that was not given.
+#[test]
+fn whole_numbers_are_found_wherever_they_lie() {
+    let mixed = |n: i64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64);
+    let stories: Vec<Vec<i64>> = vec![
+        (0..5000).collect(),
+        (0..5000).rev().collect(),
+        (-70_000..70_000).rev().collect(),
+        (0..5000).map(|n| n * 1000).collect(),
+        (0..5000).map(mixed).collect(),
+        (0..5000).map(|n| mixed(n).rem_euclid(3000)).collect(),
+        vec![i64::MIN, i64::MIN + 3, i64::MIN],
+        vec![i64::MIN + 3, i64::MIN],
+        vec![i64::MAX, i64::MAX - 3, i64::MAX],
+        vec![0, i64::MAX, i64::MIN, -1, 0],
+        (0..5000).map(|n| if n % 1000 == 999 { i64::MAX - n } else { n / 2 }).collect(),
+    ];
+    for story in stories {
+        for reserved in [0, story.len()] {
+            let mut numbers = HashMap::new();
+            let mut keys = index(&[Arc::new(Int64Array::from(vec![0])) as ArrayRef]);
+            keys.reserve(reserved);
+            for part in story.chunks(777) {
+                let column: ArrayRef = Arc::new(Int64Array::from(part.to_vec()));
+                let expected: Vec<u32> = part
+                    .iter()
+                    .map(|key| {
+                        let next = numbers.len() as u32;
+                        *numbers.entry(*key).or_insert(next)
+                    })
+                    .collect();
+                assert_eq!(keys.number(&[column]).unwrap(), expected);
+            }
+            assert_eq!(keys.len(), numbers.len());
+            let around =
+                story.iter().flat_map(|key| [*key, key.wrapping_add(1), key.wrapping_sub(1)]);
+            let around: Vec<i64> = around.collect();
+            let column: ArrayRef = Arc::new(Int64Array::from(around.clone()));
+            let expected: Vec<_> = around.iter().map(|key| numbers.get(key).copied()).collect();
+            assert_eq!(keys.find(&[column]).unwrap(), expected);
+        }
+    }
+}
+
+#[test]
+fn a_sieve_lets_all_keys_through() {
+    // Far apart, below and above zero, and some that end alike.
+    let keys = [i64::MIN, -1 << 40, -7, 0, 7, 64, 1 << 20, (1 << 40) + 7, i64::MAX];
+    let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(keys.to_vec()))];
+    let mut index = index(&columns);
+    index.number(&columns).unwrap();
+    index.sift();
+    assert!(index.contains(&columns).unwrap().iter().all(|it| it));
+    let others: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(vec![-8, 1, 71, 1 << 41]))];
+    assert!(!index.contains(&others).unwrap().has_true());
+    // What comes later is found as well.
+    assert_eq!(index.number(&others).unwrap(), [9, 10, 11, 12]);
+    assert!(index.contains(&others).unwrap().iter().all(|it| it));
 }

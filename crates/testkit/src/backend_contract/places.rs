@@ -19,6 +19,7 @@ fn marker(algorithm: HashAlgorithm) -> StoreMarker {
 pub(super) async fn an_empty_place_has_nothing(backend: Arc<dyn Backend>) {
     assert_eq!(backend.marker().await.unwrap(), MarkerState::Empty);
     assert!(backend.tables().await.unwrap().is_empty());
+    assert!(backend.spaces().await.unwrap().is_empty());
     assert!(backend.open_table(&feature()).await.unwrap().is_none());
     assert!(!backend.drop_table(&feature()).await.unwrap());
     assert_eq!(backend.marker().await.unwrap(), MarkerState::Empty);

@@ -27,11 +27,21 @@ impl GoldenCase {
     /// How its store hashes.
     pub fn hash(&self) -> HashSettings {
         let algorithm = self.content["hash_algorithm"].as_str().expect("a vector names its hash");
-        let length = self.content["hash_truncation_length"].as_u64().expect("and its length");
+        let length = self.content["hash_truncation_length"].as_u64();
         HashSettings {
             algorithm: algorithm.parse::<HashAlgorithm>().expect("a hash of the contract"),
-            length: HashLength::cut_to(length as usize).expect("a length of the contract"),
+            length: length.map_or(HashLength::UNCUT, |length| {
+                HashLength::cut_to(length as usize).expect("a length of the contract")
+            }),
         }
+    }
+
+    /// The vector in a store that hashes in another way. What it expects is not what is found then.
+    #[must_use]
+    pub fn hashing(mut self, hash: HashSettings) -> Self {
+        self.content["hash_algorithm"] = hash.algorithm.name().into();
+        self.content["hash_truncation_length"] = hash.length.get().into();
+        self
     }
 
     /// A graph of the vector: `main`, or one of its alternatives.
@@ -43,6 +53,7 @@ impl GoldenCase {
         let definitions = object(&holder["features"]).values().map(|feature| {
             let is_external = feature["external"].as_bool().unwrap_or(false);
             FeatureDefinition {
+                class: None,
                 retention: Default::default(),
                 project: feature["project"].as_str().expect("a project").to_owned(),
                 spec: spec_from_wire(&feature["spec"]).expect("a spec of the reference system"),

@@ -12,7 +12,11 @@ use metalith_store::{
 use serde_json::{Map, Value, json};
 
 use super::case::{GoldenCase, object};
-use crate::{batch_from_json, rows_to_json};
+use crate::{
+    batch_from_json,
+    both_ways::{self, Ways},
+    rows_to_json,
+};
 
 type Row = BTreeMap<String, Value>;
 
@@ -28,10 +32,24 @@ const LEFT_OUT: [&str; 5] = [
 /// The one vector whose error is a defect of the reference: here it must work.
 const MUST_WORK: &str = "25_three_upstreams_default_select_fails";
 
-pub(super) async fn run(case: &GoldenCase, backend: Arc<dyn Backend>) -> Result<(), String> {
+/// What is asked of a vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// That everything is as it says.
+    Everything,
+    /// That increments are the same wherever they are found.
+    BothWays,
+}
+
+pub(super) async fn run(
+    case: &GoldenCase,
+    backend: Arc<dyn Backend>,
+    asked: Asked,
+) -> Result<Ways, String> {
     let options = OpenOptions { hash: Some(case.hash()), ..OpenOptions::write() };
     let store = Store::open(backend, options).await.map_err(|error| error.to_string())?;
-    let mut story = Story { case, store, graph: case.graph("main") };
+    let graph = case.graph("main");
+    let mut story = Story { case, store, graph, asked, ways: Ways::default() };
     for (index, step) in case.steps().iter().enumerate() {
         let op = step["op"].as_str().unwrap_or_default();
         let outcome = story.take(op, step).await;
@@ -40,6 +58,7 @@ pub(super) async fn run(case: &GoldenCase, backend: Arc<dyn Backend>) -> Result<
             (Ok(_), true) => return Err(format!("step {index} ({op}) should have failed")),
             (Err(error), false) => return Err(format!("step {index} ({op}) failed: {error:?}")),
             (Err(_), true) => {}
+            (Ok(_), false) if asked == Asked::BothWays => {}
             (Ok(found), false) => {
                 story
                     .compare(index, step, found)
@@ -47,7 +66,7 @@ pub(super) async fn run(case: &GoldenCase, backend: Arc<dyn Backend>) -> Result<
             }
         }
     }
-    Ok(())
+    Ok(story.ways)
 }
 
 /// What a step gives, by the names that vectors use.
@@ -57,6 +76,8 @@ struct Story<'a> {
     case: &'a GoldenCase,
     store: Store,
     graph: FeatureGraph,
+    asked: Asked,
+    ways: Ways,
 }
 
 impl Story<'_> {
@@ -121,7 +142,7 @@ impl Story<'_> {
         Ok(Found::from([("rows", rows)]))
     }
 
-    async fn resolve(&self, feature: &FeatureKey, step: &Value) -> Result<Found, StoreError> {
+    async fn resolve(&mut self, feature: &FeatureKey, step: &Value) -> Result<Found, StoreError> {
         let by_feature = step["filters"].as_object().into_iter().flatten();
         let options = ResolveOptions {
             samples: step.get("samples").map(|rows| vec![self.batch(feature, rows)]),
@@ -132,8 +153,15 @@ impl Story<'_> {
             target_filters: filters(&step["target_filters"]),
             staleness: filters(&step["staleness_predicates"]),
             skip_comparison: step["skip_comparison"].as_bool().unwrap_or(false),
+            ..ResolveOptions::default()
         };
-        let found = self.store.resolve(&self.graph, feature, options).await?;
+        let found = match self.asked {
+            Asked::Everything => self.store.resolve(&self.graph, feature, options).await?,
+            Asked::BothWays => {
+                both_ways::resolve(&self.store, &self.graph, feature, &options).await?
+            }
+        };
+        self.ways.count(&found);
         if let Some(how) = step.get("write_back").filter(|how| **how != Value::Bool(false)) {
             self.write_back(feature, how, &found.new).await?;
             self.write_back(feature, how, &found.stale).await?;

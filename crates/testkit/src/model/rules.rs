@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use metalith_store::{HashAlgorithm, HashSettings};
+
 use super::{Only, Which};
 
 /// A stored row.
@@ -19,16 +21,21 @@ pub(super) struct Row {
 }
 
 /// Rows of every feature, in the order in which they were written.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Model {
+    pub(super) hash: HashSettings,
     tables: BTreeMap<Which, Vec<Row>>,
 }
 
 /// A sample that a feature should have: its join key and its provenance.
 pub(super) type Expected = BTreeMap<String, (String, Vec<Row>)>;
 
-pub(super) fn hash(text: &str) -> String {
-    xxhash_rust::xxh64::xxh64(text.as_bytes(), 0).to_string()
+/// The hash of a text, by other means than the store's own where there are several.
+pub(super) fn hash(settings: HashSettings, text: &str) -> String {
+    match settings.algorithm {
+        HashAlgorithm::XxHash64 => xxhash_rust::xxh64::xxh64(text.as_bytes(), 0).to_string(),
+        _ => settings.of(text).expect("a text has a hash"),
+    }
 }
 
 impl Row {
@@ -42,6 +49,14 @@ impl Row {
 }
 
 impl Model {
+    pub(super) fn new(hash: HashSettings) -> Self {
+        Self { hash, tables: BTreeMap::new() }
+    }
+
+    fn hashed(&self, text: &str) -> String {
+        hash(self.hash, text)
+    }
+
     pub(super) fn append(&mut self, which: Which, row: Row) {
         self.tables.entry(which).or_default().push(row);
     }
@@ -69,8 +84,8 @@ impl Model {
             Which::Leaf | Which::Kid => {
                 for row in up {
                     let (f1, f2) = (&row.versions["f1"], &row.versions["f2"]);
-                    let field = hash(&format!("v|1|up.f1|{f1}|up.f2|{f2}"));
-                    expected.insert(row.key.clone(), (hash(&field), vec![row]));
+                    let field = self.hashed(&format!("v|1|up.f1|{f1}|up.f2|{f2}"));
+                    expected.insert(row.key.clone(), (self.hashed(&field), vec![row]));
                 }
             }
             Which::Total => {
@@ -82,10 +97,10 @@ impl Model {
                     let joined = |field: &str| {
                         let values: Vec<&str> =
                             rows.iter().map(|row| row.versions[field].as_str()).collect();
-                        hash(&values.join("|"))
+                        self.hashed(&values.join("|"))
                     };
                     let text = format!("v|1|up.f1|{}|up.f2|{}", joined("f1"), joined("f2"));
-                    expected.insert(group.to_string(), (hash(&hash(&text)), rows));
+                    expected.insert(group.to_string(), (self.hashed(&self.hashed(&text)), rows));
                 }
             }
         }

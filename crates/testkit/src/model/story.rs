@@ -10,16 +10,21 @@ use metalith_document::Format;
 use metalith_expr::{Expr, parse};
 use metalith_graph::{FeatureGraph, HashLength, parse_features};
 use metalith_store::{
-    Backend, DeletionMode, DeletionRequest, Frame, MaintainOptions, OpenOptions, ReadOptions,
-    ResolveOptions, RestoreRequest, Rows, Store, StoreError, WriteOptions,
+    Backend, DeletionMode, DeletionRequest, Frame, HashSettings, MaintainOptions, OpenOptions,
+    ReadOptions, ResolveOptions, RestoreRequest, Rows, Store, StoreError, WriteOptions,
 };
 use serde_json::{Map, Value, json};
 
 use super::{
-    Only, Op, Which,
+    Asked, Only, Op, Which,
     rules::{Model, Row, hash},
 };
-use crate::{batch_from_json, notes::MemoryNotes, rows_to_json};
+use crate::{
+    batch_from_json,
+    both_ways::{self, Ways},
+    notes::MemoryNotes,
+    rows_to_json,
+};
 
 const GRAPH: &str = r#"
 project = "model"
@@ -53,23 +58,29 @@ struct Story {
     graph: FeatureGraph,
     model: Model,
     deletions: Vec<(Which, String)>,
+    asked: Asked,
+    ways: Ways,
 }
 
-pub(super) async fn tell(ops: &[Op], backend: Arc<dyn Backend>) -> Result<(), String> {
+pub(super) async fn tell(
+    ops: &[Op],
+    backend: Arc<dyn Backend>,
+    (hash, asked): (HashSettings, Asked),
+    ways: &mut Ways,
+) -> Result<(), String> {
     let definitions =
         parse_features("model.toml", GRAPH, Format::Toml).map_err(|error| error.to_string())?;
     let graph =
         FeatureGraph::new(definitions, HashLength::UNCUT).map_err(|error| error.to_string())?;
     let notes = Arc::new(MemoryNotes::default());
-    let options = OpenOptions { notes: Some(notes), ..OpenOptions::write() };
+    let options = OpenOptions { hash: Some(hash), notes: Some(notes), ..OpenOptions::write() };
     let store = Store::open(backend, options).await.map_err(|error| error.to_string())?;
-    let mut story = Story { store, graph, model: Model::default(), deletions: Vec::new() };
-    for op in ops {
-        story.take(op).await.map_err(|error| format!("{op:?}: {error}"))?;
-        // Whoever looks now and then leaves notes, by which the last look sees what changed alone.
-        story.resolve(Which::Leaf).await.ok();
-    }
-    story.compare().await
+    let model = Model::new(hash);
+    let (deletions, ways_of_it) = (Vec::new(), Ways::default());
+    let mut story = Story { store, graph, model, deletions, asked, ways: ways_of_it };
+    let told = story.tell(ops).await;
+    ways.add(&story.ways);
+    told
 }
 
 fn key(which: Which) -> FeatureKey {
@@ -92,6 +103,16 @@ fn filters(of: Which, only: Only) -> Vec<Expr> {
 }
 
 impl Story {
+    async fn tell(&mut self, ops: &[Op]) -> Result<(), String> {
+        for op in ops {
+            self.take(op).await.map_err(|error| format!("{op:?}: {error}"))?;
+            // Whoever looks now and then leaves notes, by which the last look sees what changed
+            // alone.
+            self.resolve(Which::Leaf).await.ok();
+        }
+        self.compare().await
+    }
+
     async fn take(&mut self, op: &Op) -> Result<(), String> {
         match op {
             Op::Write(rows) => self.write(rows).await.map_err(|error| error.to_string()),
@@ -120,7 +141,8 @@ impl Story {
             json_rows.push(json!({
                 "id": id.to_string(), "g": group.to_string(), "metaxy_provenance_by_field": versions,
             }));
-            let provenance = hash(&format!("{}|{}", versions["f1"], versions["f2"]));
+            let provenance =
+                hash(self.model.hash, &format!("{}|{}", versions["f1"], versions["f2"]));
             self.model.append(
                 Which::Up,
                 Row {
@@ -208,10 +230,16 @@ impl Story {
         self.write_json(which, &rows).await.map_err(|error| error.to_string())
     }
 
-    async fn resolve(&self, which: Which) -> Result<metalith_store::Increment, String> {
+    async fn resolve(&mut self, which: Which) -> Result<metalith_store::Increment, String> {
         let options = ResolveOptions::default();
-        let found = self.store.resolve(&self.graph, &key(which), options).await;
-        found.map_err(|error| format!("{error:?}"))
+        let (store, graph, feature) = (&self.store, &self.graph, key(which));
+        let found = match self.asked {
+            Asked::OneWay => store.resolve(graph, &feature, options).await,
+            Asked::BothWays => both_ways::resolve(store, graph, &feature, &options).await,
+        };
+        let found = found.map_err(|error| format!("{error:?}"))?;
+        self.ways.count(&found);
+        Ok(found)
     }
 
     async fn delete(&mut self, of: Which, only: Only, hard: bool) -> Result<(), String> {
@@ -264,7 +292,7 @@ impl Story {
     }
 
     /// Reads and resolves every feature that has something, and compares.
-    async fn compare(&self) -> Result<(), String> {
+    async fn compare(&mut self) -> Result<(), String> {
         for which in [Which::Up, Which::Leaf, Which::Kid, Which::Total] {
             if self.model.has_table(which) {
                 self.compare_rows(which).await?;
@@ -302,7 +330,7 @@ impl Story {
         }
     }
 
-    async fn compare_increment(&self, which: Which) -> Result<(), String> {
+    async fn compare_increment(&mut self, which: Which) -> Result<(), String> {
         let found = self.resolve(which).await?;
         let column = if which == Which::Total { "g" } else { "id" };
         let keys = |frame: &Frame| -> BTreeSet<String> {

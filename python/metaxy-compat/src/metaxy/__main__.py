@@ -1,34 +1,68 @@
-"""The `metaxy` command: that of Metalith, on the project of a `metaxy.toml`."""
+"""The `metaxy` command: on the project of a `metaxy.toml`, what Metaxy's does, and Metalith's."""
 
+import argparse
 import json
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from metalith import _metalith
+from metalith.__main__ import run
 from metalith._settings import to_toml
 from metalith.errors import MetalithError
+from metalith.store_config import store_class
 
+from metaxy import command
 from metaxy.config import MetaxyConfig
 from metaxy.entrypoints import load_features
+from metaxy.ext.ibis.metadata_store import IbisMetadataStore
+from metaxy.ext.polars.handlers.delta import DeltaMetadataStore
+from metaxy.utils.external_features import sync_external_features
+from metaxy.utils.lock_file import load_lock_file
 
 
 def main() -> int:
     """Runs the command; returns its exit code."""
+    given, arguments = _global_options().parse_known_args(sys.argv[1:])
     try:
-        config = MetaxyConfig.load()
+        config = MetaxyConfig.load(given.config_file)
+        if given.project is not None:
+            config = config.with_project(given.project)
+        if given.all_projects:
+            config = config.with_project(None)
+        MetaxyConfig.set(config)
         # As Python does for a script: modules of the project are found from its folder.
         sys.path.insert(0, str(Path.cwd()))
-        declared = json.dumps(load_features().declarations())
+        # What is to be written anew has no say in it.
+        if arguments[:1] != ["lock"]:
+            load_lock_file(config)
+        graph = load_features()
+        if given.sync:
+            mismatch = "error" if given.locked else None
+            sync_external_features(config.get_store(), on_version_mismatch=mismatch)
+        found = command.find(arguments)
+        if found is not None:
+            work, rest = found
+            return work(config, rest)
+        commands = command.translated(arguments, config)
     except MetalithError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    declared = json.dumps(graph.declarations())
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "metalith.toml"
         file.write_text(to_toml(settings(config)))
-        arguments = ["metaxy", *sys.argv[1:], "--project", str(file)]
-        return _metalith.run_command(arguments, declared)
+        place = ["--project", str(file)]
+        return max(run([*it, *place], declared, program="metaxy") for it in commands)
+
+
+def _global_options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-file", type=Path)
+    parser.add_argument("--project")
+    for name in ("--all-projects", "--sync", "--locked"):
+        parser.add_argument(name, action=argparse.BooleanOptionalAction, default=False)
+    return parser
 
 
 def settings(config: MetaxyConfig) -> dict[str, Any]:
@@ -38,15 +72,19 @@ def settings(config: MetaxyConfig) -> dict[str, Any]:
         found["project"] = config.project
     hashing: dict[str, Any] = {"length": config.hash_length}
     stores: dict[str, Any] = {}
-    for name, store in config.stores.items():
-        if not store.type.endswith(".DeltaMetadataStore"):
+    for name, given in config.stores.items():
+        cls = store_class(name, given.type)
+        if not issubclass(cls, DeltaMetadataStore | IbisMetadataStore):
             continue
-        root = str(store.config["root_path"])
-        place = {"address": root if "://" in root else str(Path(root).expanduser().absolute())}
-        options = {key: str(it) for key, it in store.config.get("storage_options", {}).items()}
-        layout = store.config.get("layout", "nested")
-        stores[name] = {"type": "delta", **place, "layout": layout, "options": options}
-        hashing["algorithm"] = str(store.config.get("hash_algorithm", "xxhash32"))
+        store = config.get_store(name)
+        place: dict[str, Any] = store.settings
+        if "path" in place:
+            place["path"] = str(Path(place["path"]).absolute())
+        behind = [it for it in given.config.get("fallback_stores") or () if isinstance(it, str)]
+        stores[name] = {**place, **({"fallback_stores": behind} if behind else {})}
+        # There is one for all of them.
+        if name == config.store or "algorithm" not in hashing:
+            hashing["algorithm"] = store.hash_algorithm
     return {**found, "hash": hashing, "stores": stores}
 
 

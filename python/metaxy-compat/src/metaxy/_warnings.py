@@ -3,6 +3,7 @@
 import warnings
 
 from metalith.definition import ExternalFeatureVersionMismatchWarning
+from metalith.recorded import InvalidStoredFeatureWarning, UnresolvedExternalFeatureWarning
 
 __all__ = [
     "ExternalFeatureVersionMismatchWarning",
@@ -15,14 +16,6 @@ __all__ = [
 
 class MovedMetadataStoreWarning(DeprecationWarning):
     """A store is imported from where it was once."""
-
-
-class UnresolvedExternalFeatureWarning(UserWarning):
-    """A feature of another project is not in the store."""
-
-
-class InvalidStoredFeatureWarning(UserWarning):
-    """A stored definition cannot be read."""
 
 
 def warn_moved(old: str, new: str) -> None:

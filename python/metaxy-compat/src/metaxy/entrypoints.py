@@ -12,6 +12,7 @@ from metalith.entrypoints import (
 from metalith.graph import FeatureGraph
 
 from metaxy.config import MetaxyConfig
+from metaxy.utils.lock_file import load_lock_file
 
 __all__ = [
     "DEFAULT_ENTRY_POINT_GROUP",
@@ -68,11 +69,15 @@ def init(
     *,
     isolated: bool = False,
 ) -> MetaxyConfig:
-    """Reads `metaxy.toml`, makes it the active configuration, and loads the features it names."""
+    """Reads `metaxy.toml`, makes it the active configuration, and loads the features it names.
+
+    Those of other projects are taken from `metaxy.lock`, if there is one.
+    """
     if isinstance(config, MetaxyConfig):
         MetaxyConfig.set(config)
         loaded = config
     else:
         loaded = MetaxyConfig.load(config, search_parents=search_parents)
+    load_lock_file(loaded)
     load_features(filter_project=loaded.project if isolated else None)
     return loaded

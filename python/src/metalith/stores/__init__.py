@@ -1,6 +1,13 @@
 """Stores: where the metadata of features lives."""
 
 from metalith.stores.base import MetadataStore
+from metalith.stores.configured import ConfiguredMetadataStore
+from metalith.stores.databases import (
+    DatabaseMetadataStore,
+    DuckDBMetadataStore,
+    PostgreSQLMetadataStore,
+    SQLiteMetadataStore,
+)
 from metalith.stores.deletions import (
     Blocker,
     CascadeMode,
@@ -16,10 +23,15 @@ __all__ = [
     "AccessMode",
     "Blocker",
     "CascadeMode",
+    "ConfiguredMetadataStore",
+    "DatabaseMetadataStore",
     "Deletion",
     "DeletionPlan",
     "DeletionStep",
     "DeltaMetadataStore",
+    "DuckDBMetadataStore",
     "InMemoryMetadataStore",
     "MetadataStore",
+    "PostgreSQLMetadataStore",
+    "SQLiteMetadataStore",
 ]

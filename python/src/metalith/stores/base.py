@@ -7,6 +7,7 @@ import narwhals as nw
 
 from metalith import _metalith
 from metalith.config import active_config
+from metalith.definition import FeatureDefinition
 from metalith.errors import FeatureNotFoundError
 from metalith.filters import to_expressions as texts
 from metalith.frames import IntoRows, to_arrow, to_lazy, to_narwhals
@@ -82,6 +83,7 @@ class MetadataStore(Deletions):
 
         The three flags each lift one of these. Filters apply to the rows that are then visible.
         """
+        self._sync()
         key, _, graph = self._resolve(feature)
         if not allow_fallback and self._engine.read_from(str(key)) is not None:
             raise FeatureNotFoundError(
@@ -227,6 +229,7 @@ class MetadataStore(Deletions):
         - `staleness_predicates`: stored samples that meet one of them are stale anyway.
         - `versioning_engine` is taken for Metaxy's sake: there is one engine.
         """
+        self._sync()
         key, graph, compiled = self._resolve(feature)
         del versioning_engine
         by_feature = {
@@ -249,6 +252,18 @@ class MetadataStore(Deletions):
             )
         )
         return found.lazy() if lazy else found
+
+    def _sync(self) -> None:
+        """Looks what other projects have recorded of features that are declared as external here,
+        where the configuration says so."""
+        self._engine  # noqa: B018 - a closed store says so before anything else
+        config = active_config()
+        if config.sync and (
+            FeatureGraph.get_active().has_external_features or config.extra_features
+        ):
+            from metalith.recorded import sync_external_features
+
+            sync_external_features(self)
 
     def _joined_by_class(
         self,
@@ -325,10 +340,26 @@ class MetadataStore(Deletions):
                 return cast("MetadataStore", store)
         return None
 
-    def status(self, feature: CoercibleToFeatureKey) -> dict[str, Any]:
-        """How a feature stands: samples, deleted, rows, bytes, new, stale, orphaned, waiting."""
+    def status(
+        self,
+        feature: CoercibleToFeatureKey,
+        *,
+        global_filters: Filters = None,
+        target_filters: Filters = None,
+        staleness_predicates: Filters = None,
+    ) -> dict[str, Any]:
+        """How a feature stands: samples, deleted, rows, bytes, new, stale, orphaned, waiting.
+
+        Conditions as for `resolve_update`; rows and bytes are those of the whole table.
+        """
         key, _, graph = self._resolve(feature)
-        return self._engine.status(graph, str(key))
+        return self._engine.status(
+            graph,
+            str(key),
+            global_filters=texts(global_filters),
+            target_filters=texts(target_filters),
+            staleness=texts(staleness_predicates),
+        )
 
     def read_feature_schema_from_store(self, feature: CoercibleToFeatureKey) -> nw.Schema:
         """The columns that a feature is stored with."""
@@ -413,12 +444,36 @@ class MetadataStore(Deletions):
         features that were recorded."""
         graph = FeatureGraph.get_active()
         project = project or active_config().project or graph.project
-        version, features = self._writer.push(graph.compiled(), project, dict(tags or {}))
+        recorded = graph.of_project(project)
+        version, features = self._writer.push(recorded, project, dict(tags or {}))
         return version, [FeatureKey(text) for text in features]
+
+    def recorded_features(self) -> list[FeatureDefinition]:
+        """The definition of each feature that was recorded last, of all projects."""
+        from metalith.recorded import recorded_features
+
+        return [it.definition for it in recorded_features(self).values()]
 
     @classmethod
     def from_config(cls, config: Any, **options: Any) -> "MetadataStore":
-        """A store from its settings: a mapping or a model of what the constructor takes."""
-        if hasattr(config, "model_dump"):
-            config = config.model_dump(exclude_unset=True)
-        return cls(**{**config, **options})
+        """A store from its settings: a mapping or a model of what the constructor takes.
+
+        Of `MetadataStore` itself: what `metalith.toml` says of a store, with its `type`.
+
+        >>> MetadataStore.from_config({"type": "memory"}).display()
+        'InMemoryMetadataStore()'
+        """
+        given = settings_of(config)
+        if cls is MetadataStore:
+            from metalith.config import MetalithConfig
+
+            name = options.pop("name", None) or "store"
+            return MetalithConfig(stores={name: given}).get_store(name, **options)
+        return cls(**{**given, **options})
+
+
+def settings_of(config: Any) -> dict[str, Any]:
+    """What a mapping or a model says."""
+    if hasattr(config, "model_dump"):
+        config = config.model_dump(exclude_unset=True)
+    return dict(config)

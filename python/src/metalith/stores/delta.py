@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from metalith import _metalith
+from metalith.keys import CoercibleToFeatureKey, coerce_to_feature_key
 from metalith.stores.base import MetadataStore
 
 
@@ -46,6 +47,15 @@ class DeltaMetadataStore(MetadataStore):
     def root_path(self) -> str:
         """The folder or address."""
         return self._root
+
+    def get_store_info(self, feature_key: CoercibleToFeatureKey) -> dict[str, Any]:
+        """What there is to say about where a feature is; `uri` is that of its table."""
+        return {**super().get_store_info(feature_key), "uri": self._table(feature_key)}
+
+    def _table(self, feature: CoercibleToFeatureKey) -> str:
+        between = "/" if self._layout == "nested" else "__"
+        name = between.join(coerce_to_feature_key(feature).parts)
+        return f"{self._root.rstrip('/')}/{name}.delta"
 
     def _place(self) -> _metalith.Place:
         return _metalith.Place.delta(self._root, self._options, self._layout)

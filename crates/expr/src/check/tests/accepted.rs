@@ -89,7 +89,7 @@ fn arithmetic_keeps_or_widens() {
             -(5)  =>  [Negate 5:BIGINT] : BIGINT
             p + 1  =>  [+ p 100:DECIMAL(10, 2)] : DECIMAL(11, 2)
             p * p  =>  [* p p] : DECIMAL(21, 4)
-            p / 2  =>  [/ [cast DOUBLE p] 2.0:DOUBLE] : DOUBLE
+            p / 2  =>  [/ p 2:DECIMAL(1, 0)] : DECIMAL(14, 6)
             i + NULL  =>  [+ i NULL:BIGINT] : BIGINT
             f * i  =>  [* f [cast DOUBLE i]] : DOUBLE
             name || i || NULL  =>  [|| [|| name [cast TEXT i]] NULL:TEXT] : TEXT
@@ -349,7 +349,7 @@ fn functions_get_what_they_take() {
             sum(i)  =>  [sum i] : BIGINT
             sum(p)  =>  [sum p] : DECIMAL(20, 2)
             avg(i)  =>  [avg [cast DOUBLE i]] : DOUBLE
-            median(p)  =>  [median [cast DOUBLE p]] : DOUBLE
+            median(p)  =>  [median p] : DECIMAL(11, 3)
             min(d)  =>  [min d] : DATE
             sum(i) / count(*)  =>  [/ [sum i] [count]] : BIGINT
             lpad(name, 5)  =>  [PadStart name 5:BIGINT] : TEXT

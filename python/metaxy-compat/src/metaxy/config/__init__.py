@@ -1,6 +1,7 @@
 """The settings of `metaxy.toml`."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from metalith._settings import InvalidConfigError
@@ -40,12 +41,24 @@ class MetaxyConfig(BaseConfig):
     )
     enable_map_datatype: bool = False
     auto_create_tables: bool = False
-    metaxy_lock_path: str = "metaxy.lock"
+    metaxy_lock_path: str | None = None
 
     @classmethod
     def _normalized(cls, given: dict[str, Any]) -> dict[str, Any]:
         length: object = given.get("hash_truncation_length")
         return given if length is not None else {**given, "hash_truncation_length": 8}
+
+    def with_project(self, project: str | None) -> "MetaxyConfig":
+        """The same settings for another project, or for all."""
+        return self.model_copy(update={"project": project})
+
+    @property
+    def lock_file(self) -> Path | None:
+        """Where the lock file is: beside the configuration, unless it says otherwise."""
+        named = Path(self.metaxy_lock_path or "metaxy.lock")
+        if named.is_absolute():
+            return named
+        return None if self.config_file is None else self.config_file.parent / named
 
     @property
     def plugins(self) -> list[str]:

@@ -13,9 +13,9 @@ def absent(name: str) -> type[MetadataStore]:
     class Absent(MetadataStore):
         def __init__(self, *_: Any, **__: Any) -> None:
             raise UnsupportedError(
-                f"`{name}` is not there yet",
+                f"`{name}` is not there",
                 code="metaxy.store",
-                hint="keep metadata in a `DeltaMetadataStore`",
+                hint="keep metadata in a `DeltaMetadataStore` or a `DuckDBMetadataStore`",
             )
 
         def _place(self) -> Place:

@@ -1,16 +1,37 @@
-"""Filters in text."""
+"""Filters in text as expressions of Narwhals."""
 
-from metalith._metalith import check_filter
+from typing import Any
+
 from metalith.errors import FilterError as FilterParseError
+from metalith.filter_text import to_narwhals as parse_filter_string
+from narwhals import Expr
+from pydantic import BaseModel, ConfigDict, model_validator
 
-__all__ = ["FilterParseError", "parse_filter_string"]
+__all__ = ["FilterParseError", "NarwhalsFilter", "parse_filter_string"]
 
 
-def parse_filter_string(filter_string: str) -> str:
-    """A filter as stores take it: the text itself, after a look at whether it is one.
+class NarwhalsFilter(BaseModel):
+    """A filter that can be written down, and read.
 
-    >>> parse_filter_string("a > 1")
+    >>> NarwhalsFilter.model_validate("a > 1").expression
     'a > 1'
     """
-    check_filter(filter_string)
-    return filter_string
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    expression: str
+    source: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_text(cls, given: Any) -> Any:
+        return {"expression": given, "source": given} if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _is_filter(self) -> "NarwhalsFilter":
+        parse_filter_string(self.expression)
+        return self
+
+    def to_expr(self) -> Expr:
+        """The expression."""
+        return parse_filter_string(self.expression)

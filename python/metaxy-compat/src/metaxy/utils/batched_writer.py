@@ -43,6 +43,11 @@ class BufferedMetadataWriter:
         """How many rows of each feature are written."""
         return dict(self._written)
 
+    @property
+    def has_error(self) -> bool:
+        """Whether writing has failed."""
+        return self._error is not None
+
     def start(self) -> None:
         """Starts the thread. It works with the graph and the configuration that are active now."""
         if self._thread is not None:

@@ -7,10 +7,10 @@ import narwhals as nw
 
 from metalith.errors import FeatureNotFoundError, InvalidError
 from metalith.ext.dagster.assets import feature_in
-from metalith.ext.dagster.constants import FEATURE_METADATA_KEY, STORE_METADATA_KEY
+from metalith.ext.dagster.constants import FEATURE_METADATA_KEY
 from metalith.ext.dagster.partitions import input_filter, own_part, partition_column
 from metalith.ext.dagster.resources import MetalithStoreFromConfigResource
-from metalith.ext.dagster.results import build_runtime_feature_metadata, store_metadata
+from metalith.ext.dagster.results import build_runtime_feature_metadata, described_place
 from metalith.frames import IntoRows
 from metalith.keys import FeatureKey
 from metalith.stores import MetadataStore
@@ -48,12 +48,10 @@ class MetalithIOManager(dg.ConfigurableIOManager):
         store = self.metadata_store
         with store:
             rows = store.read(key, filters=input_filter(context, metadata))
-            described = store_metadata(store, key)
+            described = described_place(store, key)
         # Dagster has no event for an input of several partitions.
         if not context.has_asset_partitions or len(context.asset_partition_keys) == 1:
-            context.add_input_metadata(
-                {FEATURE_METADATA_KEY: key.to_string(), STORE_METADATA_KEY: described}
-            )
+            context.add_input_metadata({FEATURE_METADATA_KEY: key.to_string(), **described})
         return rows
 
     def handle_output(self, context: dg.OutputContext, obj: MetalithOutput) -> None:

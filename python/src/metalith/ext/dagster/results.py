@@ -95,12 +95,9 @@ def build_runtime_feature_metadata(
     metadata: dict[str, Any] = {
         FEATURE_METADATA_KEY: feature_key.to_string(),
         INFO_METADATA_KEY: build_feature_info_metadata(feature_key),
-        STORE_METADATA_KEY: store_metadata(store, feature_key),
         ROW_COUNT_METADATA_KEY: total.row_count,
+        **described_place(store, feature_key),
     }
-    uri = cast("dict[str, Any]", metadata[STORE_METADATA_KEY]).get("resolved_from", {}).get("uri")
-    if uri is not None:
-        metadata[URI_METADATA_KEY] = uri
     if store.materialization_id is not None:
         runs = rows["metaxy_materialization_id"].to_list()
         metadata[MATERIALIZED_IN_RUN_METADATA_KEY] = runs.count(store.materialization_id)
@@ -112,6 +109,14 @@ def build_runtime_feature_metadata(
     stats = compute_stats_from_lazy_frame(part)
     metadata[PARTITION_ROW_COUNT_METADATA_KEY] = stats.row_count
     return metadata, stats
+
+
+def described_place(store: MetadataStore, feature: FeatureKey) -> dict[str, Any]:
+    """Where a feature is, for an event."""
+    described = store_metadata(store, feature)
+    uri = cast("dict[str, Any]", described.get("resolved_from", {})).get("uri")
+    place = {} if uri is None else {URI_METADATA_KEY: dg.PathMetadataValue(uri)}
+    return {STORE_METADATA_KEY: described, **place}
 
 
 def store_metadata(store: MetadataStore, feature: FeatureKey) -> dict[str, Any]:

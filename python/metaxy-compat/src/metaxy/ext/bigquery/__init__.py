@@ -1,4 +1,4 @@
-"""Stores that are not there yet."""
+"""Stores that are not there."""
 
 from metaxy.ext._absent import absent
 

@@ -1,7 +1,9 @@
-"""Stores that are not there yet."""
+"""Stores in DuckDB."""
 
-from metaxy.ext._absent import absent
+from metaxy.ext.duckdb.metadata_store import (
+    DuckDBMetadataStore,
+    DuckDBMetadataStoreConfig,
+    ExtensionSpec,
+)
 
-DuckDBMetadataStore = absent("DuckDBMetadataStore")
-
-__all__ = ["DuckDBMetadataStore"]
+__all__ = ["DuckDBMetadataStore", "DuckDBMetadataStoreConfig", "ExtensionSpec"]

@@ -1,7 +1,8 @@
-"""Stores that are not there yet."""
+"""Stores in PostgreSQL."""
 
-from metaxy.ext._absent import absent
+from metaxy.ext.postgresql.metadata_store import (
+    PostgreSQLMetadataStore,
+    PostgreSQLMetadataStoreConfig,
+)
 
-PostgreSQLMetadataStore = absent("PostgreSQLMetadataStore")
-
-__all__ = ["PostgreSQLMetadataStore"]
+__all__ = ["PostgreSQLMetadataStore", "PostgreSQLMetadataStoreConfig"]

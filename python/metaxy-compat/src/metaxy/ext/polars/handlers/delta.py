@@ -2,14 +2,31 @@
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any, Literal
 
 from metalith import stores
-from metalith.keys import CoercibleToFeatureKey, FeatureKey, coerce_to_feature_key
+from metalith.keys import FeatureKey
 from metalith.stores import MetadataStore
+from pydantic import BaseModel, ConfigDict
 
 from metaxy._hashing import HashAlgorithm
 from metaxy.metadata_store.fallback import WithFallbacks
+
+
+class DeltaMetadataStoreConfig(BaseModel):
+    """What a store on Delta Lake is made of in `metaxy.toml`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    root_path: str | Path
+    storage_options: dict[str, Any] | None = None
+    layout: Literal["nested", "flat"] = "nested"
+    delta_write_options: dict[str, Any] | None = None
+    fallback_stores: list[str] | None = None
+    hash_algorithm: HashAlgorithm | None = None
+    versioning_engine: Literal["auto", "native", "polars"] = "auto"
+    auto_create_tables: bool | None = None
 
 
 class DeltaMetadataStore(WithFallbacks, stores.DeltaMetadataStore):
@@ -47,25 +64,20 @@ class DeltaMetadataStore(WithFallbacks, stores.DeltaMetadataStore):
         self._versioning_engine = versioning_engine
         self._named_fallbacks = tuple(fallback_stores or ())
 
-    @property
-    def _is_open(self) -> bool:
-        return self.is_open
+    @classmethod
+    def config_model(cls) -> type[DeltaMetadataStoreConfig]:
+        """What `from_config` takes."""
+        return DeltaMetadataStoreConfig
 
     @property
-    def _mode_stack(self) -> list[str]:
-        return [mode[0] for mode, _ in self._opened]
-
-    @property
-    def _access_mode(self) -> str | None:
-        return self._mode_stack[-1] if self._opened else None
-
-    def _resolve_feature_key(self, feature: CoercibleToFeatureKey) -> FeatureKey:
-        return coerce_to_feature_key(feature)
+    def settings(self) -> dict[str, Any]:
+        """What `metalith.toml` would say of it."""
+        place = {"address": self._root, "layout": self._layout}
+        return {"type": "delta", **place, "options": self._options}
 
     @property
     def _root_uri(self) -> str:
         return self.root_path
 
     def _feature_uri(self, feature_key: FeatureKey) -> str:
-        between = "/" if self._layout == "nested" else "__"
-        return f"{self.root_path}/{between.join(feature_key.parts)}.delta"
+        return self._table(feature_key)

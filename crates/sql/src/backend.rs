@@ -1,0 +1,329 @@
+//! The backend, as a store sees it.
+
+use std::{
+    any::Any,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use metalith_base::FeatureKey;
+use metalith_store::{
+    Answer, Backend, Commit, CommitNote, MarkerState, PlainTables, Question, Replacement, Resolver,
+    Rows, StoreError, StoreMarker, Table, Vacuum, Vacuumed,
+};
+
+use crate::{
+    catalog, columns,
+    commit::{self, Intent, Kind},
+    connection::Connection,
+    dialect::{DIALECTS, Dialect},
+    failure::{Reason, Stop},
+    feature_table::{self, Unknown},
+    place::Place,
+    plain::SqlTables,
+    pool::Pool,
+    resolve,
+    stage::Stage,
+    table::SqlTable,
+    vacuum,
+    values::Packing,
+};
+
+/// How often something is tried again because others did it at the same time.
+const ATTEMPTS: usize = 20;
+
+/// A kind of database that can hold a store.
+#[derive(Clone, Copy, Debug)]
+pub struct Database(&'static dyn Dialect);
+
+impl Database {
+    /// Every kind.
+    pub fn all() -> impl Iterator<Item = Self> {
+        DIALECTS.into_iter().map(Self)
+    }
+
+    /// The kind of a name, e.g. `postgresql`.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::all().find(|it| it.name() == name)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
+
+    /// Whether a database of this kind is a file of this machine; else it is at an address.
+    pub fn is_file(self) -> bool {
+        self.0.is_file()
+    }
+}
+
+impl PartialEq for Database {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for Database {}
+
+/// An address as a person may see it: without the password in it.
+pub fn without_password(address: &str) -> String {
+    Place::new(address, None, &BTreeMap::new()).shown().to_owned()
+}
+
+/// The backend in a database.
+///
+/// Nothing is connected to, loaded or created yet. `driver` is the name of a driver's manifest or
+/// the path of a manifest or library; without it the name is that of the database. `options` are
+/// those of the driver, and for PostgreSQL `schema`, `username` and `password`.
+pub fn open_backend(
+    database: Database,
+    address: &str,
+    driver: Option<&str>,
+    options: &BTreeMap<String, String>,
+) -> Arc<dyn Backend> {
+    let pool = Pool::of(database.0, Place::new(address, driver, options));
+    Arc::new(SqlBackend { pool })
+}
+
+/// The plain tables of a database, told about it as [`open_backend`] is.
+pub fn open_tables(
+    database: Database,
+    address: &str,
+    driver: Option<&str>,
+    options: &BTreeMap<String, String>,
+) -> Arc<dyn PlainTables> {
+    Arc::new(SqlTables::new(Pool::of(database.0, Place::new(address, driver, options))))
+}
+
+/// Tables in a database.
+#[derive(Debug)]
+struct SqlBackend {
+    pool: Arc<Pool>,
+}
+
+impl SqlBackend {
+    /// What is at the place of a database in a file, when it cannot hold one.
+    fn obstacle(&self) -> Option<&'static str> {
+        self.pool.file().filter(|file| file.is_dir()).map(|_| "a folder")
+    }
+
+    /// Whether there is nothing yet that could be opened without making it.
+    fn is_missing(&self) -> bool {
+        self.pool.is_missing()
+    }
+
+    /// Makes the catalog.
+    async fn prepare(&self) -> Result<(), StoreError> {
+        self.pool.make_folder()?;
+        self.write("create", |connection| {
+            if !catalog::is_there(connection)? {
+                catalog::create(connection)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Does something in one transaction, again while others do the same.
+    async fn write<T: Send + 'static>(
+        &self,
+        action: &'static str,
+        work: impl Fn(&mut Connection) -> Result<T, Stop> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.pool
+            .with(action, move |pool, connection| pool.writing_again(connection, ATTEMPTS, work))
+            .await
+    }
+
+    async fn put_rows(
+        &self,
+        feature: &FeatureKey,
+        rows: Rows,
+        kind: Kind,
+        note: CommitNote,
+    ) -> Result<Commit, StoreError> {
+        let refuse = |problem| StoreError::Rows { feature: feature.clone(), problem };
+        let columns = columns::stored_schema(&rows.schema()).map_err(refuse)?;
+        feature_table::check(self.pool.dialect(), self.pool.place(), feature, &columns)?;
+        self.prepare().await?;
+        let packing = Packing::new(self.pool.dialect(), &columns).map_err(refuse)?;
+        let stage = Stage::fill(&self.pool, packing, rows, refuse).await?;
+        commit::commit(Intent { feature: feature.clone(), kind, note }, stage).await
+    }
+}
+
+/// The features whose tables are not in the catalog, which has those of `known` ones.
+fn foreign(connection: &mut Connection, known: &[FeatureKey]) -> Result<Vec<FeatureKey>, Stop> {
+    let Some(query) = connection.dialect().foreign_tables() else { return Ok(Vec::new()) };
+    let known: BTreeSet<String> = known.iter().map(feature_table::name).collect();
+    let names = connection.query(query)?.texts(0)?.into_iter().flatten();
+    let names = names.filter(|name| !known.contains(name));
+    Ok(names.filter_map(|name| feature_table::feature(&name)).collect())
+}
+
+#[async_trait]
+impl Backend for SqlBackend {
+    fn location(&self) -> String {
+        self.pool.place().shown().to_owned()
+    }
+
+    async fn marker(&self) -> Result<MarkerState, StoreError> {
+        if let Some(found) = self.obstacle() {
+            return Ok(MarkerState::Occupied(found.to_owned()));
+        }
+        if self.is_missing() {
+            return Ok(MarkerState::Empty);
+        }
+        let title = self.pool.dialect().title();
+        let looked = self.pool.with("open", move |_, connection| {
+            let is_ours = match catalog::is_there(connection) {
+                Err(failure) if failure.reason == Reason::NoDatabase => {
+                    let found = format!("a file that is no {title} database");
+                    return Ok(MarkerState::Occupied(found));
+                }
+                is_there => is_there?,
+            };
+            if is_ours && let Some(marker) = catalog::marker(connection)? {
+                return Ok(MarkerState::Store(marker));
+            }
+            let has_tables = is_ours && !catalog::features(connection)?.is_empty();
+            if has_tables || !foreign(connection, &[])?.is_empty() {
+                return Ok(MarkerState::Foreign);
+            }
+            Ok(MarkerState::Empty)
+        });
+        match looked.await {
+            // Some drivers look at the file when it is opened.
+            Err(error) if is_no_database(&error) => {
+                Ok(MarkerState::Occupied(format!("a file that is no {title} database")))
+            }
+            looked => looked,
+        }
+    }
+
+    async fn create(&self, marker: StoreMarker) -> Result<StoreMarker, StoreError> {
+        self.prepare().await?;
+        self.write("create", move |connection| {
+            catalog::put_marker(connection, &marker)?;
+            Ok(catalog::marker(connection)?.unwrap_or_else(|| marker.clone()))
+        })
+        .await
+    }
+
+    async fn spaces(&self) -> Result<BTreeMap<String, Arc<dyn Backend>>, StoreError> {
+        // A project with a space refuses stores in databases.
+        Ok(BTreeMap::new())
+    }
+
+    async fn tables(&self) -> Result<Vec<FeatureKey>, StoreError> {
+        if self.is_missing() {
+            return Ok(Vec::new());
+        }
+        let found = self.pool.with("list", |_, connection| {
+            let known = match catalog::is_there(connection)? {
+                true => catalog::features(connection)?,
+                false => Vec::new(),
+            };
+            let mut found: BTreeSet<FeatureKey> =
+                foreign(connection, &known)?.into_iter().collect();
+            found.extend(known);
+            Ok(found.into_iter().collect())
+        });
+        found.await
+    }
+
+    async fn open_table(&self, feature: &FeatureKey) -> Result<Option<Arc<dyn Table>>, StoreError> {
+        if self.is_missing() {
+            return Ok(None);
+        }
+        let feature = feature.clone();
+        let opened = self
+            .pool
+            .with("read", move |pool, connection| SqlTable::open(connection, pool, &feature));
+        Ok(opened.await?.map(|table| Arc::new(table) as Arc<dyn Table>))
+    }
+
+    async fn append(
+        &self,
+        feature: &FeatureKey,
+        rows: Rows,
+        note: CommitNote,
+    ) -> Result<Commit, StoreError> {
+        self.put_rows(feature, rows, Kind::Append, note).await
+    }
+
+    async fn replace(
+        &self,
+        feature: &FeatureKey,
+        replacement: Replacement,
+        note: CommitNote,
+    ) -> Result<Commit, StoreError> {
+        let Replacement { table, chunks, rows, change } = replacement;
+        let table: Arc<dyn Any + Send + Sync> = table;
+        let Ok(before) = table.downcast::<SqlTable>() else {
+            return Err(StoreError::Corrupt {
+                feature: feature.clone(),
+                location: self.location(),
+                detail: "the rows to replace are of a table of another store".to_owned(),
+            });
+        };
+        self.put_rows(feature, rows, Kind::Replace { before, chunks, change }, note).await
+    }
+
+    async fn drop_table(&self, feature: &FeatureKey) -> Result<bool, StoreError> {
+        if self.is_missing() {
+            return Ok(false);
+        }
+        let feature = feature.clone();
+        self.write("drop", move |connection| {
+            if catalog::is_there(connection)?
+                && let Some(mut entry) = catalog::entry(connection, &feature, true)?
+                && entry.is_there
+            {
+                if catalog::has_table(connection, &feature_table::name(&feature))? {
+                    // Rows of others count as versions, and no version is told twice.
+                    let loose = feature_table::loose_rows(connection, &feature, true)?;
+                    entry.version += i64::try_from(loose).unwrap_or_default();
+                }
+                feature_table::drop(connection, &feature)?;
+                catalog::forget_table(connection, &feature)?;
+                entry.is_there = false;
+                catalog::put_entry(connection, &feature, &entry)?;
+                return Ok(true);
+            }
+            let is_foreign =
+                matches!(feature_table::unknown(connection, &feature)?, Unknown::OfMetaxy(_));
+            if is_foreign {
+                feature_table::drop(connection, &feature)?;
+            }
+            Ok(is_foreign)
+        })
+        .await
+    }
+
+    async fn vacuum(&self, feature: &FeatureKey, request: Vacuum) -> Result<Vacuumed, StoreError> {
+        if self.is_missing() {
+            return Ok(Vacuumed::default());
+        }
+        vacuum::vacuum(&self.pool, feature, request).await
+    }
+
+    fn resolver(&self) -> Option<&dyn Resolver> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Resolver for SqlBackend {
+    async fn resolve(&self, question: &Question) -> Result<Answer, StoreError> {
+        resolve::resolve(&self.pool, question).await
+    }
+}
+
+fn is_no_database(error: &StoreError) -> bool {
+    let StoreError::Storage { source, .. } = error else { return false };
+    let failure = source.downcast_ref::<crate::failure::Failure>();
+    failure.is_some_and(|failure| failure.reason == Reason::NoDatabase)
+}

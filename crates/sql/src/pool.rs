@@ -1,0 +1,312 @@
+//! The connections of one database, shared by everything in this process that works on it.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Component, Path, PathBuf},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
+    time::{Duration, Instant},
+};
+
+use adbc_core::{Database as _, Driver as _, options::OptionDatabase};
+use adbc_driver_manager::ManagedDatabase;
+use metalith_store::{StorageReason, StoreError};
+
+use crate::{
+    connection::Connection,
+    dialect::Dialect,
+    driver,
+    failure::{Failure, Reason, Stop},
+    place::Place,
+};
+
+/// How many connections are kept while nobody needs them.
+const IDLE: usize = 8;
+
+/// How long a change is tried again because others are at it: a single one of them may take long.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// How long a file may take to be closed,
+const CLOSING: Duration = Duration::from_secs(60);
+/// and if it is open as a database of another kind.
+const OTHER_KIND: Duration = Duration::from_secs(5);
+
+/// The connections of one database.
+pub(crate) struct Pool {
+    dialect: &'static dyn Dialect,
+    place: Arc<Place>,
+    /// The file that the database is in, if it is in one.
+    file: Option<PathBuf>,
+    database: Mutex<Option<ManagedDatabase>>,
+    idle: Mutex<Vec<Connection>>,
+    /// Held by who commits, where writers do not wait for rows of the catalog.
+    writer: Mutex<()>,
+}
+
+/// What is open, by kind and address. A file that were opened twice would be two databases, which
+/// know nothing of each other; so it is opened once, in the way that was asked for first.
+static OPEN: Mutex<BTreeMap<(&'static str, String), Weak<Pool>>> = Mutex::new(BTreeMap::new());
+
+/// Files that are open or still being closed, and as what.
+static FILES: Mutex<BTreeMap<PathBuf, &'static str>> = Mutex::new(BTreeMap::new());
+/// Tells that there are fewer of them.
+static CLOSED: Condvar = Condvar::new();
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is behind these locks is changed by single assignments.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Pool {
+    /// The connections of a place. Nothing is connected to yet.
+    pub(crate) fn of(dialect: &'static dyn Dialect, place: Place) -> Arc<Self> {
+        let mut open = locked(&OPEN);
+        open.retain(|_, pool| pool.strong_count() > 0);
+        let file = dialect.is_file().then(|| real_path(Path::new(place.address())));
+        let key = match &file {
+            Some(file) => file.display().to_string(),
+            // Others are told apart by everything that is said about them.
+            None => format!("{:?} {:?} {:?}", place.address(), place.driver(), place.options()),
+        };
+        let key = (dialect.name(), key);
+        if let Some(known) = open.get(&key).and_then(Weak::upgrade) {
+            return known;
+        }
+        let pool = Arc::new(Self {
+            dialect,
+            place: Arc::new(place),
+            file,
+            database: Mutex::default(),
+            idle: Mutex::default(),
+            writer: Mutex::default(),
+        });
+        open.insert(key, Arc::downgrade(&pool));
+        pool
+    }
+
+    pub(crate) fn dialect(&self) -> &'static dyn Dialect {
+        self.dialect
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The file that the database is in, if it is in one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Whether there is nothing yet that could be opened without making it.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.file().is_some_and(|file| !file.exists())
+    }
+
+    /// Makes the folder of a database in a file.
+    pub(crate) fn make_folder(&self) -> Result<(), StoreError> {
+        let Some(parent) = self.file().and_then(Path::parent) else { return Ok(()) };
+        std::fs::create_dir_all(parent).map_err(|source| StoreError::Storage {
+            action: "create",
+            location: parent.display().to_string(),
+            reason: StorageReason::Denied,
+            source: Box::new(source),
+        })
+    }
+
+    /// A connection that nobody else has.
+    pub(crate) fn connect(self: &Arc<Self>) -> Result<Lease, StoreError> {
+        loop {
+            let Some(mut idle) = locked(&self.idle).pop() else { break };
+            if !self.dialect.is_remote() || idle.run("SELECT 1").is_ok() {
+                return Ok(Lease { connection: Some(idle), pool: Arc::clone(self) });
+            }
+        }
+        let connection = self.connect_anew()?;
+        Ok(Lease { connection: Some(connection), pool: Arc::clone(self) })
+    }
+
+    fn connect_anew(&self) -> Result<Connection, StoreError> {
+        let failed = |error: adbc_core::error::Error| {
+            Failure::of(&error, self.dialect, &self.place).when("open", &self.place)
+        };
+        let inner = self.database()?.new_connection().map_err(failed)?;
+        let mut connection = Connection::new(inner, self.dialect, Arc::clone(&self.place));
+        for statement in self.dialect.setup(&self.place) {
+            connection.run(&statement).map_err(|error| error.when("open", &self.place))?;
+        }
+        Ok(connection)
+    }
+
+    fn database(&self) -> Result<ManagedDatabase, StoreError> {
+        let mut database = locked(&self.database);
+        if let Some(database) = database.as_ref() {
+            return Ok(database.clone());
+        }
+        let mut driver = driver::load(self.dialect, &self.place)?;
+        let options = self.dialect.options(&self.place);
+        let options = options
+            .into_iter()
+            .map(|(key, value)| (OptionDatabase::from(key.as_str()), value.as_str().into()));
+        self.take_file()?;
+        let opened = driver.new_database_with_opts(options).map_err(|error| {
+            self.leave_file();
+            Failure::of(&error, self.dialect, &self.place).when("open", &self.place)
+        })?;
+        *database = Some(opened.clone());
+        Ok(opened)
+    }
+
+    /// Waits until who had the file before has closed it, for a while: who has it as a database of
+    /// another kind may well be waiting for us.
+    fn take_file(&self) -> Result<(), StoreError> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let (title, begun) = (self.dialect.title(), Instant::now());
+        let mut files = locked(&FILES);
+        while let Some(other) = files.get(file).copied() {
+            let patience = if other == title { CLOSING } else { OTHER_KIND };
+            let left = patience.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                return Err(StoreError::Unsupported {
+                    location: self.place.shown().to_owned(),
+                    what: format!("be opened as {title}: this process has it open as {other}"),
+                });
+            }
+            let waited = CLOSED.wait_timeout(files, left);
+            files = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        files.insert(file.clone(), title);
+        Ok(())
+    }
+
+    fn leave_file(&self) {
+        if let Some(file) = &self.file {
+            locked(&FILES).remove(file);
+            CLOSED.notify_all();
+        }
+    }
+
+    /// Does something that writes on a connection. Where rows of the catalog do not make writers
+    /// wait for each other, this does.
+    pub(crate) fn writing<T>(
+        &self,
+        connection: &mut Connection,
+        work: impl FnOnce(&mut Connection) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        let _turn = (!self.dialect.locks_rows()).then(|| locked(&self.writer));
+        connection.in_transaction(work)
+    }
+
+    /// The same, and again while others did the same at the same time, so often at the most.
+    pub(crate) fn writing_again<T>(
+        &self,
+        connection: &mut Connection,
+        attempts: usize,
+        work: impl Fn(&mut Connection) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        let until = Instant::now() + PATIENCE;
+        for attempt in 1..attempts {
+            match self.writing(connection, &work) {
+                Err(Stop::Failed(failure))
+                    if failure.reason == Reason::Conflict && Instant::now() < until =>
+                {
+                    tracing::debug!(attempt, "a change is tried again: {failure}");
+                }
+                done => return done,
+            }
+        }
+        self.writing(connection, work)
+    }
+
+    /// Does something on a connection, on a thread where it may block.
+    pub(crate) async fn with<T: Send + 'static>(
+        self: &Arc<Self>,
+        action: &'static str,
+        work: impl FnOnce(&Arc<Self>, &mut Connection) -> Result<T, Stop> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let pool = Arc::clone(self);
+        blocking(move || {
+            let mut lease = pool.connect()?;
+            work(&pool, lease.get()).map_err(|stop| stop.when(action, &pool.place))
+        })
+        .await
+    }
+}
+
+/// Does something that blocks, on a thread for that.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(stopped) => match stopped.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends: nobody waits for this any more.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        locked(&self.idle).clear();
+        let database = locked(&self.database).take();
+        if database.is_some() {
+            drop(database);
+            self.leave_file();
+        }
+    }
+}
+
+/// A path without links and `..`, as far as there is something already: one file has one of them.
+fn real_path(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let mut real = PathBuf::new();
+    for part in absolute.components() {
+        match part {
+            Component::ParentDir => {
+                real.pop();
+            }
+            part => real.push(part),
+        }
+        real = real.canonicalize().unwrap_or(real);
+    }
+    real
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+/// A connection that goes back when it is not needed any more.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    connection: Option<Connection>,
+    pool: Arc<Pool>,
+}
+
+impl Lease {
+    pub(crate) fn get(&mut self) -> &mut Connection {
+        self.connection.as_mut().unwrap_or_else(|| unreachable!("it goes back only when dropped"))
+    }
+
+    pub(crate) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
+    /// Ends the connection instead of keeping it.
+    pub(crate) fn discard(&mut self) {
+        self.get().is_broken = true;
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take().filter(|it| !it.is_broken) {
+            let mut idle = locked(&self.pool.idle);
+            if idle.len() < IDLE {
+                idle.push(connection);
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Stores in databases: the contract of a backend and the rules of a store, on each of them.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails a test")]
+
+mod bad_input;
+mod contract;
+mod foreign;
+mod native;
+mod rules;
+mod support;

@@ -1,0 +1,201 @@
+//! Texts that are joined with `|` and hashed, row by row.
+
+use datafusion::arrow::{
+    array::{Array as _, StringArray},
+    buffer::{Buffer, NullBuffer, OffsetBuffer},
+    error::ArrowError,
+};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    md5_lanes::Md5Lanes,
+    text::{STEP, Text},
+};
+use crate::{HashAlgorithm, HashSettings};
+
+/// A part of the texts that are hashed.
+pub(crate) enum Part {
+    /// The same in every row.
+    Literal(String),
+    /// One for each row.
+    Column(StringArray),
+}
+
+/// The hash of each row's parts, joined with `|`. A row in which one of them is NULL has none.
+///
+/// No column of joined texts is made: a text is put together where the hash function reads it.
+pub(crate) fn hash_joined(
+    settings: HashSettings,
+    parts: Vec<Part>,
+    rows: usize,
+) -> Result<StringArray, ArrowError> {
+    let nulls = parts.iter().fold(None, |nulls: Option<NullBuffer>, part| match part {
+        Part::Literal(_) => nulls,
+        Part::Column(column) => NullBuffer::union(nulls.as_ref(), column.nulls()),
+    });
+    let pieces = pieces(parts);
+    let mut hashes = Hashes::new(settings, rows);
+    for row in 0..rows {
+        match nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
+            true => hashes.push_nothing(),
+            false => hashes.push(|text| pieces.iter().for_each(|piece| piece.put(row, text))),
+        }
+    }
+    hashes.finish(nulls)
+}
+
+/// A column, and the literals that come before it.
+struct Piece {
+    /// The literals, and what makes them a whole number of [`STEP`]s.
+    before: Vec<u8>,
+    length: usize,
+    /// Its values, and where each begins and ends; none behind the last column.
+    column: Option<(Buffer, OffsetBuffer<i32>)>,
+}
+
+impl Piece {
+    #[inline]
+    fn put(&self, row: usize, text: &mut Text) {
+        text.put(&self.before, 0, self.length);
+        if let Some((values, ends)) = &self.column {
+            text.put(values, ends[row] as usize, ends[row + 1] as usize);
+        }
+    }
+}
+
+/// Parts with the `|` between them.
+fn pieces(parts: Vec<Part>) -> Vec<Piece> {
+    let piece = |mut before: Vec<u8>, column| {
+        let length = before.len();
+        before.resize(length.next_multiple_of(STEP), 0);
+        Piece { before, length, column }
+    };
+    let mut pieces = Vec::new();
+    let mut before = Vec::new();
+    for (index, part) in parts.into_iter().enumerate() {
+        if index > 0 {
+            before.push(b'|');
+        }
+        match part {
+            Part::Literal(literal) => before.extend_from_slice(literal.as_bytes()),
+            Part::Column(column) => {
+                let column = (column.values().clone(), column.offsets().clone());
+                pieces.push(piece(std::mem::take(&mut before), Some(column)));
+            }
+        }
+    }
+    pieces.push(piece(before, None));
+    pieces
+}
+
+/// Hashes, one behind the other.
+struct Hashes {
+    settings: HashSettings,
+    /// Those that are computed.
+    values: Vec<u8>,
+    /// Where each ends, also of those that wait for others to be computed with.
+    ends: Vec<usize>,
+    text: Text,
+    md5: Md5Lanes,
+}
+
+impl Hashes {
+    fn new(settings: HashSettings, rows: usize) -> Self {
+        let mut ends = Vec::with_capacity(rows + 1);
+        ends.push(0);
+        let values = Vec::with_capacity(rows * LONGEST_USUAL);
+        Self { settings, values, ends, text: Text::default(), md5: Md5Lanes::default() }
+    }
+
+    fn push_nothing(&mut self) {
+        self.push_end(0);
+    }
+
+    fn push_end(&mut self, length: usize) {
+        self.ends.push(self.ends.last().copied().unwrap_or_default() + length);
+    }
+
+    /// Adds the hash of a text, which `write` puts behind what is there.
+    fn push(&mut self, write: impl FnOnce(&mut Text)) {
+        let mut number = itoa::Buffer::new();
+        let hash = match self.settings.algorithm {
+            HashAlgorithm::XxHash64 => {
+                number.format(xxhash_rust::xxh64::xxh64(self.text(write), 0))
+            }
+            HashAlgorithm::XxHash32 => {
+                number.format(xxhash_rust::xxh32::xxh32(self.text(write), 0))
+            }
+            HashAlgorithm::WyHash => number.format(wyhash::wyhash(self.text(write), 0)),
+            HashAlgorithm::Sha256 => &hex_of(&Sha256::digest(self.text(write))),
+            HashAlgorithm::Md5 => {
+                let is_full = self.md5.push(write);
+                self.push_end(self.md5_length());
+                if is_full {
+                    self.settle();
+                }
+                return;
+            }
+        };
+        let hash = self.settings.length.cut(hash);
+        self.values.extend_from_slice(hash.as_bytes());
+        self.push_end(hash.len());
+    }
+
+    /// A text that is hashed by itself.
+    fn text(&mut self, write: impl FnOnce(&mut Text)) -> &[u8] {
+        self.text.clear();
+        write(&mut self.text);
+        self.text.as_bytes()
+    }
+
+    /// Characters of an MD5.
+    fn md5_length(&self) -> usize {
+        self.settings.length.get().map_or(Md5Lanes::HEX, |length| length.min(Md5Lanes::HEX))
+    }
+
+    /// Computes what waits.
+    fn settle(&mut self) {
+        let length = self.md5_length();
+        let values = &mut self.values;
+        self.md5.digest(|digest| {
+            let mut hex = [0; Md5Lanes::HEX];
+            for (hex, word) in hex.as_chunks_mut::<8>().0.iter_mut().zip(digest) {
+                *hex = digits_of(word.to_le_bytes());
+            }
+            // All of it, and back: that many bytes are copied without a call.
+            values.extend_from_slice(&hex);
+            values.truncate(values.len() - (hex.len() - length));
+        });
+    }
+
+    fn finish(mut self, nulls: Option<NullBuffer>) -> Result<StringArray, ArrowError> {
+        self.settle();
+        let bytes = self.values.len();
+        i32::try_from(bytes).map_err(|_| ArrowError::OffsetOverflowError(bytes))?;
+        let ends: Vec<i32> = self.ends.iter().map(|end| *end as i32).collect();
+        StringArray::try_new(OffsetBuffer::new(ends.into()), Buffer::from_vec(self.values), nulls)
+    }
+}
+
+/// Room for the hash of a row: all but SHA-256 have no more characters.
+const LONGEST_USUAL: usize = 32;
+
+/// A digest in lower hex.
+fn hex_of(digest: &[u8]) -> String {
+    digest.as_chunks().0.iter().flat_map(|word| digits_of(*word)).map(char::from).collect()
+}
+
+/// Four bytes in lower hex: all digits at once, each in a byte of its own.
+fn digits_of(bytes: [u8; 4]) -> [u8; 8] {
+    let spread = u64::from(u32::from_le_bytes(bytes));
+    let spread = (spread | spread << 16) & 0x0000_ffff_0000_ffff;
+    let spread = (spread | spread << 8) & 0x00ff_00ff_00ff_00ff;
+    let digits = (spread >> 4 | spread << 8) & 0x0f0f_0f0f_0f0f_0f0f;
+    // One for each digit above 9, which is a letter.
+    let letters = (digits + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
+    let letters = letters * u64::from(b'a' - b'0' - 10);
+    (digits + 0x3030_3030_3030_3030 + letters).to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! Whole numbers, numbered.
+
+use std::hash::BuildHasher as _;
+
+use datafusion::arrow::buffer::BooleanBuffer;
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+/// Different whole numbers, in the order in which they came.
+#[derive(Default)]
+pub(super) struct WholeKeys {
+    keys: Vec<i64>,
+    /// How many there will be, as far as that was said.
+    expected: usize,
+    places: Places,
+    sieve: Option<Sieve>,
+}
+
+/// Tells most numbers that are no keys by a glance at one bit, without a search.
+struct Sieve {
+    /// Bit `n` of all of them is set if a key ends in `n`.
+    bits: Vec<u64>,
+}
+
+impl Sieve {
+    /// Most of its bits are not set.
+    fn of(keys: &[i64]) -> Self {
+        let words = (keys.len() * BITS_PER_KEY / 64).next_power_of_two();
+        let mut sieve = Self { bits: vec![0; words] };
+        for key in keys {
+            let (word, bit) = sieve.place(*key);
+            sieve.bits[word] |= bit;
+        }
+        sieve
+    }
+
+    fn lets_through(&self, key: i64) -> bool {
+        let (word, bit) = self.place(key);
+        self.bits[word] & bit != 0
+    }
+
+    fn place(&self, key: i64) -> (usize, u64) {
+        let end = key as u64;
+        ((end / 64) as usize & (self.bits.len() - 1), 1 << (end % 64))
+    }
+}
+
+/// Where the number of a key is found.
+enum Places {
+    /// In a list with a place for every number between the least and the greatest key. Ids that
+    /// count samples are found so without a search.
+    Near { first: i64, numbers: Vec<u32> },
+    /// In a hash table.
+    Far { hasher: DefaultHashBuilder, numbers: HashTable<u32> },
+}
+
+/// What stands at the place of a number that is no key.
+const NONE: u32 = u32::MAX;
+/// So many places for each key, and some more, are not too many.
+const PLACES_PER_KEY: usize = 4;
+const PLACES_ANYWAY: usize = 1 << 16;
+/// So many bits of a sieve for each key.
+const BITS_PER_KEY: usize = 64;
+
+impl Default for Places {
+    fn default() -> Self {
+        Self::Near { first: 0, numbers: Vec::new() }
+    }
+}
+
+impl WholeKeys {
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub(super) fn reserve(&mut self, more: usize) {
+        self.expected = self.keys.len() + more;
+        self.keys.reserve(more);
+        if let Places::Far { hasher, numbers } = &mut self.places {
+            numbers.reserve(more, |it| hasher.hash_one(self.keys[*it as usize]));
+        }
+    }
+
+    /// Prepares for asking of many numbers [which](Self::which) are keys, where few are.
+    pub(super) fn sift(&mut self) {
+        if let Places::Far { .. } = self.places {
+            self.sieve = Some(Sieve::of(&self.keys));
+        }
+    }
+
+    /// Gives a number to what is no key, and to nothing that is asked for.
+    pub(super) fn push_nothing(&mut self) -> u32 {
+        self.keys.push(0);
+        self.keys.len() as u32 - 1
+    }
+
+    /// The number of a key, which gets one if it has none.
+    pub(super) fn number(&mut self, key: i64) -> u32 {
+        self.sieve = None;
+        let next = self.keys.len() as u32;
+        loop {
+            let Self { keys, places, .. } = self;
+            match places {
+                Places::Near { first, numbers } => {
+                    if let Some(number) = place(*first, key).and_then(|it| numbers.get_mut(it)) {
+                        if *number == NONE {
+                            *number = next;
+                            keys.push(key);
+                        }
+                        return *number;
+                    }
+                }
+                Places::Far { hasher, numbers } => {
+                    let hash = hasher.hash_one(key);
+                    if let Some(number) = numbers.find(hash, |it| keys[*it as usize] == key) {
+                        return *number;
+                    }
+                    keys.push(key);
+                    let hash_of = |it: &u32| hasher.hash_one(keys[*it as usize]);
+                    numbers.insert_unique(hash, next, hash_of);
+                    return next;
+                }
+            }
+            self.make_place(key);
+        }
+    }
+
+    /// The number of a key that has one.
+    pub(super) fn find(&self, key: i64) -> Option<u32> {
+        match &self.places {
+            Places::Near { first, numbers } => {
+                let number = place(*first, key).and_then(|it| numbers.get(it));
+                number.copied().filter(|number| *number != NONE)
+            }
+            Places::Far { hasher, numbers } => {
+                let is_it = |it: &u32| self.keys[*it as usize] == key;
+                numbers.find(hasher.hash_one(key), is_it).copied()
+            }
+        }
+    }
+
+    /// Which numbers are keys.
+    pub(super) fn which(&self, numbers: &[i64]) -> BooleanBuffer {
+        let is_key = |key: i64| self.find(key).is_some();
+        match &self.sieve {
+            Some(sieve) => BooleanBuffer::collect_bool(numbers.len(), |row| {
+                sieve.lets_through(numbers[row]) && is_key(numbers[row])
+            }),
+            None => BooleanBuffer::collect_bool(numbers.len(), |row| is_key(numbers[row])),
+        }
+    }
+
+    /// Puts `key` within the list, or all keys into a hash table if it is too far away.
+    fn make_place(&mut self, key: i64) {
+        let Places::Near { first, numbers } = &mut self.places else { return };
+        if numbers.is_empty() {
+            *first = key;
+        }
+        let most = PLACES_PER_KEY * self.keys.len().max(self.expected) + PLACES_ANYWAY;
+        let last = i128::from(*first) + numbers.len().max(1) as i128 - 1;
+        let above = i128::from(key.max(*first)).max(last) - i128::from(*first);
+        let below = i128::from(*first) - i128::from(key.min(*first));
+        if above + below >= most as i128 {
+            return self.spread_out();
+        }
+        let (above, mut below) = (above as usize + 1, below as usize);
+        if below > 0 {
+            // As many again, so that keys that count down do not move the list each time.
+            let room = i128::from(*first) - i128::from(i64::MIN);
+            let more = below.max(numbers.len()).min(most - above);
+            below = more.max(below).min(usize::try_from(room).unwrap_or(usize::MAX));
+            numbers.splice(..0, std::iter::repeat_n(NONE, below));
+            *first -= below as i64;
+        }
+        numbers.resize(numbers.len().max(above + below), NONE);
+    }
+
+    fn spread_out(&mut self) {
+        let Places::Near { numbers, .. } = &self.places else { return };
+        let numbered = numbers.iter().copied().filter(|number| *number != NONE);
+        let hasher = DefaultHashBuilder::default();
+        let hash_of = |it: &u32| hasher.hash_one(self.keys[*it as usize]);
+        let mut table = HashTable::with_capacity(self.keys.len().max(self.expected));
+        for number in numbered {
+            table.insert_unique(hash_of(&number), number, hash_of);
+        }
+        self.places = Places::Far { hasher, numbers: table };
+    }
+}
+
+/// Where a key is in a list that begins with `first`; beyond its end if it is not there.
+fn place(first: i64, key: i64) -> Option<usize> {
+    // A smaller key comes out as a number beyond all that lie above `first`.
+    usize::try_from(key.wrapping_sub(first) as u64).ok()
+}

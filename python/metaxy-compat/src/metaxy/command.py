@@ -1,0 +1,411 @@
+"""Commands of Metaxy that Metalith's command has under other names, or not at all.
+
+What they print is their own, but for what scripts read: JSON, and the version that `push` prints.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import or_
+from pathlib import Path
+from typing import Any
+
+from metalith.errors import InvalidError
+from metalith.graph import FeatureGraph
+from metalith.keys import FeatureKey
+from metalith.lockfile import generate_lock_file
+from metalith.stores import MetadataStore
+
+from metaxy import status_command
+from metaxy.config import InvalidConfigError, MetaxyConfig
+from metaxy.graph import describe_graph
+from metaxy.graph.diff.rendering import (
+    BaseRenderer,
+    CardsRenderer,
+    GraphvizRenderer,
+    MermaidRenderer,
+    RenderConfig,
+    TerminalRenderer,
+)
+from metaxy.metadata_store.fallback import WithFallbacks
+from metaxy.metadata_store.system import SystemTableStorage
+
+Arguments = list[str]
+Command = Callable[[MetaxyConfig, Arguments], int]
+
+RENDERERS: dict[str, type[BaseRenderer]] = {
+    "terminal": TerminalRenderer,
+    "cards": CardsRenderer,
+    "mermaid": MermaidRenderer,
+    "graphviz": GraphvizRenderer,
+}
+
+
+def find(arguments: Sequence[str]) -> tuple[Command, Arguments] | None:
+    """The command that arguments begin with, if it is one of these, and the rest of them."""
+    for words in (2, 1):
+        found = COMMANDS.get(" ".join(arguments[:words]))
+        if found is not None:
+            return found, list(arguments[words:])
+    return None
+
+
+def push(config: MetaxyConfig, arguments: Arguments) -> int:
+    """Records the graph; the version goes to the output, the rest is for people."""
+    parser = _parser("push", "Record the graph in the store.", store=True)
+    parser.add_argument("-t", "--tags", action="append", default=[], metavar="NAME=VALUE")
+    tags: dict[str, str] = {}
+    rest: Arguments = []
+    for argument in arguments:
+        # Written `--tags.commit abc` too.
+        name = argument.removeprefix("--tags.") if argument.startswith("--tags.") else None
+        rest += [argument] if name is None else ["--tags", name]
+    given = parser.parse_args(_joined_tags(rest))
+    for tag in given.tags:
+        name, separator, value = tag.partition("=")
+        if not separator:
+            raise InvalidError(f"`{tag}` is no tag", hint="write NAME=VALUE")
+        tags[name] = value
+    with config.get_store(given.store).open("w") as store:
+        done = SystemTableStorage(store).push_graph_snapshot(project=config.project, tags=tags)
+    if done.updated_features:
+        _tell(f"declared otherwise than before: {', '.join(done.updated_features)}")
+    _tell("recorded already" if done.already_pushed else "recorded")
+    print(done.project_version)
+    return 0
+
+
+def _joined_tags(arguments: Arguments) -> Arguments:
+    """`--tags commit abc` as `--tags commit=abc`."""
+    joined: Arguments = []
+    for argument in arguments:
+        if len(joined) > 1 and joined[-2] in ("-t", "--tags") and "=" not in joined[-1]:
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+def history(config: MetaxyConfig, arguments: Arguments) -> int:
+    """Lists the graphs that were recorded."""
+    parser = _parser("history", "List the graphs that were recorded.", store=True)
+    parser.add_argument("--limit", type=int, help="show so many, the newest")
+    given = parser.parse_args(arguments)
+    with config.get_store(given.store) as store:
+        found = SystemTableStorage(store).read_graph_snapshots(config.project)
+    for row in found.head(given.limit or len(found)).iter_rows(named=True):
+        version, count = row["metaxy_project_version"], row["feature_count"]
+        print(f"{version}  {row['recorded_at']:%Y-%m-%d %H:%M:%S}  {count} features")
+    return 0
+
+
+def list_features(config: MetaxyConfig, arguments: Arguments) -> int:
+    """Lists the features of the project."""
+    parser = _parser("list features", "List the features of the project.", form=True)
+    parser.add_argument("-v", "--verbose", action="store_true", help="with fields and upstreams")
+    given = parser.parse_args(arguments)
+    found = [_feature(key) for key in _own_features(config)]
+    if given.format == "json":
+        _print_json({"feature_count": len(found), "features": [_listed(it) for it in found]})
+        return 0
+    for it in found:
+        print(f"{it['key']}  {it['version']}  {it['source']}")
+        for field in it["fields"] if given.verbose else ():
+            print(f"  {field['key']}  {field['version']}")
+    return 0
+
+
+def list_stores(config: MetaxyConfig, arguments: Arguments) -> int:
+    """Lists the stores that are configured."""
+    given = _parser("list stores", "List the configured stores.", form=True).parse_args(arguments)
+    stores = {name: config.get_store(name).display() for name in config.stores}
+    if given.format == "json":
+        listed = [{"name": name, "display": shown} for name, shown in stores.items()]
+        _print_json({"default": config.store, "stores": listed})
+        return 0
+    for name, shown in stores.items():
+        print(f"{name}{' (default)' if name == config.store else ''}  {shown}")
+    return 0
+
+
+def describe_features(config: MetaxyConfig, arguments: Arguments) -> int:
+    """Says everything about features."""
+    parser = _parser("describe features", "Say everything about features.", form=True)
+    parser.add_argument("keys", nargs="*")
+    parser.add_argument("--all-features", action="store_true")
+    given = parser.parse_args(arguments)
+    keys = _own_features(config) if given.all_features else [FeatureKey(it) for it in given.keys]
+    if not keys:
+        raise InvalidError("no feature is named", hint="name some, or say `--all-features`")
+    found = [_described(key) for key in keys]
+    if given.format == "json":
+        _print_json(found[0] if len(found) == 1 else {"features": found})
+        return 0
+    print(FeatureGraph.get_active().render(features=keys, versions=True, version_length=None))
+    return 0
+
+
+def describe(config: MetaxyConfig, arguments: Arguments) -> int:
+    """Says how many features a graph has, how deep it is, and where it begins and ends."""
+    parser = _parser("describe graph", "Say what there is to say about a graph.")
+    parser.add_argument("snapshot", nargs="?", default="current")
+    parser.add_argument("store", nargs="?")
+    given = parser.parse_args(arguments)
+    graph = _graph(config, given.snapshot, given.store)
+    for name, value in describe_graph(graph, config.project).items():
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+        print(f"{name}: {shown}")
+    return 0
+
+
+def render(config: MetaxyConfig, arguments: Arguments) -> int:
+    """Draws a graph."""
+    parser = _parser("graph render", "Draw a graph.", store=True)
+    parser.add_argument("-f", "--format", choices=list(RENDERERS), default="terminal")
+    parser.add_argument("-o", "--output", type=Path)
+    parser.add_argument("-t", "--type", choices=["graph", "cards"], default="graph")
+    parser.add_argument("--snapshot", default="current")
+    parser.add_argument("--feature")
+    parser.add_argument("--up", type=int)
+    parser.add_argument("--down", type=int)
+    parser.add_argument("--hash-length", type=int, default=8)
+    parser.add_argument("--minimal", action="store_true")
+    parser.add_argument("--verbose", action="store_true")
+    parser.add_argument(
+        "--show-feature-versions", action=argparse.BooleanOptionalAction, default=True
+    )
+    given = parser.parse_args(arguments)
+    settings = RenderConfig(
+        show_feature_versions=given.show_feature_versions and not given.minimal,
+        hash_length=0 if given.verbose else given.hash_length,
+        feature=given.feature,
+        up=given.up,
+        down=given.down,
+    )
+    graph = _graph(config, given.snapshot, given.store)
+    return _put(RENDERERS[given.format](graph, settings).render(), given.output)
+
+
+def render_diff(config: MetaxyConfig, arguments: Arguments) -> int:
+    """Draws what is different between two graphs."""
+    parser = _parser("graph-diff render", "Draw what differs between two graphs.")
+    parser.add_argument("old", metavar="FROM")
+    parser.add_argument("new", metavar="TO", nargs="?", default="current")
+    parser.add_argument("store", nargs="?")
+    parser.add_argument("--store", dest="named_store")
+    parser.add_argument("-f", "--format", choices=[*RENDERERS, "json"], default="terminal")
+    parser.add_argument("-o", "--output", type=Path)
+    given = parser.parse_args(arguments)
+    store = given.named_store or given.store
+    old, new = (_graph(config, name, store) for name in (given.old, given.new))
+    renderer = RENDERERS.get(given.format)
+    return _put(old.diff(new, "json" if renderer is None else renderer.form), given.output)
+
+
+def print_config(config: MetaxyConfig, arguments: Arguments) -> int:
+    """Prints the configuration."""
+    parser = _parser("config print", "Print the configuration.")
+    parser.add_argument("-f", "--format", choices=["toml", "json"], default="toml")
+    given = parser.parse_args(arguments)
+    if given.format == "json":
+        _print_json(config.model_dump(mode="json", exclude_none=True))
+    else:
+        print(config.to_toml(), end="")
+    return 0
+
+
+def status(config: MetaxyConfig, arguments: Arguments) -> int:
+    """Says how features stand."""
+    given = status_command.parser().parse_args(arguments)
+    graph = _graph(config, given.snapshot_id or "current", given.store)
+    with graph.use():
+        keys = _own_features(config) if given.all_features else []
+    keys += [FeatureKey(key) for key in given.keys]
+    return status_command.run(config, given, graph, keys)
+
+
+def rebase(config: MetaxyConfig, arguments: Arguments) -> int:
+    """Carries samples over from one version of a feature to another."""
+    parser = _parser("metadata rebase", "Carry samples over to another version.", store=True)
+    parser.add_argument("feature")
+    parser.add_argument("--from", dest="old", required=True, metavar="VERSION")
+    parser.add_argument("--to", dest="new", metavar="VERSION")
+    parser.add_argument("--dry-run", action="store_true")
+    given = parser.parse_args(arguments)
+    store = config.get_store(given.store, expected_type=WithFallbacks)
+    with store.open("r" if given.dry_run else "w"):
+        old = store.read(given.feature, feature_version=given.old, with_feature_history=True)
+        rows = store.rebase(given.feature, old, to_feature_version=given.new).collect()
+        if not given.dry_run:
+            store.write(given.feature, rows, preserve_feature_version=True)
+    print(f"{len(rows)} samples {'would be' if given.dry_run else 'were'} carried over")
+    return 0
+
+
+def lock(config: MetaxyConfig, arguments: Arguments) -> int:
+    """Writes the lock file, and tells what is different in it."""
+    about = "Write down what features of other projects are now."
+    parser = _parser("lock", about, store=True)
+    parser.add_argument("-o", "--output", type=Path, help="the file; by default metaxy.lock")
+    given = parser.parse_args(arguments)
+    path = given.output or config.lock_file or Path("metaxy.lock")
+    if config.project is None:
+        raise InvalidConfigError("`metaxy.toml` names no `project`, which is needed here")
+    done = generate_lock_file(
+        config.get_store(given.store),
+        path,
+        exclude_project=config.project,
+        selection=reduce(or_, config.extra_features) if config.extra_features else None,
+    )
+    for it in done.added:
+        print(f"+ {it.key} ({it.version})")
+    for it in done.updated:
+        change = "no other version" if it.metadata_only else it.new_version
+        print(f"~ {it.key} ({it.old_version} -> {change})")
+    for it in done.removed:
+        print(f"- {it.key} ({it.version})")
+    print(f"{path} {'written' if done.changed else 'is up to date'}: {done.count} features")
+    return 0
+
+
+COMMANDS: dict[str, Command] = {
+    "push": push,
+    "history": history,
+    "lock": lock,
+    "list features": list_features,
+    "list feature": list_features,
+    "list stores": list_stores,
+    "list store": list_stores,
+    "describe features": describe_features,
+    "describe feature": describe_features,
+    "describe graph": describe,
+    "graph render": render,
+    "graph-diff render": render_diff,
+    "config print": print_config,
+    "metadata rebase": rebase,
+    "metadata status": status,
+}
+
+
+def translated(arguments: Arguments, config: MetaxyConfig) -> list[Arguments]:
+    """A command of both, in Metalith's words. One that is about several features may be several."""
+    if arguments[:1] != ["metadata"]:
+        return [arguments]
+    history, samples = "--feature-history", "--sample-history"
+    words = {"--with-feature-history": history, "--with-sample-history": samples}
+    found = [words.get(it, it) for it in arguments if not it.startswith("--no-")]
+    is_copy = arguments[1:2] == ["copy"]
+    if is_copy and "--no-with-feature-history" not in arguments and history not in found:
+        found.append(history)
+    for option in ("-f", "--format"):
+        if option in found[:-1]:
+            position = found.index(option)
+            form = found[position + 1]
+            found[position : position + 2] = ["--json"] if form == "json" else []
+    if "--all-features" not in found:
+        return [found]
+    found.remove("--all-features")
+    keys = [str(key) for key in _own_features(config)]
+    if arguments[1:2] == ["delete"]:
+        # What is computed from others goes first.
+        return [[*found, key] for key in reversed(keys)]
+    return [[*found, *keys]]
+
+
+def _parser(
+    name: str, about: str, *, store: bool = False, form: bool = False
+) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"metaxy {name}", description=about)
+    if store:
+        parser.add_argument("--store", help="the store; by default the configured one")
+    if form:
+        parser.add_argument("-f", "--format", choices=["plain", "json"], default="plain")
+    return parser
+
+
+def _graph(config: MetaxyConfig, snapshot: str, store: str | None) -> FeatureGraph:
+    """The graph that a name means: `current`, `latest`, or a version that was recorded."""
+    if snapshot == "current":
+        return FeatureGraph.get_active()
+    opened: MetadataStore = config.get_store(store)
+    with opened:
+        storage = SystemTableStorage(opened)
+        if snapshot == "latest":
+            found = storage.read_graph_snapshots(config.project)
+            if not len(found):
+                raise InvalidError("no graph is recorded", hint="record one with `metaxy push`")
+            snapshot = found["metaxy_project_version"][0]
+        return storage.load_graph_from_snapshot(snapshot, config.project)
+
+
+def _own_features(config: MetaxyConfig) -> list[FeatureKey]:
+    graph = FeatureGraph.get_active()
+    definitions = graph.feature_definitions_by_key
+    keys = graph.list_features(only_current_project=False)
+    return [key for key in keys if config.project in (None, definitions[key].project)]
+
+
+def _feature(key: FeatureKey) -> dict[str, Any]:
+    graph = FeatureGraph.get_active()
+    definition, plan = graph.get_feature_definition(key), graph.get_feature_plan(key)
+    versions = graph.get_feature_version_by_field(key)
+    fields: list[dict[str, Any]] = []
+    for field in definition.spec.fields:
+        told = {"key": str(field.key), "code_version": field.code_version}
+        told["version"] = versions[str(field.key)]
+        parents = plan.field_dependencies[field.key]
+        deps = [
+            {"feature": str(feature), "fields": [str(it) for it in names]}
+            for feature, names in parents.items()
+        ]
+        fields.append({**told, "deps": deps} if deps else told)
+    return {
+        "project": definition.project,
+        "key": str(definition.key),
+        "version": graph.get_feature_version(key),
+        "description": definition.spec.description,
+        "is_external": definition.is_external,
+        "source": definition.source,
+        "id_columns": list(definition.id_columns),
+        "fields": fields,
+    }
+
+
+def _listed(feature: dict[str, Any]) -> dict[str, Any]:
+    names = ("key", "version", "is_external", "project", "source", "fields")
+    spec = FeatureGraph.get_active().get_feature_definition(feature["key"]).spec
+    told = {name: feature[name] for name in names}
+    told |= {"is_root": not spec.deps, "field_count": len(spec.fields)}
+    deps = [str(dep.feature) for dep in spec.deps]
+    return {**told, "deps": deps} if deps else told
+
+
+def _described(key: FeatureKey) -> dict[str, Any]:
+    spec = FeatureGraph.get_active().get_feature_definition(key).spec
+    deps: list[dict[str, Any]] = []
+    for dep in spec.deps:
+        told: dict[str, Any] = {"feature": str(dep.feature)}
+        told |= {"select": list(dep.select)} if dep.select is not None else {}
+        told |= {"rename": dep.rename} if dep.rename else {}
+        told |= {"optional": True} if dep.optional else {}
+        deps.append(told)
+    metadata = {"metadata": spec.metadata} if spec.metadata else {}
+    return {**_feature(key), "dependencies": deps, **metadata}
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2))
+
+
+def _put(text: str, path: Path | None) -> int:
+    if path is None:
+        print(text, end="" if text.endswith("\n") else "\n")
+    else:
+        path.write_text(text, encoding="utf-8")
+    return 0
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr)

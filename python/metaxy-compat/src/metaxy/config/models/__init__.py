@@ -1,0 +1,1 @@
+"""Settings, where Metaxy has them."""

@@ -1,0 +1,5 @@
+"""Settings, where Metaxy has them."""
+
+from metaxy.config import StoreConfig
+
+__all__ = ["StoreConfig"]

@@ -1,0 +1,95 @@
+"""Stores in DuckDB."""
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from metalith import stores
+from metalith.stores import MetadataStore
+from pydantic import ConfigDict
+
+from metaxy._hashing import HashAlgorithm
+from metaxy.ext.ibis.metadata_store import (
+    IbisMetadataStore,
+    IbisMetadataStoreConfig,
+    refuse,
+    refuse_prefix,
+)
+
+__all__ = ["DuckDBMetadataStore", "DuckDBMetadataStoreConfig", "ExtensionSpec"]
+
+
+class ExtensionSpec(NamedTuple):
+    """An extension of DuckDB, which Metalith does not need."""
+
+    name: str
+    repository: str = "core"
+    init_sql: Sequence[str] = ()
+
+
+class DuckDBMetadataStoreConfig(IbisMetadataStoreConfig):
+    """What a store in DuckDB is made of in `metaxy.toml`."""
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+    database: str | Path
+    config: dict[str, str] | None = None
+    extensions: Sequence[str | dict[str, Any] | ExtensionSpec] | None = None
+    ducklake: dict[str, Any] | None = None
+
+
+class DuckDBMetadataStore(IbisMetadataStore, stores.DuckDBMetadataStore):
+    """A store in a file of DuckDB, or in `:memory:`; `config` are settings of DuckDB.
+
+    `extensions` are not loaded: versions are computed outside of the database.
+    """
+
+    backend = "duckdb"
+
+    def __init__(
+        self,
+        database: str | PathLike[str],
+        *,
+        config: Mapping[str, object] | None = None,
+        extensions: Sequence[str | Mapping[str, Any] | ExtensionSpec] | None = None,
+        fallback_stores: Sequence[MetadataStore | str] | None = None,
+        ducklake: object = None,
+        name: str | None = None,
+        hash_algorithm: HashAlgorithm | str | None = None,
+        versioning_engine: str = "auto",
+        auto_create_tables: bool | None = None,
+        table_prefix: str | None = None,
+        materialization_id: str | None = None,
+        actor: str | None = None,
+        driver: str | PathLike[str] | None = None,
+    ) -> None:
+        del extensions, auto_create_tables
+        here = "keep metadata in a file, or in a `DeltaMetadataStore`"
+        if ducklake is not None:
+            refuse("DuckLake", here)
+        if str(database).startswith(("md:", "motherduck:")):
+            refuse("MotherDuck", here)
+        refuse_prefix(table_prefix)
+        super().__init__(
+            database or ":memory:",
+            options=config,
+            driver=driver,
+            name=name,
+            hash_algorithm=str(hash_algorithm or HashAlgorithm.XXHASH32),
+            materialization_id=materialization_id,
+            actor=actor,
+        )
+        self.database = str(database)
+        self._versioning_engine = versioning_engine
+        self._named_fallbacks = tuple(fallback_stores or ())
+
+    @classmethod
+    def config_model(cls) -> type[DuckDBMetadataStoreConfig]:
+        """What `from_config` takes."""
+        return DuckDBMetadataStoreConfig
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database as SQLAlchemy calls it."""
+        return f"duckdb:///{self.database}"

@@ -1,0 +1,216 @@
+"""The command in the words of Metaxy."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import narwhals as nw
+import polars as pl
+import pytest
+from metalith.errors import InvalidError
+
+import metaxy as mx
+from metaxy.command import find, translated
+from metaxy.graph.status import get_feature_metadata_status
+from metaxy.metadata_store.system import UnknownSnapshotError
+
+
+@pytest.fixture(autouse=True)
+def graph() -> Iterator[mx.FeatureGraph]:
+    with mx.FeatureGraph().use() as graph:
+        declare("1")
+        yield graph
+
+
+def declare(code_version: str) -> type[mx.BaseFeature]:
+    class Video(mx.BaseFeature, spec=mx.FeatureSpec(key="video", id_columns=["id"])):
+        """A film."""
+
+        __metaxy_project__ = "shop"
+        id: str
+
+    fields = [mx.FieldSpec(key="default", code_version=code_version)]
+    dep = mx.FeatureDep(feature=Video, select=[], optional=True)
+    spec = mx.FeatureSpec(key="crop", id_columns=["id"], deps=[dep], fields=fields)
+
+    class Crop(mx.BaseFeature, spec=spec):
+        __metaxy_project__ = "shop"
+        id: str
+
+    return Crop
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Iterator[mx.MetaxyConfig]:
+    place = {"root_path": str(tmp_path / "store")}
+    store = {"type": "metaxy.ext.polars.handlers.delta.DeltaMetadataStore", "config": place}
+    with mx.MetaxyConfig(project="shop", store="dev", stores={"dev": store}).use() as config:
+        yield config
+
+
+@pytest.fixture
+def said(config: mx.MetaxyConfig, capsys: pytest.CaptureFixture[str]) -> "Said":
+    return Said(config, capsys)
+
+
+class Said:
+    """Runs commands; calling it gives what one prints."""
+
+    def __init__(self, config: mx.MetaxyConfig, output: pytest.CaptureFixture[str]) -> None:
+        self.config, self.output = config, output
+
+    def __call__(self, text: str) -> str:
+        found = find(text.split())
+        assert found is not None
+        command, rest = found
+        assert command(self.config, rest) == 0
+        return self.output.readouterr().out
+
+
+def test_a_push_prints_the_version_and_nothing_else(said: Said, graph: mx.FeatureGraph) -> None:
+    version = graph.get_project_version("shop")
+    assert said("push --tags.commit abc -t release=1") == f"{version}\n"
+    assert said("push") == f"{version}\n"
+    assert said("history --limit 1").startswith(f"{version}  ")
+    with said.config.get_store() as store:
+        (tags, *_) = mx.SystemTableStorage(store).read_features()["tags"]
+    assert json.loads(tags) == {"commit": "abc", "release": "1"}
+
+
+def test_features_are_listed_and_described_as_json(said: Said) -> None:
+    listed = json.loads(said("list features -f json"))
+    assert listed["feature_count"] == 2
+    video, crop = listed["features"]
+    assert (video["key"], video["is_root"], crop["deps"]) == ("video", True, ["video"])
+    assert crop["fields"][0]["deps"] == [{"feature": "video", "fields": ["default"]}]
+    crop = json.loads(said("describe features crop --format json"))
+    assert crop["dependencies"] == [{"feature": "video", "select": [], "optional": True}]
+    both = json.loads(said("describe features --all-features -f json"))["features"]
+    assert [it["description"] for it in both] == ["A film.", None]
+    with pytest.raises(InvalidError, match="no feature is named"):
+        said("describe features")
+
+
+def test_graphs_are_drawn_and_compared(said: Said, tmp_path: Path) -> None:
+    said("push")
+    assert "crop" not in said("graph render --feature video --down 0 --minimal")
+    drawn = tmp_path / "graph.dot"
+    assert said(f"graph render -f graphviz -o {drawn} --snapshot latest") == ""
+    assert drawn.read_text().startswith("digraph")
+    with mx.FeatureGraph().use():
+        declare("2")
+        for words in ("latest", "latest current --store dev"):
+            different = said(f"graph-diff render {words}")
+            assert "crop" in different
+            assert "video" not in different
+        assert "total_features: 2" in said("describe graph latest")
+        with pytest.raises(UnknownSnapshotError):
+            said("graph render --snapshot nope")
+
+
+def test_samples_are_rebased(said: Said) -> None:
+    with said.config.get_store().open("w") as store:
+        rows = {"id": ["a"], "metaxy_provenance_by_field": [{"default": "1"}]}
+        store.write("video", pl.DataFrame(rows))
+        store.write("crop", store.resolve_update("crop").new)
+        old = mx.FeatureGraph.get_active().get_feature_version("crop")
+    with mx.FeatureGraph().use():
+        Crop = declare("2")
+        assert said(f"metadata rebase crop --from {old} --dry-run").startswith("1 samples would")
+        assert said(f"metadata rebase crop --from {old}").startswith("1 samples were")
+        with said.config.get_store() as store:
+            assert [len(it) for it in store.resolve_update(Crop)][:2] == [0, 0]
+
+
+def test_how_features_stand_is_told(said: Said) -> None:
+    with said.config.get_store().open("w") as store:
+        hashes = [{"default": "1"}, {"default": "2"}, {"default": "3"}]
+        rows = {"id": ["a", "b", "c"], "size": [1, 2, 3], "metaxy_provenance_by_field": hashes}
+        store.write("video", pl.DataFrame(rows))
+        increment = store.resolve_update("crop").new
+        store.write("crop", increment.filter(nw.col("id") != "c"))
+        told = get_feature_metadata_status("crop", store, staleness_predicates=["id = 'a'"])
+        assert told.status.format_status_line() == (
+            "⚠ crop (rows: 2, missing: 1, stale: 1, orphaned: 0)"
+        )
+        assert "Missing samples:" in told.sample_details()
+        with pytest.raises(ValueError, match="not found"):
+            get_feature_metadata_status("nothing", store)
+
+    shown = json.loads(said("metadata status --all-features --format json --progress"))
+    assert shown["project_version"] is None and shown["needs_update"]
+    video, crop = shown["features"]["video"], shown["features"]["crop"]
+    assert (video["status"], video["store_rows"], "missing" in video) == ("root_feature", 3, False)
+    assert (crop["status"], crop["missing"], crop["stale"]) == ("needs_update", 1, 0)
+    assert crop["progress_percentage"] == pytest.approx(200 / 3)
+    assert crop["store_metadata"]["resolved_from"]["uri"].endswith("crop.delta")
+
+    def crop_with(options: str) -> dict[str, int]:
+        features = json.loads(said(f"metadata status crop --format json {options}"))["features"]
+        return {name: features["crop"][name] for name in ("store_rows", "missing", "stale")}
+
+    assert crop_with("--global-filter id='b'") == {"store_rows": 1, "missing": 0, "stale": 0}
+    assert crop_with("--filter id='b'") == {"store_rows": 1, "missing": 2, "stale": 0}
+    assert crop_with("--stale-if id='b'") == {"store_rows": 2, "missing": 1, "stale": 1}
+    assert "1 missing" in said("metadata status crop --verbose")
+
+
+def test_what_is_not_in_sync_is_an_exit_code(
+    said: Said, config: mx.MetaxyConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def code(words: str) -> int:
+        command, rest = find(["metadata", "status", *words.split()]) or pytest.fail("no command")
+        return command(config, rest)
+
+    # Metaxy ends well here: nothing is there, and that is not in sync.
+    assert code("video --assert-in-sync") == 1
+    with config.get_store().open("w") as store:
+        rows = {"id": ["a"], "metaxy_provenance_by_field": [{"default": "1"}]}
+        store.write("video", pl.DataFrame(rows))
+        assert code("crop --assert-in-sync") == 1
+        store.write("crop", store.resolve_update("crop").new)
+    assert code("crop video --assert-in-sync") == 0
+    assert code("crop nothing --assert-in-sync") == 1
+    capsys.readouterr()
+    shown = json.loads(said("metadata status crop nothing --format json"))
+    assert shown["warnings"] == {"missing_in_graph": ["nothing"]}
+    with pytest.raises(InvalidError, match="no feature is named"):
+        code("")
+    with mx.FeatureGraph().use():
+        assert json.loads(said("metadata status --all-features --format json"))["features"] == {}
+
+
+def test_settings_are_printed(said: Said) -> None:
+    assert json.loads(said("config print -f json"))["project"] == "shop"
+    assert 'project = "shop"' in said("config print")
+    assert "dev (default)  DeltaMetadataStore" in said("list stores")
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("metadata drop crop -f plain", ["metadata drop crop"]),
+        ("metadata resolve crop --format json", ["metadata resolve crop --json"]),
+        (
+            "metadata delete --all-features --yes --with-feature-history",
+            [
+                "metadata delete --yes --feature-history crop",
+                "metadata delete --yes --feature-history video",
+            ],
+        ),
+        (
+            "metadata copy video --from a --to b",
+            ["metadata copy video --from a --to b --feature-history"],
+        ),
+        (
+            "metadata copy video --from a --to b --no-with-feature-history --with-sample-history",
+            ["metadata copy video --from a --to b --sample-history"],
+        ),
+        ("objects audit --json", ["objects audit --json"]),
+    ],
+)
+def test_what_both_have_is_said_in_metaliths_words(
+    config: mx.MetaxyConfig, given: str, wanted: list[str]
+) -> None:
+    found = [" ".join(it) for it in translated(given.split(), config)]
+    assert found == wanted

