@@ -386,9 +386,13 @@ impl RowChange {
                 return Err(self.source.corrupt(format!("chunk {chunk} does not exist")));
             };
             if !latest.files.iter().any(|it| it.path == file.path) {
-                let since = before.version + 1..=latest.version;
                 let (place, folder) = (&self.source.place, &self.source.folder);
-                let with = log_entry::remover(place, folder, since, &file.path).await?;
+                let since = before.version + 1;
+                let with = match log_entry::remover(place, folder, since, &file.path).await? {
+                    Some(with) => with,
+                    // The entry that removed it was cleaned up.
+                    None => log_entry::describe(place, folder, latest.version).await?,
+                };
                 return Err(self.conflict(with));
             }
         }

@@ -31,12 +31,11 @@ pub(crate) async fn chunk_facts(
     chunk: usize,
     columns: &[usize],
 ) -> Result<ChunkFacts, StoreError> {
-    let source = table.source();
     // Values of partition columns are not in the files.
     let Some(file) = table.files.get(chunk).filter(|_| table.partitioned_by.is_empty()) else {
         return Ok(ChunkFacts::default());
     };
-    let footer = footer(&source, file).await?;
+    let footer = table.footer(file).await?;
     let of_column = |column: &usize| {
         let field = table.schema.field(*column);
         column_facts(&footer, field.name(), field.data_type(), file.rows).unwrap_or_default()

@@ -94,22 +94,21 @@ pub(crate) async fn describe(
     Ok(format!("`{operation}`, which made version {version}"))
 }
 
-/// The first of some commits that removed a file, as a person would say it.
+/// The first commit from `first` on that removed a file, as a person would say it.
 pub(crate) async fn remover(
     place: &Place,
     folder: &str,
-    versions: std::ops::RangeInclusive<u64>,
+    first: u64,
     path: &str,
-) -> Result<String, StoreError> {
-    let last = *versions.end();
-    for version in versions {
-        let entry = place.get(&file(folder, version)).await?.unwrap_or_default();
+) -> Result<Option<String>, StoreError> {
+    for version in first.. {
+        let Some(entry) = place.get(&file(folder, version)).await? else { break };
         let removes = |action: &Value| action["remove"]["path"].as_str() == Some(path);
         if lines(&entry).any(|line| line.is_ok_and(|action| removes(&action))) {
-            return describe(place, folder, version).await;
+            return describe(place, folder, version).await.map(Some);
         }
     }
-    describe(place, folder, last).await
+    Ok(None)
 }
 
 /// Why a log cannot be used, as far as its entries tell.

@@ -7,7 +7,8 @@ use datafusion::arrow::{
     datatypes::{DataType, SchemaRef},
     error::ArrowError,
 };
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{StreamExt as _, TryStreamExt as _};
+use metalith_objects::{ObjectReason, classify};
 use metalith_store::{ChunkRequest, Rows, StoreError, adapt_array};
 use object_store::path::Path;
 use parquet::{
@@ -24,7 +25,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     data_file::DataFile,
-    error, partition,
+    error, log_entry, partition,
     remote_file::RemoteFile,
     selection::Selection,
     snapshot::{Snapshot, Source},
@@ -47,31 +48,40 @@ pub(crate) async fn read_chunk(
     };
     let schema: SchemaRef =
         Arc::new(table.schema.project(&request.columns).map_err(StoreError::arrow)?);
-    let footer = footer(&source, file).await?;
+    let footer = table.footer(file).await?;
     let plan = Plan::new(table, file, &footer, SchemaRef::clone(&schema));
     let range = request.range.unwrap_or(0..file.rows);
     let selection = Selection::new(footer.metadata(), range, request.rows.as_ref());
     if selection.row_groups.is_empty() {
         return Ok(Rows::from_batches(schema, Vec::new()));
     }
-    let reading = Reading { source, file: file.clone(), footer, plan, selection };
+    let version = table.version;
+    let reading = Reading { source, version, file: file.clone(), footer, plan, selection };
     match table.place.local(&format!("{}/{}", table.folder, file.path)) {
         Some(path) => reading.local(&path, schema).await,
         None => reading.remote(schema),
     }
 }
 
-/// How many rows a file has, from its footer.
+/// How many rows a file of a state that is being loaded has, from its footer.
 pub(crate) async fn count_rows(source: &Source, file: &DataFile) -> Result<usize, StoreError> {
-    let footer = footer(source, file).await?;
+    let footer = footer(source, file).await.map_err(|failed| damaged(source, file, failed))?;
     Ok(usize::try_from(footer.metadata().file_metadata().num_rows()).unwrap_or_default())
 }
 
+impl Snapshot {
+    /// The footer of one of its files.
+    pub(crate) async fn footer(&self, file: &DataFile) -> Result<ArrowReaderMetadata, StoreError> {
+        let source = self.source();
+        match footer(&source, file).await {
+            Ok(footer) => Ok(footer),
+            Err(failed) => Err(unreadable(&source, self.version, file, failed).await),
+        }
+    }
+}
+
 /// The footer of a file, read at most once.
-pub(crate) async fn footer(
-    source: &Source,
-    file: &DataFile,
-) -> Result<ArrowReaderMetadata, StoreError> {
+async fn footer(source: &Source, file: &DataFile) -> Result<ArrowReaderMetadata, ParquetError> {
     let relative = format!("{}/{}", source.folder, file.path);
     if let Some(known) = source.footers.get(&relative) {
         return Ok(known);
@@ -90,7 +100,7 @@ pub(crate) async fn footer(
             ArrowReaderMetadata::load_async(&mut reader, options).await
         }
     };
-    let footer = read.map_err(|failed| damaged(source, file, failed))?;
+    let footer = read?;
     source.footers.put(&relative, footer.clone());
     Ok(footer)
 }
@@ -105,6 +115,8 @@ fn remote_file(source: &Source, file: &DataFile) -> RemoteFile {
 
 struct Reading {
     source: Source,
+    /// The state of the table that names the file.
+    version: u64,
     file: DataFile,
     footer: ArrowReaderMetadata,
     plan: Plan,
@@ -114,11 +126,15 @@ struct Reading {
 impl Reading {
     /// Decodes on a thread of its own, a few batches ahead of the consumer.
     async fn local(self, path: &std::path::Path, schema: SchemaRef) -> Result<Rows, StoreError> {
-        let opened = File::open(path).map_err(ParquetError::from);
-        let opened = opened.map_err(|failed| damaged(&self.source, &self.file, failed))?;
+        let opened = match File::open(path) {
+            Ok(opened) => opened,
+            Err(failed) => {
+                return Err(unreadable(&self.source, self.version, &self.file, failed.into()).await);
+            }
+        };
         let (sender, receiver) = mpsc::channel(AHEAD);
         tokio::task::spawn_blocking(move || {
-            let Self { source, file, footer, plan, selection } = self;
+            let Self { source, file, footer, plan, selection, .. } = self;
             let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(opened, footer);
             let reader = match plan.prepare(builder, selection).build() {
                 Ok(reader) => reader,
@@ -136,25 +152,21 @@ impl Reading {
                 }
             }
         });
-        let batches = stream::unfold(receiver, |mut receiver| async move {
-            receiver.recv().await.map(|batch| (batch, receiver))
-        });
-        Ok(Rows::new(schema, batches))
+        Ok(Rows::received(schema, receiver))
     }
 
     fn remote(self, schema: SchemaRef) -> Result<Rows, StoreError> {
-        let Self { source, file, footer, plan, selection } = self;
-        let reader = remote_file(&source, &file);
+        let Self { source, version, file, footer, plan, selection } = self;
+        let (reader, named) = (remote_file(&source, &file), file.clone());
         let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, footer);
         let stream = plan.prepare(builder, selection).build();
         let stream = stream.map_err(|failed| damaged(&source, &file, failed))?;
         let batches = stream
-            .map(move |batch| {
-                batch
-                    .and_then(|batch| plan.adapt(&batch, &file).map_err(ParquetError::from))
-                    .map_err(|failed| damaged(&source, &file, failed))
-            })
-            .into_stream();
+            .map(move |batch| batch.and_then(|batch| Ok(plan.adapt(&batch, &file)?)))
+            .or_else(move |failed| {
+                let (source, file) = (source.clone(), named.clone());
+                async move { Err(unreadable(&source, version, &file, failed).await) }
+            });
         Ok(Rows::new(schema, batches))
     }
 }
@@ -239,9 +251,41 @@ impl Plan {
     }
 }
 
+/// Says why a file of a state cannot be read. When it is not there, others may have removed it
+/// since, or dropped the table, for what is deleted for good goes at once: that is no damage.
+async fn unreadable(
+    source: &Source,
+    version: u64,
+    file: &DataFile,
+    failed: ParquetError,
+) -> StoreError {
+    if classify(&failed) == Some(ObjectReason::NotFound) {
+        match removed_by(source, version, file).await {
+            Ok(None) => {}
+            Ok(Some(with)) => {
+                return StoreError::Conflict { feature: source.feature.clone(), with, attempts: 1 };
+            }
+            Err(error) => return error,
+        }
+    }
+    damaged(source, file, failed)
+}
+
+/// Who removed a file that a state of the table names.
+async fn removed_by(
+    source: &Source,
+    version: u64,
+    file: &DataFile,
+) -> Result<Option<String>, StoreError> {
+    let (place, folder) = (&source.place, &source.folder);
+    if place.head(&log_entry::file(folder, version)).await?.is_none() {
+        return Ok(Some("a drop of its table".to_owned()));
+    }
+    log_entry::remover(place, folder, version + 1, &file.path).await
+}
+
 /// Says what is wrong with a data file: storage, or its content.
 fn damaged(source: &Source, file: &DataFile, failed: ParquetError) -> StoreError {
-    use metalith_objects::{ObjectReason, classify};
     match classify(&failed) {
         Some(ObjectReason::NotFound) => {
             source.corrupt(format!("data file `{}` is missing", file.path))

@@ -70,7 +70,7 @@ impl App {
         settings: Settings,
     ) -> Result<Arc<Self>, RegistryError> {
         let own = project.in_space(project.settings().space.as_deref())?;
-        let changes = Changes::default();
+        let changes = Changes::new(settings.limits.at_once);
         let home = Desk::open(own, &settings, &changes).await?;
         Ok(Arc::new(Self {
             limits: settings.limits,

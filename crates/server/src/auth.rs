@@ -22,8 +22,6 @@ pub(crate) struct Caller<R> {
     pub(crate) desk: Arc<Desk>,
     pub(crate) session: Session,
     ongoing: Ongoing,
-    /// How many changes go on at once.
-    most: usize,
     needs: PhantomData<R>,
 }
 
@@ -98,8 +96,7 @@ impl<R: Needs> FromRequestParts<Arc<App>> for Caller<R> {
         let desk = app.desk(space.as_deref()).await?;
         let session = desk.session(&name);
         let ongoing = parts.extensions.get::<Ongoing>().cloned().unwrap_or_default();
-        let most = app.limits.at_once;
-        Ok(Self { desk, session, ongoing, most, needs: PhantomData })
+        Ok(Self { desk, session, ongoing, needs: PhantomData })
     }
 }
 
@@ -115,7 +112,7 @@ impl<R> Caller<R> {
         T: Send + 'static,
         F: Future<Output = Result<T, RegistryError>> + Send + 'static,
     {
-        if self.desk.changes.at_work() >= self.most {
+        if self.desk.changes.are_too_many() {
             return Err(Problem::busy("too many changes are being carried out"));
         }
         self.ongoing.begins(look.into(), &self.session);

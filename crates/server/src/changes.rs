@@ -15,12 +15,8 @@ use crate::problem;
 #[derive(Clone, Debug)]
 pub(crate) struct Changes {
     count: watch::Sender<usize>,
-}
-
-impl Default for Changes {
-    fn default() -> Self {
-        Self { count: watch::Sender::new(0) }
-    }
+    /// How many go on at once.
+    most: usize,
 }
 
 /// Counts down however it ends.
@@ -33,6 +29,15 @@ impl Drop for One {
 }
 
 impl Changes {
+    pub(crate) fn new(most: usize) -> Self {
+        Self { count: watch::Sender::new(0), most }
+    }
+
+    /// Whether no further one should begin now.
+    pub(crate) fn are_too_many(&self) -> bool {
+        self.at_work() >= self.most
+    }
+
     /// Carries something out on a task of its own; nothing comes back from what broke off. What fails
     /// when nobody waits for it any more is written into the log, where it would have been told.
     pub(crate) async fn to_its_end<T: Send + 'static, E: Diagnostic + Send + 'static>(
@@ -56,7 +61,7 @@ impl Changes {
     }
 
     /// How many are being carried out.
-    pub(crate) fn at_work(&self) -> usize {
+    fn at_work(&self) -> usize {
         *self.count.borrow()
     }
 

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use metalith_base::FeatureKey;
 use metalith_store::{
     Answer, Backend, Commit, CommitNote, MarkerState, PlainTables, Question, Replacement, Resolver,
-    Rows, StoreError, StoreMarker, Table, Vacuum, Vacuumed,
+    Rows, StoreError, StoreMarker, Table, TableAction, TableChange, Transactions, Vacuum, Vacuumed,
 };
 
 use crate::{
@@ -137,20 +137,61 @@ impl SqlBackend {
             .await
     }
 
-    async fn put_rows(
+    /// Makes all of some commits, in one transaction.
+    async fn commit(&self, changes: Vec<TableChange>) -> Result<Vec<Commit>, StoreError> {
+        let mut intents = Vec::new();
+        let mut incoming = Vec::new();
+        for TableChange { feature, action, note } in changes {
+            let (rows, kind) = match action {
+                TableAction::Append(rows) => (rows, Kind::Append),
+                TableAction::Replace(replacement) => self.replacing(&feature, replacement)?,
+            };
+            let refuse = |problem| StoreError::Rows { feature: feature.clone(), problem };
+            let columns = columns::stored_schema(&rows.schema()).map_err(refuse)?;
+            feature_table::check(self.pool.dialect(), self.pool.place(), &feature, &columns)?;
+            let packing = Packing::new(self.pool.dialect(), &columns).map_err(refuse)?;
+            incoming.push((packing, rows));
+            intents.push(Intent { feature, kind, note });
+        }
+        if intents.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.prepare().await?;
+        let mut stage = Stage::new(&self.pool).await?;
+        for ((packing, rows), intent) in incoming.into_iter().zip(&intents) {
+            let refuse = |problem| StoreError::Rows { feature: intent.feature.clone(), problem };
+            stage = stage.fill(packing, rows, refuse).await?;
+        }
+        commit::commit(intents, stage).await
+    }
+
+    async fn commit_one(
         &self,
         feature: &FeatureKey,
-        rows: Rows,
-        kind: Kind,
+        action: TableAction,
         note: CommitNote,
     ) -> Result<Commit, StoreError> {
-        let refuse = |problem| StoreError::Rows { feature: feature.clone(), problem };
-        let columns = columns::stored_schema(&rows.schema()).map_err(refuse)?;
-        feature_table::check(self.pool.dialect(), self.pool.place(), feature, &columns)?;
-        self.prepare().await?;
-        let packing = Packing::new(self.pool.dialect(), &columns).map_err(refuse)?;
-        let stage = Stage::fill(&self.pool, packing, rows, refuse).await?;
-        commit::commit(Intent { feature: feature.clone(), kind, note }, stage).await
+        let change = TableChange { feature: feature.clone(), action, note };
+        let made = self.commit(vec![change]).await?;
+        made.first().copied().ok_or_else(|| self.odd(feature, "a commit was not made"))
+    }
+
+    fn replacing(
+        &self,
+        feature: &FeatureKey,
+        replacement: Replacement,
+    ) -> Result<(Rows, Kind), StoreError> {
+        let Replacement { table, chunks, rows, change } = replacement;
+        let table: Arc<dyn Any + Send + Sync> = table;
+        let Ok(before) = table.downcast::<SqlTable>() else {
+            return Err(self.odd(feature, "the rows to replace are of a table of another store"));
+        };
+        Ok((rows, Kind::Replace { before, chunks, change }))
+    }
+
+    fn odd(&self, feature: &FeatureKey, detail: &str) -> StoreError {
+        let (feature, location) = (feature.clone(), self.location());
+        StoreError::Corrupt { feature, location, detail: detail.to_owned() }
     }
 }
 
@@ -251,7 +292,7 @@ impl Backend for SqlBackend {
         rows: Rows,
         note: CommitNote,
     ) -> Result<Commit, StoreError> {
-        self.put_rows(feature, rows, Kind::Append, note).await
+        self.commit_one(feature, TableAction::Append(rows), note).await
     }
 
     async fn replace(
@@ -260,16 +301,7 @@ impl Backend for SqlBackend {
         replacement: Replacement,
         note: CommitNote,
     ) -> Result<Commit, StoreError> {
-        let Replacement { table, chunks, rows, change } = replacement;
-        let table: Arc<dyn Any + Send + Sync> = table;
-        let Ok(before) = table.downcast::<SqlTable>() else {
-            return Err(StoreError::Corrupt {
-                feature: feature.clone(),
-                location: self.location(),
-                detail: "the rows to replace are of a table of another store".to_owned(),
-            });
-        };
-        self.put_rows(feature, rows, Kind::Replace { before, chunks, change }, note).await
+        self.commit_one(feature, TableAction::Replace(replacement), note).await
     }
 
     async fn drop_table(&self, feature: &FeatureKey) -> Result<bool, StoreError> {
@@ -312,6 +344,17 @@ impl Backend for SqlBackend {
 
     fn resolver(&self) -> Option<&dyn Resolver> {
         Some(self)
+    }
+
+    fn transactions(&self) -> Option<&dyn Transactions> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Transactions for SqlBackend {
+    async fn commit_together(&self, changes: Vec<TableChange>) -> Result<Vec<Commit>, StoreError> {
+        self.commit(changes).await
     }
 }
 

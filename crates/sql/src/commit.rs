@@ -1,6 +1,6 @@
-//! One commit: columns, rows and what is remembered about them, in one transaction.
+//! Commits: columns, rows and what is remembered about them, in one transaction.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use metalith_base::FeatureKey;
 use metalith_store::{Change, Chunk, Commit, CommitNote, Precondition, StoreError, merge_schemas};
@@ -9,9 +9,9 @@ use crate::{
     catalog::{self, Effect, Entry, StoredChunk},
     connection::Connection,
     failure::{Reason, Stop},
-    feature_table::{self, Staged, Unknown},
+    feature_table::{self, Incoming, Unknown},
     pool::blocking,
-    stage::{self, Stage},
+    stage::{Stage, Staged},
     table::{Part, SqlTable, number_of},
 };
 
@@ -36,14 +36,18 @@ pub(crate) enum Kind {
     Replace { before: Arc<SqlTable>, chunks: Vec<usize>, change: Change },
 }
 
-/// Commits rows that are all there.
-pub(crate) async fn commit(intent: Intent, mut stage: Stage) -> Result<Commit, StoreError> {
+/// Makes some commits in one transaction, of rows that are all there: those of each in turn.
+pub(crate) async fn commit(
+    intents: Vec<Intent>,
+    mut stage: Stage,
+) -> Result<Vec<Commit>, StoreError> {
     blocking(move || {
         let pool = stage.pool();
-        let columns = Arc::clone(&stage.columns);
-        let staged = Size { rows: stage.rows, bytes: stage.bytes };
-        let done = pool.writing_again(stage.connection(), ATTEMPTS, |connection| {
-            intent.carry_out(connection, &columns, staged)
+        let (connection, staged) = stage.parts();
+        let done = pool.writing_again(connection, ATTEMPTS, |connection| {
+            let mut before = Before::default();
+            let both = intents.iter().zip(staged);
+            both.map(|(intent, rows)| intent.carry_out(connection, rows, &mut before)).collect()
         });
         match done {
             Ok(done) => {
@@ -51,7 +55,9 @@ pub(crate) async fn commit(intent: Intent, mut stage: Stage) -> Result<Commit, S
                 Ok(done)
             }
             Err(Stop::Failed(failure)) if failure.reason == Reason::Conflict => {
-                let (feature, with) = (intent.feature.clone(), failure.to_string());
+                let features = intents.iter().map(|intent| &intent.feature);
+                let Some(feature) = features.min().cloned() else { return Ok(Vec::new()) };
+                let with = failure.to_string();
                 Err(StoreError::Conflict { feature, with, attempts: ATTEMPTS })
             }
             Err(stop) => Err(stop.when("write", pool.place())),
@@ -60,12 +66,8 @@ pub(crate) async fn commit(intent: Intent, mut stage: Stage) -> Result<Commit, S
     .await
 }
 
-/// How much there is to commit.
-#[derive(Clone, Copy, Debug)]
-struct Size {
-    rows: usize,
-    bytes: u64,
-}
+/// The versions of tables before the transaction; `None` for those that were not there.
+type Before = BTreeMap<FeatureKey, Option<u64>>;
 
 /// A table as a commit finds it.
 struct Found {
@@ -85,10 +87,10 @@ impl Intent {
     fn carry_out(
         &self,
         connection: &mut Connection,
-        rows: &arrow::datatypes::Schema,
-        staged: Size,
+        staged: &Staged,
+        before: &mut Before,
     ) -> Result<Commit, Stop> {
-        let feature = &self.feature;
+        let (feature, rows) = (&self.feature, staged.columns.as_ref());
         let known = catalog::entry(connection, feature, true)?;
         let found = self.find(connection, known.as_ref())?;
         if let (Some(found), Some(tag)) = (&found, &self.note.once) {
@@ -98,7 +100,10 @@ impl Intent {
                 return Ok(Commit { version, rows: 0, bytes: 0, is_new: false });
             }
         }
-        self.require(connection, found.as_ref())?;
+        let latest = found.as_ref().map(Found::number);
+        // What this transaction did to the table itself is in nobody's way.
+        let latest = *before.entry(feature.clone()).or_insert(latest);
+        self.require(connection, latest)?;
         let last = match &found {
             Some(found) => i64::try_from(found.number()).unwrap_or(i64::MAX),
             None => known.as_ref().map_or(0, |entry| entry.version),
@@ -110,7 +115,7 @@ impl Intent {
         };
         let mut place = version;
         if let Kind::Replace { before, chunks, change } = &self.kind {
-            let removed = self.still_there(connection, &entry, (before, chunks), last)?;
+            let removed = self.still_there(connection, &entry, (before, chunks), (latest, last))?;
             // The rows stay where the youngest of the replaced ones were.
             place = removed.iter().map(|chunk| chunk.place).max().unwrap_or(version);
             let ids: Vec<i64> = removed.iter().map(|chunk| chunk.id).collect();
@@ -127,7 +132,8 @@ impl Intent {
         }
         if staged.rows > 0 {
             let id = entry.next_chunk;
-            let of_stage = Staged { table: stage::TABLE, columns: rows, of_table: &entry.columns };
+            let of_stage =
+                Incoming { table: &staged.table, columns: rows, of_table: &entry.columns };
             feature_table::insert(connection, feature, &of_stage, id)?;
             let size = Chunk { rows: staged.rows, bytes: staged.bytes };
             let distinct = self.note.distinct.clone();
@@ -176,8 +182,7 @@ impl Intent {
     }
 
     /// Refuses rows that were computed from another state of the table than the latest.
-    fn require(&self, connection: &mut Connection, found: Option<&Found>) -> Result<(), Stop> {
-        let latest = found.map(Found::number);
+    fn require(&self, connection: &mut Connection, latest: Option<u64>) -> Result<(), Stop> {
         let first_other = match (self.note.precondition, latest) {
             (Precondition::None, _) | (Precondition::NoTable, None) => return Ok(()),
             (Precondition::Version(wanted), Some(latest)) if latest == wanted => return Ok(()),
@@ -251,7 +256,7 @@ impl Intent {
         connection: &mut Connection,
         entry: &Entry,
         (before, chunks): (&SqlTable, &[usize]),
-        last: i64,
+        (latest, last): (Option<u64>, i64),
     ) -> Result<Vec<StoredChunk>, Stop> {
         let dropped = || self.conflict("a drop of its table".to_owned());
         if before.table_id() != entry.table_id && !before.table_id().is_empty() {
@@ -264,8 +269,11 @@ impl Intent {
             let stored = match before.part(*chunk)? {
                 Part::Chunk(id) => now.iter().find(|it| it.id == id),
                 // Any commit since made them a chunk, and those without one now are others.
-                Part::Loose(rows) if before.number() == number(last) => {
-                    now.iter().find(|it| it.added_in == last + 1 && it.size.rows == rows)
+                Part::Loose(rows) if Some(before.number()) == latest => {
+                    let is_adopted = |it: &StoredChunk| {
+                        number(it.place) == before.number() && it.added_in == it.place + 1
+                    };
+                    now.iter().find(|it| is_adopted(it) && it.size.rows == rows)
                 }
                 Part::Loose(_) => None,
             };

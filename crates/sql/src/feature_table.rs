@@ -331,7 +331,7 @@ pub(crate) fn adopt(
 pub(crate) fn insert(
     connection: &mut Connection,
     feature: &FeatureKey,
-    rows: &Staged<'_>,
+    rows: &Incoming<'_>,
     chunk: i64,
 ) -> Result<(), Failure> {
     let dialect = connection.dialect();
@@ -356,7 +356,7 @@ pub(crate) fn insert(
 
 /// Rows in a temporary table.
 #[derive(Debug)]
-pub(crate) struct Staged<'a> {
+pub(crate) struct Incoming<'a> {
     /// Its name.
     pub(crate) table: &'a str,
     /// Its columns.

@@ -10,7 +10,6 @@ use arrow::{
     error::ArrowError,
 };
 use async_trait::async_trait;
-use futures::stream;
 use metalith_store::{
     Digest, Keeping, OpenChange, PlainTables, Prepared, Put, RowProblem, Rows, StoreError,
     adapt_array,
@@ -294,10 +293,7 @@ impl PlainTables for SqlTables {
                 sender.blocking_send(Err(error)).ok();
             }
         });
-        let batches = stream::unfold(receiver, |mut receiver| async move {
-            receiver.recv().await.map(|batch| (batch, receiver))
-        });
-        Ok(Rows::new(schema, batches))
+        Ok(Rows::received(schema, receiver))
     }
 
     fn require_storable(&self, table: &str, columns: &SchemaRef) -> Result<(), StoreError> {

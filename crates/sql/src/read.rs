@@ -9,7 +9,6 @@ use arrow::{
     datatypes::SchemaRef,
     error::ArrowError,
 };
-use futures::stream;
 use metalith_store::{ChunkRequest, Rows, StoreError, Table as _};
 use tokio::sync::mpsc;
 
@@ -65,10 +64,7 @@ pub(crate) async fn read_chunk(
             sender.blocking_send(Err(error)).ok();
         }
     });
-    let batches = stream::unfold(receiver, |mut receiver| async move {
-        receiver.recv().await.map(|batch| (batch, receiver))
-    });
-    Ok(Rows::new(schema, batches))
+    Ok(Rows::received(schema, receiver))
 }
 
 /// Which rows of a chunk to ask for.

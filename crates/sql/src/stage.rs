@@ -20,19 +20,25 @@ use crate::{
     values::{POSITION, Packing},
 };
 
-/// The name of the temporary table.
-pub(crate) const TABLE: &str = "metalith_stage";
-
 /// Batches that the source may be ahead of the database.
 const AHEAD: usize = 4;
 /// Rows that are packed at once. A column of JSON holds no more than two gigabytes.
 const PACKED_ROWS: usize = 1 << 13;
 
-/// Rows that are all there.
+/// The rows of some commits, which are all there.
 #[derive(Debug)]
 pub(crate) struct Stage {
     /// The connection that sees them. It does not go back to the others before they are cleared.
     lease: Lease,
+    /// Those of each commit.
+    staged: Vec<Staged>,
+}
+
+/// The rows of one commit.
+#[derive(Debug)]
+pub(crate) struct Staged {
+    /// The temporary table that they are in.
+    pub(crate) table: String,
     /// Their columns.
     pub(crate) columns: SchemaRef,
     pub(crate) rows: usize,
@@ -40,21 +46,33 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Fills a temporary table; `refuse` says whose rows are refused.
+    /// A stage without rows.
+    pub(crate) async fn new(pool: &Arc<Pool>) -> Result<Self, StoreError> {
+        let pool = Arc::clone(pool);
+        let lease = blocking(move || pool.connect()).await?;
+        Ok(Self { lease, staged: Vec::new() })
+    }
+
+    /// Fills a temporary table with the rows of one more commit; `refuse` says whose rows are
+    /// refused.
     pub(crate) async fn fill(
-        pool: &Arc<Pool>,
+        self,
         packing: Packing,
         rows: Rows,
         refuse: impl Fn(RowProblem) -> StoreError + Send,
     ) -> Result<Self, StoreError> {
-        let columns = packing.columns();
-        let filled = fill((pool, None), TABLE, packing, rows, refuse).await?;
+        let Self { lease, mut staged } = self;
+        let table = format!("metalith_stage_{}", staged.len());
+        let (columns, pool) = (packing.columns(), Arc::clone(lease.pool()));
+        let filled = fill((&pool, Some(lease)), &table, packing, rows, refuse).await?;
         let Filled { lease, rows, bytes } = filled;
-        Ok(Self { lease, columns, rows, bytes })
+        staged.push(Staged { table, columns, rows, bytes });
+        Ok(Self { lease, staged })
     }
 
-    pub(crate) fn connection(&mut self) -> &mut Connection {
-        self.lease.get()
+    /// The rows, and the connection that sees them.
+    pub(crate) fn parts(&mut self) -> (&mut Connection, &[Staged]) {
+        (self.lease.get(), &self.staged)
     }
 
     pub(crate) fn pool(&self) -> Arc<Pool> {
@@ -64,7 +82,8 @@ impl Stage {
     /// Lets go of the rows.
     pub(crate) fn clear(mut self) {
         let connection = self.lease.get();
-        connection.is_broken = drop_table(connection, TABLE).is_err();
+        let is_cleared = self.staged.iter().all(|it| drop_table(connection, &it.table).is_ok());
+        connection.is_broken = !is_cleared;
     }
 }
 

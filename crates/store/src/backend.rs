@@ -84,6 +84,42 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     fn resolver(&self) -> Option<&dyn Resolver> {
         None
     }
+
+    /// What changes several tables in one act, if this place can.
+    fn transactions(&self) -> Option<&dyn Transactions> {
+        None
+    }
+}
+
+/// What changes several tables in one act.
+#[async_trait]
+pub trait Transactions: Send + Sync {
+    /// Makes all of the changes or none, also after a crash in the middle, and tells what became
+    /// of each in turn. Nobody sees some of them without the others.
+    ///
+    /// A table may be changed more than once. What the changes need of it they need of its state
+    /// before the first of them.
+    async fn commit_together(&self, changes: Vec<TableChange>) -> Result<Vec<Commit>, StoreError>;
+}
+
+/// One commit to one table.
+#[derive(Debug)]
+pub struct TableChange {
+    /// The feature whose table it is.
+    pub feature: FeatureKey,
+    /// What is done to it.
+    pub action: TableAction,
+    /// What the table remembers about it, and needs for it.
+    pub note: CommitNote,
+}
+
+/// What a commit does to the rows of a table.
+#[derive(Debug)]
+pub enum TableAction {
+    /// Adds rows at the end, as [`Backend::append`] does.
+    Append(Rows),
+    /// Puts rows in the place of others, as [`Backend::replace`] does.
+    Replace(Replacement),
 }
 
 /// One state of a feature's table.

@@ -22,8 +22,8 @@ use metalith_expr::Expr;
 use metalith_graph::{Feature, FeatureGraph, columns};
 
 use crate::{
-    Change, ChunkRequest, CommitNote, Keys, ReadOptions, Replacement, Rows, Store, StoreError,
-    Table,
+    Change, ChunkRequest, Commit, CommitNote, Keys, ReadOptions, Replacement, Rows, Store,
+    StoreError, Table, TableAction, TableChange,
     chunk_scan::Selection,
     doomed::{Doomed, find_doomed},
     lower::column,
@@ -141,6 +141,13 @@ pub struct DeletionReceipt {
     pub rows: u64,
     /// The version of the table afterwards; `None` when nothing had to be done.
     pub table_version: Option<u64>,
+}
+
+impl DeletionReceipt {
+    /// Takes in the commit. One that had been made before is told by whoever made it.
+    pub(crate) fn made(&mut self, commit: Commit) {
+        self.table_version = commit.is_new.then_some(commit.version);
+    }
 }
 
 impl DeletionPlan {
@@ -312,35 +319,48 @@ impl Store {
     /// Does what a plan says, or refuses with [`StoreError::Conflict`] when the table has changed.
     pub async fn apply_deletion(&self, plan: DeletionPlan) -> Result<DeletionReceipt, StoreError> {
         self.require_write()?;
+        let (mut receipt, change) = self.deletion_change(plan).await?;
+        if let Some(change) = change {
+            receipt.made(self.commit(change).await?);
+        }
+        Ok(receipt)
+    }
+
+    /// What a plan changes, and what is to be told once it has. The rows are made as they are read.
+    pub(crate) async fn deletion_change(
+        &self,
+        plan: DeletionPlan,
+    ) -> Result<(DeletionReceipt, Option<TableChange>), StoreError> {
         let note = self.deletion_note(&plan);
-        let commit = match plan.work {
-            Work::Nothing => None,
+        let (action, version) = match plan.work {
+            Work::Nothing => (None, 0),
             Work::Tombstones { rows, version, stamp } => {
                 let rows = self.run(*rows, plan.feature.as_str()).await?;
-                let rows = stamp.apply_to(rows)?;
-                let note = note.only_at(version);
-                Some(self.backend().append(&plan.feature, rows, note).await?)
+                (Some(TableAction::Append(stamp.apply_to(rows)?)), version)
             }
             Work::Rewrite { table, doomed } => {
                 // Rows that were appended since belong to the same samples, perhaps.
-                let note = note.only_at(table.version());
+                let version = table.version();
                 let replacement = Replacement {
                     rows: survivors(&table, &doomed)?,
                     chunks: doomed.chunks.iter().map(|(chunk, _)| *chunk).collect(),
                     table,
                     change: Change::Content,
                 };
-                Some(self.backend().replace(&plan.feature, replacement, note).await?)
+                (Some(TableAction::Replace(replacement)), version)
             }
         };
-        Ok(DeletionReceipt {
+        let receipt = DeletionReceipt {
             id: plan.id,
-            feature: plan.feature,
+            feature: plan.feature.clone(),
             mode: plan.mode,
             samples: plan.samples,
             rows: plan.rows,
-            table_version: commit.filter(|it| it.is_new).map(|commit| commit.version),
-        })
+            table_version: None,
+        };
+        let note = note.only_at(version);
+        let change = action.map(|action| TableChange { feature: plan.feature, action, note });
+        Ok((receipt, change))
     }
 
     fn deletion_note(&self, plan: &DeletionPlan) -> CommitNote {

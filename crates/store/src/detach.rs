@@ -12,14 +12,15 @@ use datafusion::{
         compute::{concat_batches, filter_record_batch},
     },
     common::JoinType,
-    logical_expr::{LogicalPlan, LogicalPlanBuilder, lit},
+    logical_expr::{LogicalPlanBuilder, lit},
 };
 use futures::StreamExt as _;
 use metalith_base::{FeatureKey, Timestamp};
 use metalith_graph::{Feature, FeatureGraph, columns};
 
 use crate::{
-    CommitNote, Keys, ReadOptions, Rows, Store, StoreError, Table,
+    Commit, CommitNote, Keys, ReadOptions, Rows, Store, StoreError, Table, TableAction,
+    TableChange,
     current::newest_rows,
     deletion::later_than,
     lower::column,
@@ -49,6 +50,18 @@ pub struct DetachReceipt {
     pub table_version: Option<u64>,
 }
 
+impl DetachReceipt {
+    pub(crate) fn nothing() -> Self {
+        Self { samples: 0, table_version: None }
+    }
+
+    /// What a commit let go of. One that had been made before is told by whoever made it.
+    pub(crate) fn of(commit: Commit) -> Self {
+        let table_version = commit.is_new.then_some(commit.version);
+        Self { samples: commit.rows, table_version }
+    }
+}
+
 impl Store {
     /// Sets columns of samples to NULL, in one commit that happens once for a deletion.
     pub async fn detach(
@@ -58,32 +71,47 @@ impl Store {
         request: &DetachRequest,
     ) -> Result<DetachReceipt, StoreError> {
         self.require_write()?;
-        let feature = graph.feature(feature)?;
-        let columns = request.references.names();
-        let tag = detach_tag(&request.deletion, columns);
-        let nothing = DetachReceipt { samples: 0, table_version: None };
         until_undisturbed(|| async {
-            let Some(found) = self.find_table(feature.key()).await? else { return Ok(nothing) };
-            found.require_here(feature.key())?;
-            let table = found.table;
-            if table.has_commit(&tag).await? {
-                return Ok(nothing);
+            match self.detach_change(graph, feature, request).await? {
+                Some(change) => Ok(DetachReceipt::of(self.commit(change).await?)),
+                None => Ok(DetachReceipt::nothing()),
             }
-            let options = ReadOptions {
-                within: Some(request.within.clone()),
-                feature_history: true,
-                ..ReadOptions::default()
-            };
-            let rows = self.visible_rows_of(feature, &table, &options).await?;
-            let rows = request.references.restrict(feature.key(), rows, JoinType::LeftSemi)?;
-            let (now, request) = (self.now(), request.clone());
-            let note = self.detach_note("detach", &request.deletion).once(tag.clone());
-            self.append_changed(feature, &table, rows, note, move |row| {
-                detached(row, &request, now)
-            })
-            .await
         })
         .await
+    }
+
+    /// What letting go changes; `None` when there is nothing to do, or it was done before.
+    pub(crate) async fn detach_change(
+        &self,
+        graph: &FeatureGraph,
+        feature: &FeatureKey,
+        request: &DetachRequest,
+    ) -> Result<Option<TableChange>, StoreError> {
+        let feature = graph.feature(feature)?;
+        let tag = detach_tag(&request.deletion, request.references.names());
+        let Some(found) = self.find_table(feature.key()).await? else { return Ok(None) };
+        found.require_here(feature.key())?;
+        let table = found.table;
+        if table.has_commit(&tag).await? {
+            return Ok(None);
+        }
+        let options = ReadOptions {
+            within: Some(request.within.clone()),
+            feature_history: true,
+            ..ReadOptions::default()
+        };
+        let rows = self.visible_rows_of(feature, &table, &options).await?;
+        let rows = request.references.restrict(feature.key(), rows, JoinType::LeftSemi)?;
+        let rows = self.run(rows, feature.key().as_str()).await?;
+        let (now, request) = (self.now(), request.clone());
+        let note = self.detach_note("detach", &request.deletion).once(tag);
+        let schema = detached(&RecordBatch::new_empty(rows.schema()), &request, now)?.schema();
+        let changed = rows.into_stream().map(move |batch| detached(&batch?, &request, now));
+        Ok(Some(TableChange {
+            feature: feature.key().clone(),
+            action: TableAction::Append(Rows::new(schema, changed)),
+            note: note.only_at(table.version()),
+        }))
     }
 
     /// Gives samples back the references that they let go of in a deletion. Samples that were
@@ -96,7 +124,7 @@ impl Store {
         mark: Option<&Mark>,
     ) -> Result<DetachReceipt, StoreError> {
         self.require_write()?;
-        let nothing = DetachReceipt { samples: 0, table_version: None };
+        let nothing = DetachReceipt::nothing();
         let feature = graph.feature(feature)?;
         until_undisturbed(|| async {
             let Some(table) = self.backend().open_table(feature.key()).await? else {
@@ -166,24 +194,6 @@ impl Store {
         let before = concat_batches(&schema, &before).map_err(StoreError::arrow)?;
         let newest = newest_rows(&before, ids)?;
         Ok(Some(filter_record_batch(&before, &newest).map_err(StoreError::arrow)?))
-    }
-
-    /// Appends changed copies of rows, on the condition that nobody has written since.
-    async fn append_changed(
-        &self,
-        feature: &Feature,
-        table: &Arc<dyn Table>,
-        rows: LogicalPlan,
-        note: CommitNote,
-        change: impl Fn(&RecordBatch) -> Result<RecordBatch, StoreError> + Send + Sync + 'static,
-    ) -> Result<DetachReceipt, StoreError> {
-        let rows = self.run(rows, feature.key().as_str()).await?;
-        let schema = change(&RecordBatch::new_empty(rows.schema()))?.schema();
-        let changed = rows.into_stream().map(move |batch| change(&batch?));
-        let note = note.only_at(table.version());
-        let commit = self.backend().append(feature.key(), Rows::new(schema, changed), note).await?;
-        let table_version = commit.is_new.then_some(commit.version);
-        Ok(DetachReceipt { samples: commit.rows, table_version })
     }
 
     fn detach_note(&self, operation: &'static str, deletion: &str) -> CommitNote {

@@ -52,6 +52,7 @@ mod spaces;
 mod status;
 mod store;
 mod system;
+mod together;
 mod turns;
 mod unique;
 mod versions;
@@ -60,8 +61,8 @@ mod write;
 pub use crate::{
     backend::{
         Backend, Change, Chunk, ChunkFacts, ChunkRequest, ColumnFacts, Commit, CommitNote,
-        Distinct, MarkerState, Precondition, Replacement, SPACES, StoreMarker, Table, Vacuum,
-        Vacuumed,
+        Distinct, MarkerState, Precondition, Replacement, SPACES, StoreMarker, Table, TableAction,
+        TableChange, Transactions, Vacuum, Vacuumed,
     },
     backfill::{BackfillRequest, Fill, Function, FunctionError},
     carry::{CarryProblem, CarryReceipt, CarryRequest, Execution},
@@ -90,6 +91,7 @@ pub use crate::{
     status::{FeatureStatus, IncrementCounts, StatusOptions},
     store::{Absent, Mode, OpenOptions, Store},
     system::{SystemTail, is_system as is_system_table},
+    together::{SamplesChange, SamplesChanged},
     turns::{Turn, Turns},
     write::{OverFallback, WriteOptions},
 };

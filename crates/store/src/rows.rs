@@ -10,6 +10,7 @@ use futures::{
     TryStreamExt as _,
     stream::{self, BoxStream, StreamExt as _},
 };
+use tokio::sync::mpsc;
 
 use crate::StoreError;
 
@@ -43,6 +44,17 @@ impl Rows {
         let schema = reader.schema();
         let batches = stream::iter(reader.map(|batch| batch.map_err(StoreError::arrow)));
         Self { schema, batches: batches.boxed() }
+    }
+
+    /// Rows that another thread sends, a few batches ahead; every batch must have `schema`.
+    pub fn received(
+        schema: SchemaRef,
+        receiver: mpsc::Receiver<Result<RecordBatch, StoreError>>,
+    ) -> Self {
+        let batches = stream::unfold(receiver, |mut receiver| async move {
+            receiver.recv().await.map(|batch| (batch, receiver))
+        });
+        Self::new(schema, batches)
     }
 
     /// The columns.

@@ -5,7 +5,7 @@ use metalith_base::FeatureKey;
 
 use crate::{
     Change, ChunkRequest, Commit, CommitNote, Replacement, Rows, Store, StoreError,
-    chunk_scan::Selection, current::equals, expected::scan,
+    chunk_scan::Selection, current::equals, expected::scan, retry::until_undisturbed,
 };
 
 /// The first part of the keys of system tables. No feature of a graph may begin with it.
@@ -39,12 +39,19 @@ impl Store {
 
     /// Every row of a system table, or `None` when there is no such table yet.
     pub async fn read_system(&self, table: &FeatureKey) -> Result<Option<Rows>, StoreError> {
+        // Others remove rows for good, files and all, while these are read.
+        until_undisturbed(|| self.read_system_once(table)).await
+    }
+
+    async fn read_system_once(&self, table: &FeatureKey) -> Result<Option<Rows>, StoreError> {
         let Some(found) = self.backend().open_table(table).await? else { return Ok(None) };
         let selection = Selection::all(found.as_ref());
         let plan = scan(found, selection)
             .and_then(datafusion::logical_expr::LogicalPlanBuilder::build)
             .map_err(|error| StoreError::engine(table.as_str(), error))?;
-        self.run(plan, table.as_str()).await.map(Some)
+        let rows = self.run(plan, table.as_str()).await?;
+        let schema = rows.schema();
+        Ok(Some(Rows::from_batches(schema, rows.collect().await?)))
     }
 
     /// The last chunk of a system table, or `None` when there is no such table yet.
@@ -81,6 +88,17 @@ impl Store {
         text: &str,
     ) -> Result<(), StoreError> {
         self.require_write()?;
+        until_undisturbed(|| self.take_system_rows(table, column, text)).await?;
+        self.purge_files(table).await.map(drop)
+    }
+
+    /// Removes rows from a system table; the files that had them stay.
+    async fn take_system_rows(
+        &self,
+        table: &FeatureKey,
+        column: &str,
+        text: &str,
+    ) -> Result<(), StoreError> {
         let Some(found) = self.backend().open_table(table).await? else { return Ok(()) };
         let place = found.schema().index_of(column).map_err(StoreError::arrow)?;
         let (mut chunks, mut kept) = (Vec::new(), Vec::new());
@@ -101,12 +119,8 @@ impl Store {
         if !chunks.is_empty() {
             let rows = Rows::from_batches(found.schema(), kept);
             let replacement = Replacement { table: found, chunks, rows, change: Change::Content };
-            match self.backend().replace(table, replacement, CommitNote::new("remove")).await {
-                // Somebody else removes them at this moment.
-                Ok(_) | Err(StoreError::Conflict { .. }) => {}
-                Err(error) => return Err(error),
-            }
+            self.backend().replace(table, replacement, CommitNote::new("remove")).await?;
         }
-        self.purge_files(table).await.map(drop)
+        Ok(())
     }
 }

@@ -45,6 +45,7 @@ cases! {
     places::a_dropped_table_is_gone,
     places::a_dropped_table_can_be_made_again,
     places::vacuum_keeps_what_is_needed,
+    places::what_goes_for_good_while_it_is_read_is_no_damage,
     appends::rows_come_back_in_order,
     appends::an_empty_append_makes_the_table,
     appends::a_failing_stream_commits_nothing,

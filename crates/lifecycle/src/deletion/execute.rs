@@ -1,10 +1,11 @@
 //! Doing what a plan says, in a way that can be taken up again after every single step.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use metalith_base::{Diagnostic as _, FeatureKey, Timestamp};
 use metalith_store::{
-    DeletionMode, DeletionPlan, DeletionReceipt, DetachRequest, Keys, StoreError, Vacuumed,
+    DeletionMode, DeletionPlan, DetachReceipt, DetachRequest, Keys, SamplesChange, SamplesChanged,
+    StoreError, Vacuumed,
 };
 use serde_json::{Value, json};
 
@@ -231,10 +232,15 @@ async fn execute(
     if is_new || !has_begun(context, &intent).await? {
         refuse_blocked(context, &intent).await?;
     }
-    let mut steps = Vec::new();
-    for (step, planned) in intent.steps.clone().iter().zip(planned) {
-        steps.push(run(context, &mut intent, step, planned).await?);
-    }
+    let steps = if context.store.changes_together() {
+        run_together(context, &mut intent, planned).await?
+    } else {
+        let mut steps = Vec::new();
+        for (step, planned) in intent.steps.clone().iter().zip(planned) {
+            steps.push(run(context, &mut intent, step, planned).await?);
+        }
+        steps
+    };
     let intent = &intent;
     let mut done = Done {
         id: intent.id.clone(),
@@ -324,17 +330,86 @@ async fn refuse_blocked(context: Context<'_>, intent: &Intent) -> Result<(), Del
     Err(DeletionError::Blocked { blockers })
 }
 
-/// Does one step, unless it was done before.
+/// How often the samples of a step are looked up again because somebody wrote in between.
+const ATTEMPTS: usize = 20;
+
+/// Does one step, unless it was done before. Where somebody has written since it was planned, the
+/// same samples are looked up again.
 async fn run(
     context: Context<'_>,
     intent: &mut Intent,
     step: &IntentStep,
-    planned: Option<DeletionPlan>,
+    mut planned: Option<DeletionPlan>,
 ) -> Result<StepDone, DeletionError> {
     let Context { store, graph, .. } = context;
-    let nothing = StepDone::nothing(step);
+    let mut attempt = 1;
+    let _turn = store.turn(&step.feature).await;
+    loop {
+        let changed = match change_of(context, intent, step, planned.take()).await? {
+            None => return Ok(StepDone::nothing(step)),
+            Some(SamplesChange::Detach(feature, request)) => {
+                store.detach(graph, &feature, &request).await.map(SamplesChanged::Detached)
+            }
+            Some(SamplesChange::Delete(plan)) => {
+                store.apply_deletion(plan).await.map(SamplesChanged::Deleted)
+            }
+        };
+        match changed {
+            Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
+            changed => return done(context, intent, step, changed?).await,
+        }
+    }
+}
+
+/// Does all steps in one act, unless it was done before. Where somebody has written since they were
+/// planned, the same samples are looked up again.
+async fn run_together(
+    context: Context<'_>,
+    intent: &mut Intent,
+    mut planned: Vec<Option<DeletionPlan>>,
+) -> Result<Vec<StepDone>, DeletionError> {
+    let steps = intent.steps.clone();
+    // Everybody waits for turns in this order.
+    let features: BTreeSet<&FeatureKey> = steps.iter().map(|step| &step.feature).collect();
+    let mut turns = Vec::new();
+    for feature in features {
+        turns.push(context.store.turn(feature).await);
+    }
+    let mut attempt = 1;
+    let (places, changed) = loop {
+        let (mut places, mut changes) = (Vec::new(), Vec::new());
+        for (step, planned) in steps.iter().zip(&mut planned) {
+            let change = change_of(context, intent, step, planned.take()).await?;
+            places.push(change.is_some());
+            changes.extend(change);
+        }
+        match context.store.change_together(context.graph, changes).await {
+            Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
+            changed => break (places, changed?),
+        }
+    };
+    let (mut all, mut changed) = (Vec::new(), changed.into_iter());
+    for (step, is_changed) in steps.iter().zip(places) {
+        let changed = if is_changed { changed.next() } else { None };
+        all.push(match changed {
+            Some(changed) => done(context, intent, step, changed).await?,
+            None => StepDone::nothing(step),
+        });
+    }
+    Ok(all)
+}
+
+/// What a step changes; `None` where there is nothing to do. Objects that newer rows own than those
+/// the plan was made of are written down, before these rows go.
+async fn change_of(
+    context: Context<'_>,
+    intent: &mut Intent,
+    step: &IntentStep,
+    planned: Option<DeletionPlan>,
+) -> Result<Option<SamplesChange>, DeletionError> {
+    let Context { store, graph, .. } = context;
     if step.rows == 0 {
-        return Ok(nothing);
+        return Ok(None);
     }
     if !step.set_null.is_empty() {
         let request = DetachRequest {
@@ -342,65 +417,45 @@ async fn run(
             within: step.keys.clone().unwrap_or_else(Keys::none),
             references: step.references.clone().unwrap_or_else(Keys::none),
         };
-        let receipt = store.detach(graph, &step.feature, &request).await?;
-        let is_ours = receipt.table_version.is_some();
-        return Ok(StepDone {
-            samples: if is_ours { receipt.samples } else { step.samples },
-            rows: if is_ours { receipt.samples } else { step.rows },
-            table_version: receipt.table_version,
-            is_ours,
-            ..nothing
-        });
+        return Ok(Some(SamplesChange::Detach(step.feature.clone(), request)));
     }
-    let receipt = delete(context, intent, step, planned).await?;
-    let is_ours = receipt.table_version.is_some();
-    if !is_ours && store.has_commit(&step.feature, &intent.id).await? {
-        // A run before this one did it.
-        return Ok(StepDone { samples: step.samples, rows: step.rows, ..nothing });
+    if let Some(plan) = planned {
+        return Ok(Some(SamplesChange::Delete(plan)));
     }
-    Ok(StepDone {
-        samples: receipt.samples,
-        rows: receipt.rows,
-        table_version: receipt.table_version,
-        is_ours,
-        ..nothing
-    })
+    let request = plan::request_of(intent, step)?;
+    let plan = store.plan_deletion(graph, &step.feature, &request).await?;
+    let mut owned = plan::objects_of(context, &plan).await?.as_owned();
+    owned.retain(|object| !intent.objects.contains(object));
+    if !owned.is_empty() {
+        journal::add_objects(store, &intent.id, &owned).await?;
+        intent.objects.extend(owned);
+    }
+    Ok(Some(SamplesChange::Delete(plan)))
 }
 
-/// How often the samples of a step are looked up again because somebody wrote in between.
-const ATTEMPTS: usize = 20;
-
-/// Deletes the samples of a step. Where somebody has written since, the same samples are looked up
-/// again, and objects that their newer rows own are written down before these rows go.
-async fn delete(
+/// What became of a step: what it changed now, or what a run before this one did.
+async fn done(
     context: Context<'_>,
-    intent: &mut Intent,
+    intent: &Intent,
     step: &IntentStep,
-    mut planned: Option<DeletionPlan>,
-) -> Result<DeletionReceipt, DeletionError> {
-    let Context { store, graph, .. } = context;
-    let request = plan::request_of(intent, step)?;
-    let _turn = store.turn(&step.feature).await;
-    for _ in 1..ATTEMPTS {
-        let plan = match planned.take() {
-            Some(plan) => plan,
-            None => {
-                let plan = store.plan_deletion(graph, &step.feature, &request).await?;
-                let mut owned = plan::objects_of(context, &plan).await?.as_owned();
-                owned.retain(|object| !intent.objects.contains(object));
-                if !owned.is_empty() {
-                    journal::add_objects(store, &intent.id, &owned).await?;
-                    intent.objects.extend(owned);
-                }
-                plan
-            }
-        };
-        match store.apply_deletion(plan).await {
-            Err(StoreError::Conflict { .. }) => {}
-            other => return Ok(other?),
+    changed: SamplesChanged,
+) -> Result<StepDone, DeletionError> {
+    let nothing = StepDone::nothing(step);
+    let before = StepDone { samples: step.samples, rows: step.rows, ..nothing.clone() };
+    let (samples, rows, table_version) = match changed {
+        SamplesChanged::Detached(DetachReceipt { table_version: None, .. }) => return Ok(before),
+        SamplesChanged::Detached(DetachReceipt { samples, table_version }) => {
+            (samples, samples, table_version)
         }
-    }
-    Ok(store.delete(graph, &step.feature, &request).await?)
+        SamplesChanged::Deleted(receipt) => {
+            let is_ours = receipt.table_version.is_some();
+            if !is_ours && context.store.has_commit(&step.feature, &intent.id).await? {
+                return Ok(before);
+            }
+            (receipt.samples, receipt.rows, receipt.table_version)
+        }
+    };
+    Ok(StepDone { samples, rows, table_version, is_ours: table_version.is_some(), ..nothing })
 }
 
 impl StepDone {

@@ -9,9 +9,10 @@ use std::{
     time::Duration,
 };
 
+use metalith_graph::FeatureGraph;
 use metalith_lifecycle::{
     Context,
-    deletion::{Cascade, RestoreMode, finish_interrupted},
+    deletion::{Cascade, DeletionError, RestoreMode, finish_interrupted},
 };
 use metalith_objects::ObjectPlaces;
 use metalith_sql::{Database, open_backend};
@@ -24,7 +25,7 @@ use serde_json::{Value, json};
 
 use crate::{
     crashes::Later,
-    support::{GRAPH, bring_back, delete, left, made, request, two_videos_in},
+    support::{GRAPH, bring_back, delete, left, made, make, request, two_videos_in},
 };
 
 async fn store_in(place: &FreshDatabase, options: OpenOptions) -> Store {
@@ -52,6 +53,35 @@ async fn cascades_take_along_and_come_back_in_every_database() {
         drop(store);
         let store = store_in(&place, OpenOptions::write()).await;
         assert_eq!(left(&store, &graph).await, ["v2", "c d", "c d", "v2"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cascade_that_cannot_do_one_step_does_none() {
+    for (table, mode) in
+        [("video__raw", DeletionMode::Soft), ("video__summary", DeletionMode::Hard)]
+    {
+        let place = databases::fresh("postgresql");
+        let store = store_in(&place, OpenOptions::write()).await;
+        let (store, graph) = two_videos_in(store).await;
+        let all = left(&store, &graph).await;
+        place.ask(&format!(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             RAISE EXCEPTION 'not this one'; END $$; \
+             CREATE TRIGGER refuse BEFORE INSERT ON {table} EXECUTE FUNCTION refuse()"
+        ));
+        let wanted = request("video/raw", mode, "video_id = 'v1'", Cascade::Downstream);
+        let plan = make(&store, &graph, &wanted).await.unwrap();
+        let places = ObjectPlaces::default();
+        let context = Context { store: &store, graph: &graph, places: &places, space: None };
+        let refused = plan.apply(context).await;
+        assert!(matches!(refused, Err(DeletionError::Unfinished { .. })), "{refused:?}");
+        assert_eq!(left(&store, &graph).await, all, "{table}");
+
+        place.ask(&format!("DROP TRIGGER refuse ON {table}"));
+        let finished = finish_interrupted(context).await.unwrap();
+        assert!(finished[0].outcome.is_ok(), "{finished:?}");
+        assert_eq!(left(&store, &graph).await, ["v2", "c d", "c d", "v2"], "{table}");
     }
 }
 
@@ -121,25 +151,12 @@ async fn killed_in_the_middle_of_a_cascade_nothing_is_half_done() {
         // A process that begins when the lease of the one that died is over.
         let clock = Arc::new(Later(OpenOptions::write().clock));
         let store = store_in(&place, OpenOptions { clock, ..OpenOptions::write() }).await;
+        // Nothing is half done, even before anybody looks after it.
+        whole_videos(&store, &graph, round).await;
         let places = ObjectPlaces::default();
         let context = Context { store: &store, graph: &graph, places: &places, space: None };
         finish_interrupted(context).await.unwrap();
-        let videos = read(&store, &graph, "video/raw", &["video_id"]).await;
-        let numbers = |names: &[String], start: char| -> Vec<usize> {
-            let number = |it: &String| it.trim_start_matches(start).parse().unwrap();
-            let mut numbers: Vec<usize> = names.iter().map(number).collect();
-            numbers.sort_unstable();
-            numbers
-        };
-        let expected = numbers(&videos, 'v');
-        for (feature, id, start) in [
-            ("video/chunk", "chunk_id", 'c'),
-            ("video/faces", "chunk", 'c'),
-            ("video/summary", "video_id", 'v'),
-        ] {
-            let found = numbers(&read(&store, &graph, feature, &[id]).await, start);
-            assert_eq!(found, expected, "{feature} in round {round}");
-        }
+        let expected = whole_videos(&store, &graph, round).await;
         first = expected.first().copied().unwrap_or(VIDEOS);
         assert_eq!(expected, (first..VIDEOS).collect::<Vec<_>>(), "they go one after the other");
         if first == VIDEOS {
@@ -147,4 +164,24 @@ async fn killed_in_the_middle_of_a_cascade_nothing_is_half_done() {
         }
     }
     assert!(killed > 0 && first > 0, "{killed} were killed, {first} deletions came through");
+}
+
+/// The videos that are there, each with all that was made of it.
+async fn whole_videos(store: &Store, graph: &FeatureGraph, round: u64) -> Vec<usize> {
+    let numbers = async |feature: &str, id: &str, start: char| -> Vec<usize> {
+        let names = read(store, graph, feature, &[id]).await;
+        let number = |it: &String| it.trim_start_matches(start).parse().unwrap();
+        let mut numbers: Vec<usize> = names.iter().map(number).collect();
+        numbers.sort_unstable();
+        numbers
+    };
+    let videos = numbers("video/raw", "video_id", 'v').await;
+    for (feature, id, start) in [
+        ("video/chunk", "chunk_id", 'c'),
+        ("video/faces", "chunk", 'c'),
+        ("video/summary", "video_id", 'v'),
+    ] {
+        assert_eq!(numbers(feature, id, start).await, videos, "{feature} in round {round}");
+    }
+    videos
 }

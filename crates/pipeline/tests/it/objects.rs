@@ -109,6 +109,28 @@ async fn an_object_that_somebody_else_wrote_meanwhile_stays() {
 }
 
 #[tokio::test]
+async fn an_object_that_is_read_is_replaced_unless_it_changed_meanwhile() {
+    let (server, folder) = (S3Server::start(), folder());
+    let object = server.bucket_folder().join("data/orders.csv");
+    fs::create_dir_all(object.parent().unwrap()).unwrap();
+    fs::write(&object, ORDERS).unwrap();
+    let in_place = "operations:\n\
+        - {seq: 1, type: delete, selector: id > 2}\n\
+        - {seq: 2, type: output, destination: {datasource_id: bucket, table: orders.csv}}\n";
+    let text = text(&server, "bucket, table: orders.csv", in_place);
+    run_in(folder.path(), &text, Options::default()).await.unwrap();
+    let two = fs::read_to_string(&object).unwrap();
+    assert_eq!(two.lines().count(), 3, "{two}");
+
+    let (place, theirs) = (object.clone(), format!("{two}9,theirs,1,open\n"));
+    let written = theirs.clone();
+    let options = meanwhile(move || async move { fs::write(place, written).unwrap() });
+    let error = run_in(folder.path(), &text, options).await.unwrap_err().to_string();
+    assert!(error.contains("was changed by somebody else since the run began"), "{error}");
+    assert_eq!(fs::read_to_string(&object).unwrap(), theirs);
+}
+
+#[tokio::test]
 async fn a_run_that_dies_between_two_outputs_leaves_word_of_it() {
     let (server, folder) = (S3Server::start(), folder());
     let settings = "project = \"test\"\nfeatures = []\n[stores.dev]\npath = \"store\"\n";

@@ -4,9 +4,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use datafusion::arrow::array::RecordBatch;
 use metalith_base::FeatureKey;
 use metalith_store::{
-    Backend, HashAlgorithm, HashSettings, MarkerState, Rows, StoreMarker, Vacuum,
+    Backend, ChunkRequest, HashAlgorithm, HashSettings, MarkerState, Rows, StoreError, StoreMarker,
+    Table, Vacuum,
 };
 
 use super::rows::{append, feature, note, numbers, open, replacement, stored};
@@ -75,10 +77,7 @@ pub(super) async fn a_dropped_table_can_be_made_again(backend: Arc<dyn Backend>)
     let rows = Rows::from_batch(numbers([2]));
     let replaced = backend.replace(&feature(), replacement(&old, &[0], rows), note()).await;
     let error = replaced.expect_err("its chunk is of a table that is gone");
-    assert!(matches!(
-        error,
-        metalith_store::StoreError::Conflict { .. } | metalith_store::StoreError::Rows { .. }
-    ));
+    assert!(matches!(error, StoreError::Conflict { .. } | StoreError::Rows { .. }));
 }
 
 pub(super) async fn vacuum_keeps_what_is_needed(backend: Arc<dyn Backend>) {
@@ -99,4 +98,36 @@ pub(super) async fn vacuum_keeps_what_is_needed(backend: Arc<dyn Backend>) {
     left.sort_unstable();
     assert_eq!(left, [1, 3]);
     assert_eq!(backend.vacuum(&feature(), request).await.unwrap().files, 0);
+}
+
+pub(super) async fn what_goes_for_good_while_it_is_read_is_no_damage(backend: Arc<dyn Backend>) {
+    append(&backend, numbers([1, 2])).await;
+    append(&backend, numbers([3])).await;
+    let table = open(&backend).await;
+    let rows = Rows::from_batch(numbers([1]));
+    backend.replace(&feature(), replacement(&table, &[0], rows), note()).await.unwrap();
+    let request = Vacuum { keep: Duration::ZERO, dry_run: false };
+    backend.vacuum(&feature(), request).await.unwrap();
+    check_read(&table).await;
+    let table = open(&backend).await;
+    backend.drop_table(&feature()).await.unwrap();
+    check_read(&table).await;
+}
+
+/// A reader has the rows as they were, or is told that somebody else was at work.
+async fn check_read(table: &Arc<dyn Table>) {
+    for (chunk, its) in table.chunks().iter().enumerate() {
+        let request = ChunkRequest { columns: vec![0], ..ChunkRequest::default() };
+        let read = match table.read_chunk(chunk, request).await {
+            Ok(rows) => rows.collect().await,
+            Err(error) => Err(error),
+        };
+        match read {
+            Ok(batches) => {
+                assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), its.rows);
+            }
+            Err(StoreError::Conflict { .. }) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
 }
