@@ -13,7 +13,7 @@ use parquet::{
 };
 use serde_json::{Value, json};
 
-use crate::{read::footer, snapshot::Snapshot};
+use crate::snapshot::Snapshot;
 
 /// Under which the footer of a file says that its rows differ.
 const DISTINCT: &str = "metalith.distinct";

@@ -354,6 +354,7 @@ async fn fetch(
     let mut files = Vec::new();
     for name in chosen {
         let Some(entry) = entries.get(&name) else { continue };
+        let entry = &marked(opened, entry).await?;
         let ending = Path::new(&name).extension().and_then(|it| it.to_str()).unwrap_or("rows");
         let path = folder.path().join(format!("{}.{ending}", files.len()));
         let failed = |source| file_error("write", path.clone(), source);
@@ -376,6 +377,17 @@ async fn fetch(
         return Err(Unusable::mistake(format!("there is nothing at {place}"), None));
     }
     Ok(Found { files, folder: Some(Arc::new(folder)) })
+}
+
+/// An object with what changes with its content, which some storage says only when it is asked for
+/// one object alone.
+async fn marked(opened: &OpenedLocation, entry: &ObjectEntry) -> Result<ObjectEntry, ObjectError> {
+    let mut entry = entry.clone();
+    if entry.etag.is_none() {
+        let state = metalith_objects::object_state(opened, &entry.path).await?;
+        entry.etag = state.and_then(|it| it.etag().map(str::to_owned));
+    }
+    Ok(entry)
 }
 
 /// Why a part of an object was not fetched.

@@ -128,6 +128,12 @@ impl SqlTable {
         })
     }
 
+    /// Whether the store still has this table, and not one that came after a drop.
+    pub(crate) fn is_there(&self, connection: &mut Connection) -> Result<bool, Stop> {
+        let entry = catalog::entry(connection, &self.feature, false)?;
+        Ok(entry.is_some_and(|it| it.is_there && it.table_id == self.table_id))
+    }
+
     /// Whether the latest state still has a chunk of this one. Then its rows should be there.
     pub(crate) fn is_current(&self, connection: &mut Connection, chunk: i64) -> Result<bool, Stop> {
         let entry = catalog::entry(connection, &self.feature, false)?;
