@@ -74,7 +74,7 @@ impl Done {
 
 impl CascadePlan {
     /// Does what the plan says: writes it down, works off one feature after the other, each in one
-    /// commit, then deletes objects. What is interrupted is finished by
+    /// commit, or all of them in one transaction of a database, then deletes objects. What is interrupted is finished by
     /// [`finish_interrupted`].
     ///
     /// Refused as a whole, before anything changes, when something stands in its way.
@@ -232,14 +232,9 @@ async fn execute(
     if is_new || !has_begun(context, &intent).await? {
         refuse_blocked(context, &intent).await?;
     }
-    let steps = if context.store.changes_together() {
-        run_together(context, &mut intent, planned).await?
-    } else {
-        let mut steps = Vec::new();
-        for (step, planned) in intent.steps.clone().iter().zip(planned) {
-            steps.push(run(context, &mut intent, step, planned).await?);
-        }
-        steps
+    let steps = match context.store.changes_together() {
+        true => run_together(context, &mut intent, planned).await?,
+        false => run_each(context, &mut intent, planned).await?,
     };
     let intent = &intent;
     let mut done = Done {
@@ -265,36 +260,49 @@ async fn execute(
     }
     note_deleted(context, intent, &done).await?;
     if !intent.objects.is_empty() {
-        let mut report = match purge(context, &intent.objects).await {
-            Ok(report) => report,
-            // The rows are gone; the objects wait until it can be known what may go.
-            Err(error) => PurgeReport::refused(intent.objects.len(), &error),
-        };
-        let planned: u64 = intent.steps.iter().map(|step| step.objects).sum();
-        let before: u64 = attempts.iter().map(|it| it.deleted).sum();
-        report.expect(planned.saturating_sub(before + report.deleted));
-        told::cleaned(intent, &report);
-        // An outage is noted once, not every time it is seen.
-        if attempts.last().is_none_or(|last| last.failed != report.failed) {
-            note_purge(context, intent, &report).await?;
-        }
-        if report.failed > 0 {
-            let attempt = Attempt {
-                at: context.store.now(),
-                deleted: report.deleted,
-                failed: report.failed,
-                failures: report.failures.clone(),
-            };
-            journal::note_attempt(context.store, &intent.id, &attempt).await?;
-            done.objects = Some(report);
+        let report = delete_objects(context, intent, attempts).await?;
+        let is_complete = report.failed == 0;
+        done.objects = Some(report);
+        if !is_complete {
             tell_once(context, intent, &done);
             return Ok(done);
         }
-        done.objects = Some(report);
     }
     journal::end(context.store, &intent.id).await?;
     tell_once(context, intent, &done);
     Ok(done)
+}
+
+/// Deletes the objects of samples that are gone. Those that storage refuses are noted, to be tried
+/// again.
+async fn delete_objects(
+    context: Context<'_>,
+    intent: &Intent,
+    attempts: &[Attempt],
+) -> Result<PurgeReport, DeletionError> {
+    let mut report = match purge(context, &intent.objects).await {
+        Ok(report) => report,
+        // The rows are gone; the objects wait until it can be known what may go.
+        Err(error) => PurgeReport::refused(intent.objects.len(), &error),
+    };
+    let planned: u64 = intent.steps.iter().map(|step| step.objects).sum();
+    let before: u64 = attempts.iter().map(|it| it.deleted).sum();
+    report.expect(planned.saturating_sub(before + report.deleted));
+    told::cleaned(intent, &report);
+    // An outage is noted once, not every time it is seen.
+    if attempts.last().is_none_or(|last| last.failed != report.failed) {
+        note_purge(context, intent, &report).await?;
+    }
+    if report.failed > 0 {
+        let attempt = Attempt {
+            at: context.store.now(),
+            deleted: report.deleted,
+            failed: report.failed,
+            failures: report.failures.clone(),
+        };
+        journal::note_attempt(context.store, &intent.id, &attempt).await?;
+    }
+    Ok(report)
 }
 
 /// What is tried again was told when it was tried first.
@@ -332,6 +340,19 @@ async fn refuse_blocked(context: Context<'_>, intent: &Intent) -> Result<(), Del
 
 /// How often the samples of a step are looked up again because somebody wrote in between.
 const ATTEMPTS: usize = 20;
+
+/// Does one step after the other.
+async fn run_each(
+    context: Context<'_>,
+    intent: &mut Intent,
+    planned: Vec<Option<DeletionPlan>>,
+) -> Result<Vec<StepDone>, DeletionError> {
+    let mut steps = Vec::new();
+    for (step, planned) in intent.steps.clone().iter().zip(planned) {
+        steps.push(run(context, intent, step, planned).await?);
+    }
+    Ok(steps)
+}
 
 /// Does one step, unless it was done before. Where somebody has written since it was planned, the
 /// same samples are looked up again.
