@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import databases
 import duckdb
@@ -49,6 +50,30 @@ def test_sqlite_reads_what_a_store_wrote(clip: type[ml.BaseFeature], tmp_path: P
     with sqlite3.connect(tmp_path / "store.sqlite") as connection:
         ids = connection.execute(f'SELECT id FROM "{table}" ORDER BY id').fetchall()
     assert ids == [("a",), ("b",)]
+
+
+def test_the_database_finds_increments_unless_told_otherwise(
+    clip: type[ml.BaseFeature], tmp_path: Path
+) -> None:
+    class Crop(ml.BaseFeature, spec=ml.FeatureSpec(key="crop", id_columns=["id"], deps=[clip])):
+        id: str
+
+    def place(**given: Any) -> ml.DuckDBMetadataStore:
+        return ml.DuckDBMetadataStore(tmp_path / "it.duckdb", hash_algorithm="md5", **given)
+
+    with place().open("write") as store:
+        store.write(clip, pl.DataFrame(ROWS))
+        found = store.resolve_update(Crop)
+        here = store.resolve_update(Crop, versioning_engine="polars")
+        with pytest.raises(InvalidError, match="no versioning engine `numpy`"):
+            store.resolve_update(Crop, versioning_engine="numpy")
+    assert (found.is_native, here.is_native) == (True, False)
+    with place(prefer_native=False) as store:
+        asked = store.resolve_update(Crop, versioning_engine="native")
+        assert (store.resolve_update(Crop).is_native, asked.is_native) == (False, True)
+    frames = [it.new.to_native().sort("id") for it in (found, here, asked)]
+    assert frames[0].equals(frames[1]) and frames[0].equals(frames[2])
+    assert frames[0]["id"].to_list() == ["a", "b"]
 
 
 def test_memory_lasts_as_long_as_the_store(clip: type[ml.BaseFeature]) -> None:

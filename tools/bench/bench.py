@@ -114,8 +114,8 @@ class Cell:
     def from_python(self):
         return self.args.package is not None
 
-    def ours(self):
-        return ours.Metalith(self.args.metalith, self.store / "ours")
+    def ours(self, project="ours"):
+        return ours.Metalith(self.args.metalith, self.store / project)
 
     def empty(self):
         """Fresh stores without a sample."""
@@ -200,7 +200,28 @@ def threads(args, cell):
     yield result
 
 
-BENCHES = [resolves, writes_and_reads, threads]
+def in_database(args, cell):
+    """Both sides keep their samples in DuckDB, and find the increment there."""
+    if cell.engine != "duckdb" or not args.metalith:
+        return
+    for case in args.cases:
+        cell.seed(case)
+        project = cell.template / "in_duckdb"
+        ours.make_project(project, cell.graph, cell.engine, ours.in_duckdb())
+        mine = ours.Metalith(args.metalith, project)
+        for command in mine.seed(cell.graph, case, cell.data, cell.template / "first"):
+            run(command)
+        peers, mine = [], []
+        for _ in range(args.rounds):
+            cell.fresh()
+            peers.append(measure(cell.peer("resolve")))
+            resolve = cell.ours("in_duckdb").resolve(cell.leaf, cell.store / "found")
+            mine.append(measure(resolve))
+            same_counts(peers[-1], mine[-1])
+        yield cell.result(f"resolve {case}, both in DuckDB,", peers, mine)
+
+
+BENCHES = [resolves, in_database, writes_and_reads, threads]
 
 
 def start_up(args):

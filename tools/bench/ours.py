@@ -1,6 +1,7 @@
 """Our side of the benchmark: the project folder and the command lines, all in one place."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import peer
@@ -11,17 +12,25 @@ store = "dev"
 features = ["features.toml"]
 
 [stores.dev]
-path = "store"
+{store}
 
 [hash]
 algorithm = "{algorithm}"
 """
 
+DELTA = 'path = "store"'
+DUCKDB = 'type = "duckdb"\npath = "store.duckdb"\ndriver = {driver}'
 
-def make_project(folder, graph, engine):
+
+def in_duckdb():
+    """A store in DuckDB, by the library that the peer uses."""
+    return DUCKDB.format(driver=json.dumps(find_spec("_duckdb").origin))
+
+
+def make_project(folder, graph, engine, store=DELTA):
     """A project with the same graph, hashing as the peer does on this engine."""
     folder.mkdir(parents=True)
-    config = CONFIG.format(algorithm=peer.HASHES[engine])
+    config = CONFIG.format(algorithm=peer.HASHES[engine], store=store)
     (folder / "metalith.toml").write_text(config)
     roots = peer.ROOTS[graph]
     leaf, fields = peer.LEAVES[graph]

@@ -11,8 +11,8 @@ use metalith_expr::{Expr, parse};
 use metalith_objects::ObjectPlaces;
 use metalith_project::CachedNotes;
 use metalith_store::{
-    self as engine, Absent, CopyOptions, HashAlgorithm, HashSettings, Notes, OpenOptions,
-    OverFallback, ReadOptions, ResolveOptions, Rows, StatusOptions, WriteOptions,
+    self as engine, Absent, Compute, Computed, CopyOptions, HashAlgorithm, HashSettings, Notes,
+    OpenOptions, OverFallback, ReadOptions, ResolveOptions, Rows, StatusOptions, WriteOptions,
 };
 use pyo3::{prelude::*, types::PyDict};
 
@@ -40,6 +40,8 @@ pub(crate) struct Increment {
     stale: Py<Frame>,
     orphaned: Py<Frame>,
     waiting: Py<Frame>,
+    /// Whether the database found it.
+    is_native: bool,
 }
 
 /// Conditions as a user wrote them, or as the package wrote them for one.
@@ -223,6 +225,7 @@ impl Store {
     #[pyo3(signature = (
         graph, feature, *, samples = None, filters = BTreeMap::new(), global_filters = Vec::new(),
         target_filters = Vec::new(), staleness = Vec::new(), skip_comparison = false,
+        prefer_native = None,
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords, and Python names them")]
     fn resolve(
@@ -236,8 +239,10 @@ impl Store {
         target_filters: Vec<String>,
         staleness: Vec<String>,
         skip_comparison: bool,
+        prefer_native: Option<bool>,
     ) -> PyResult<Increment> {
         let options = ResolveOptions {
+            compute: prefer_native.map(|it| if it { Compute::Native } else { Compute::Here }),
             samples: samples.map(collect).transpose()?.map(|frame| frame.batches),
             filters: filters_by_feature(filters)?,
             global_filters: self::filters(&global_filters)?,
@@ -251,6 +256,7 @@ impl Store {
         let found = wait(py, &what, async move { store.resolve(&graph, &feature, options).await })?;
         let found = found.map_err(|error| raise(&error))?;
         Ok(Increment {
+            is_native: matches!(found.computed, Computed::Native { .. }),
             new: Py::new(py, Frame::from(found.new))?,
             stale: Py::new(py, Frame::from(found.stale))?,
             orphaned: Py::new(py, Frame::from(found.orphaned))?,

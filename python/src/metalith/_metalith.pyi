@@ -70,6 +70,9 @@ class Increment:
     def orphaned(self) -> Frame: ...
     @property
     def waiting(self) -> Frame: ...
+    @property
+    def is_native(self) -> bool:
+        """Whether the database found it."""
 
 @final
 class Place:
@@ -154,6 +157,7 @@ class Store:
         target_filters: Sequence[str] = ...,
         staleness: Sequence[str] = ...,
         skip_comparison: bool = False,
+        prefer_native: bool | None = None,
     ) -> Increment: ...
     def upstream_rows(
         self, graph: Graph, feature: str, filters: Mapping[str, Sequence[str]] = ...

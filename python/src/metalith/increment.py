@@ -36,23 +36,30 @@ class Increment(_Increment):
     `new` and `stale` hold ids, the upstreams' columns and the version columns: work them off and
     write them back. `orphaned` holds stored rows whose upstream is gone. Those of them that only
     `wait` for an upstream to be written again under its new definition are in `waiting` as well;
-    do not take them for garbage.
+    do not take them for garbage. `is_native` says whether a database found them itself.
     """
 
     waiting: Eager
+    is_native: bool
 
     def __new__(
-        cls, new: Eager, stale: Eager, orphaned: Eager, waiting: Eager | None = None
+        cls,
+        new: Eager,
+        stale: Eager,
+        orphaned: Eager,
+        waiting: Eager | None = None,
+        is_native: bool = False,
     ) -> "Increment":
         made = super().__new__(cls, new, stale, orphaned)
         made.waiting = orphaned.head(0) if waiting is None else waiting
+        made.is_native = is_native
         return made
 
     @classmethod
     def of(cls, found: "_metalith.Increment") -> "Increment":
         """The engine's increment as frames of Narwhals."""
         frames = (found.new, found.stale, found.orphaned, found.waiting)
-        return cls(*map(to_narwhals, frames))
+        return cls(*map(to_narwhals, frames), is_native=found.is_native)
 
     @property
     def added(self) -> Eager:

@@ -8,7 +8,7 @@ import narwhals as nw
 from metalith import _metalith
 from metalith.config import active_config
 from metalith.definition import FeatureDefinition
-from metalith.errors import FeatureNotFoundError
+from metalith.errors import FeatureNotFoundError, InvalidError
 from metalith.filters import to_expressions as texts
 from metalith.frames import IntoRows, to_arrow, to_lazy, to_narwhals
 from metalith.graph import FeatureGraph
@@ -227,11 +227,13 @@ class MetadataStore(Deletions):
         - `filters` are per feature, on stored columns; `global_filters` on every upstream and on
           the feature; `target_filters` on the feature's own rows.
         - `staleness_predicates`: stored samples that meet one of them are stale anyway.
-        - `versioning_engine` is taken for Metaxy's sake: there is one engine.
+        - `versioning_engine`: `"native"` lets a database that holds the samples find them itself
+          wherever that gives the same, `"polars"` computes outside of it (in Metalith; the name is
+          Metaxy's), and `"auto"` is as the store is set.
         """
         self._sync()
         key, graph, compiled = self._resolve(feature)
-        del versioning_engine
+        prefer_native = _prefers_native(versioning_engine)
         by_feature = {
             str(coerce_to_feature_key(name)): texts(given)
             for name, given in (filters or {}).items()
@@ -249,6 +251,7 @@ class MetadataStore(Deletions):
                 target_filters=texts(target_filters),
                 staleness=texts(staleness_predicates),
                 skip_comparison=skip_comparison,
+                prefer_native=prefer_native,
             )
         )
         return found.lazy() if lazy else found
@@ -477,3 +480,15 @@ def settings_of(config: Any) -> dict[str, Any]:
     if hasattr(config, "model_dump"):
         config = config.model_dump(exclude_unset=True)
     return dict(config)
+
+
+def _prefers_native(engine: str | None) -> bool | None:
+    """What Metaxy's name of an engine asks for."""
+    known = {None: None, "auto": None, "native": True, "polars": False}
+    if engine not in known:
+        raise InvalidError(
+            f"there is no versioning engine `{engine}`",
+            code="python.versioning-engine",
+            hint="it is `auto`, `native` or `polars`",
+        )
+    return known[engine]

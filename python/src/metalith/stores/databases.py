@@ -34,6 +34,8 @@ class DatabaseOptions(StoreOptions, total=False):
     this environment has."""
     options: Mapping[str, object] | None
     """Options of the database."""
+    prefer_native: bool | None
+    """Whether the database finds increments itself where that gives the same; by default it does."""
 
 
 class DatabaseMetadataStore(ConfiguredMetadataStore):
@@ -49,10 +51,12 @@ class DatabaseMetadataStore(ConfiguredMetadataStore):
         *,
         driver: str | PathLike[str] | None = None,
         options: Mapping[str, object] | None = None,
+        prefer_native: bool | None = None,
         **given: Unpack[StoreOptions],
     ) -> None:
         settings: dict[str, Any] = {"type": self.database_kind, **where}
         if settings["type"] == self.database_kind:
+            settings["prefer_native"] = prefer_native
             settings["driver"] = None if driver is None else str(driver)
             settings["options"] = {key: str(value) for key, value in (options or {}).items()}
         super().__init__(settings, **given)

@@ -75,6 +75,7 @@ class DuckDBMetadataStore(IbisMetadataStore, stores.DuckDBMetadataStore):
             database or ":memory:",
             options=config,
             driver=driver,
+            prefer_native=versioning_engine != "polars",
             name=name,
             hash_algorithm=str(hash_algorithm or HashAlgorithm.XXHASH32),
             materialization_id=materialization_id,

@@ -58,6 +58,7 @@ class PostgreSQLMetadataStore(IbisMetadataStore, stores.PostgreSQLMetadataStore)
             address,
             options={**found, **(options or {})},
             driver=driver,
+            prefer_native=versioning_engine != "polars",
             name=name,
             hash_algorithm=str(hash_algorithm or HashAlgorithm.XXHASH32),
             materialization_id=materialization_id,
