@@ -147,6 +147,7 @@ pub(crate) fn read_settings(
         if let Some(objects) = registry.text("objects")? {
             objects.clone_into(&mut given.objects);
         }
+        given.pipelines = registry.text("pipelines")?.map(str::to_owned);
         registry.finish()?;
         settings.registry = Some(given);
     }

@@ -23,7 +23,7 @@ use crate::{
 const CONFIG: &str = "metalith.toml";
 
 /// A project, read and ready.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Project {
     root: PathBuf,
     settings: Settings,
@@ -101,6 +101,16 @@ impl Project {
         let graph = read_graph(&self.root, &settings, &self.declared)?;
         let (root, declared) = (self.root.clone(), self.declared.clone());
         Ok(Self { root, settings, declared, graph, notes: self.notes.clone() })
+    }
+
+    /// The same project with somebody else at work, if it is known who.
+    #[must_use]
+    pub fn acting_as(&self, actor: Option<&str>) -> Self {
+        let mut project = self.clone();
+        if let Some(actor) = actor {
+            project.settings.actor = Some(actor.to_owned());
+        }
+        project
     }
 
     /// The folder of the project.

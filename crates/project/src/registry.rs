@@ -13,11 +13,13 @@ const DEFAULT_OBJECTS: &str = "s3://heimdall-synthetic-iq/synthetic";
 pub struct RegistrySettings {
     /// The address below which each dataset has a folder of its own.
     pub objects: String,
+    /// The folder whose pipelines jobs may run, relative to the project; none may be run without it.
+    pub pipelines: Option<String>,
 }
 
 impl Default for RegistrySettings {
     fn default() -> Self {
-        Self { objects: DEFAULT_OBJECTS.to_owned() }
+        Self { objects: DEFAULT_OBJECTS.to_owned(), pipelines: None }
     }
 }
 

@@ -6,6 +6,7 @@ use metalith_base::{Diagnostic, Kind};
 use metalith_ingest::IngestError;
 use metalith_lifecycle::deletion::{Blocker, DeletionError, Reference};
 use metalith_objects::ObjectError;
+use metalith_pipeline::PipelineError;
 use metalith_project::ProjectError;
 use metalith_store::StoreError;
 
@@ -102,6 +103,18 @@ pub enum RegistryError {
         /// What kind of failure that is.
         kind: Kind,
     },
+    /// A run of a pipeline failed, and is not begun again.
+    #[error("{error}")]
+    Run {
+        /// What it said.
+        error: String,
+    },
+    /// A run of a pipeline was interrupted while its outputs took their places.
+    #[error("it was interrupted while it wrote to {}: some of it may be there", .places.join(", "))]
+    HalfPublished {
+        /// The places.
+        places: Vec<String>,
+    },
     /// A computation broke off.
     #[error("a defect: a computation broke off")]
     Broken,
@@ -120,6 +133,9 @@ pub enum RegistryError {
     /// A scan failed.
     #[error(transparent)]
     Ingest(#[from] IngestError),
+    /// A pipeline failed, or makes no sense.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
     /// Storage of objects refused.
     #[error(transparent)]
     Objects(#[from] ObjectError),
@@ -200,6 +216,8 @@ impl Diagnostic for RegistryError {
             Self::Over { .. }
             | Self::Cancelled
             | Self::Lost { .. }
+            | Self::Run { .. }
+            | Self::HalfPublished { .. }
             | Self::BeingMade { .. }
             | Self::LosesDatasets { .. } => Kind::Conflict,
             Self::Token { kind, .. } => *kind,
@@ -207,6 +225,7 @@ impl Diagnostic for RegistryError {
             Self::Rows(_) | Self::Broken => Kind::Internal,
             Self::Deletion(error) => error.kind(),
             Self::Ingest(error) => error.kind(),
+            Self::Pipeline(error) => error.kind(),
             Self::Objects(error) => error.kind(),
             Self::Project(error) => error.kind(),
             Self::Store(error) => error.kind(),
@@ -224,6 +243,8 @@ impl Diagnostic for RegistryError {
             Self::LosesDatasets { .. } => "model.loses-datasets",
             Self::Lost { .. } => "job.lost",
             Self::Over { .. } => "job.over",
+            Self::Run { .. } => "job.run",
+            Self::HalfPublished { .. } => "job.half-published",
             Self::UnknownKind { .. } => "job.unknown-kind",
             Self::Setting { .. } => "registry.setting",
             Self::Token { .. } => "token",
@@ -233,6 +254,7 @@ impl Diagnostic for RegistryError {
             Self::Broken => "job.broken",
             Self::Deletion(error) => error.code(),
             Self::Ingest(error) => error.code(),
+            Self::Pipeline(error) => error.code(),
             Self::Objects(error) => error.code(),
             Self::Project(error) => error.code(),
             Self::Store(error) => error.code(),
@@ -248,6 +270,7 @@ impl Diagnostic for RegistryError {
             Self::StillRunning { .. } => Some("try again in a while; it has been told".into()),
             Self::BeingMade { .. } => Some("stop the job first, or delete it".into()),
             Self::LosesDatasets { .. } => Some("leave these datasets out".into()),
+            Self::HalfPublished { .. } => Some("look at these places, and run it anew".into()),
             Self::Lost { .. }
             | Self::Unknown { .. }
             | Self::NotAnId { .. }
@@ -256,11 +279,13 @@ impl Diagnostic for RegistryError {
             | Self::Setting { .. }
             | Self::Token { .. }
             | Self::Cancelled
+            | Self::Run { .. }
             | Self::Broken
             | Self::Record(_)
             | Self::Rows(_) => None,
             Self::Deletion(error) => error.hint(),
             Self::Ingest(error) => error.hint(),
+            Self::Pipeline(error) => error.hint(),
             Self::Objects(error) => error.hint(),
             Self::Project(error) => error.hint(),
             Self::Store(error) => error.hint(),

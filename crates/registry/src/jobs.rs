@@ -11,6 +11,7 @@
 mod iq;
 mod kind;
 mod limits;
+mod pipeline;
 mod progress;
 mod scan;
 
@@ -427,7 +428,6 @@ fn wish_name(id: Uuid) -> String {
     format!("job/{id}/stop")
 }
 
-/// Says of a job that nobody is at work on that it was stopped, unless it is over.
 /// Whether a job is over for good; nothing writes in its name any more.
 async fn is_over(session: &Session, id: Uuid) -> Result<bool, RegistryError> {
     match find::<Job>(session, id).await {
@@ -436,6 +436,7 @@ async fn is_over(session: &Session, id: Uuid) -> Result<bool, RegistryError> {
     }
 }
 
+/// Says of a job that nobody is at work on that it was stopped, unless it is over.
 async fn mark_stopped(session: &Session, id: Uuid) -> Result<(), RegistryError> {
     let job: Job = match find(session, id).await {
         Err(RegistryError::Unknown { .. }) => return Ok(()),

@@ -9,8 +9,9 @@ use std::{
 use async_trait::async_trait;
 use metalith_base::FeatureKey;
 use metalith_store::{
-    Answer, Backend, Commit, CommitNote, MarkerState, PlainTables, Question, Replacement, Resolver,
-    Rows, StoreError, StoreMarker, Table, TableAction, TableChange, Transactions, Vacuum, Vacuumed,
+    Answer, Backend, Commit, CommitNote, MarkerState, OwnFiles, PlainTables, Question, Replacement,
+    Resolver, Rows, StoreError, StoreMarker, Table, TableAction, TableChange, Transactions, Vacuum,
+    Vacuumed,
 };
 
 use crate::{
@@ -208,6 +209,13 @@ fn foreign(connection: &mut Connection, known: &[FeatureKey]) -> Result<Vec<Feat
 impl Backend for SqlBackend {
     fn location(&self) -> String {
         self.pool.place().shown().to_owned()
+    }
+
+    fn own_files(&self) -> OwnFiles {
+        match self.pool.file() {
+            Some(file) => OwnFiles::File(file.display().to_string()),
+            None => OwnFiles::None,
+        }
     }
 
     async fn marker(&self) -> Result<MarkerState, StoreError> {

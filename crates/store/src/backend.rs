@@ -41,6 +41,11 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Where it is, as a person would write it: a path, an address, or `memory`.
     fn location(&self) -> String;
 
+    /// Which files it consists of.
+    fn own_files(&self) -> OwnFiles {
+        OwnFiles::Below(self.location())
+    }
+
     /// The marker of the store, or what is there instead.
     async fn marker(&self) -> Result<MarkerState, StoreError>;
 
@@ -89,6 +94,17 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     fn transactions(&self) -> Option<&dyn Transactions> {
         None
     }
+}
+
+/// The files that a store consists of. Whoever deletes objects keeps them, whatever a row says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnFiles {
+    /// None that has an address: it is in memory, or a server has it.
+    None,
+    /// The marker, and the folders of tables, wherever below this address.
+    Below(String),
+    /// This file, and those beside it whose names begin with its name.
+    File(String),
 }
 
 /// What changes several tables in one act.

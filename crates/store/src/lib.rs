@@ -61,8 +61,8 @@ mod write;
 pub use crate::{
     backend::{
         Backend, Change, Chunk, ChunkFacts, ChunkRequest, ColumnFacts, Commit, CommitNote,
-        Distinct, MarkerState, Precondition, Replacement, SPACES, StoreMarker, Table, TableAction,
-        TableChange, Transactions, Vacuum, Vacuumed,
+        Distinct, MarkerState, OwnFiles, Precondition, Replacement, SPACES, StoreMarker, Table,
+        TableAction, TableChange, Transactions, Vacuum, Vacuumed,
     },
     backfill::{BackfillRequest, Fill, Function, FunctionError},
     carry::{CarryProblem, CarryReceipt, CarryRequest, Execution},

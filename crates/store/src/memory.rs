@@ -14,8 +14,8 @@ use datafusion::arrow::{
 use metalith_base::FeatureKey;
 
 use crate::{
-    Backend, Chunk, ChunkRequest, Commit, CommitNote, MarkerState, Precondition, Replacement, Rows,
-    StoreError, StoreMarker, Table, Vacuum, Vacuumed,
+    Backend, Chunk, ChunkRequest, Commit, CommitNote, MarkerState, OwnFiles, Precondition,
+    Replacement, Rows, StoreError, StoreMarker, Table, Vacuum, Vacuumed,
     evolution::{adapt_batch, merge_schemas},
 };
 
@@ -61,6 +61,10 @@ impl MemoryBackend {
 impl Backend for MemoryBackend {
     fn location(&self) -> String {
         "memory".to_owned()
+    }
+
+    fn own_files(&self) -> OwnFiles {
+        OwnFiles::None
     }
 
     async fn marker(&self) -> Result<MarkerState, StoreError> {

@@ -19,9 +19,9 @@ use metalith_base::{Clock, FeatureKey, Timestamp};
 use metalith_graph::{Feature, FeatureGraph};
 
 use crate::{
-    Backend, Compute, HashSettings, MarkerState, Notes, PlaceProblem, Rows, SpaceOf, StoreError,
-    StoreMarker, Table, chunk_scan::Selection, current::Visibility, selections::Selections,
-    system::is_system, turns::Turns,
+    Backend, Compute, HashSettings, MarkerState, Notes, OwnFiles, PlaceProblem, Rows, SpaceOf,
+    StoreError, StoreMarker, Table, chunk_scan::Selection, current::Visibility,
+    selections::Selections, system::is_system, turns::Turns,
 };
 
 /// A store that is open.
@@ -192,6 +192,11 @@ impl Store {
     /// Where the store is, as a person would write it.
     pub fn location(&self) -> String {
         self.backend.location()
+    }
+
+    /// Which files the store consists of.
+    pub fn own_files(&self) -> OwnFiles {
+        self.backend.own_files()
     }
 
     /// The features that have a table here, by key, without system tables.

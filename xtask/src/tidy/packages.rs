@@ -7,7 +7,7 @@ use serde_json::Value;
 const TESTKIT: &str = "metalith-testkit";
 
 /// The layer of each crate and the heavy dependencies it may have. A crate may depend on lower
-/// layers, and within layer 2 as listed in [`SIDEWAYS`]. A crate missing here is a complaint:
+/// layers, and within a layer as listed in [`SIDEWAYS`]. A crate missing here is a complaint:
 /// where it belongs is a decision.
 const LAYERS: &[(&str, u8, &[&str])] = &[
     ("metalith-base", 0, &[]),
@@ -37,6 +37,7 @@ const SIDEWAYS: &[(&str, &str)] = &[
     ("metalith-delta", "metalith-store"),
     ("metalith-delta", "metalith-objects"),
     ("metalith-sql", "metalith-store"),
+    ("metalith-registry", "metalith-pipeline"),
 ];
 
 const HEAVY: &[&str] = &[

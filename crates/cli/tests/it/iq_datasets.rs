@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use metalith_testkit::s3_server::S3Server;
+use metalith_testkit::{
+    databases::{self, FreshDatabase},
+    s3_server::S3Server,
+};
 use serde_json::Value;
 
 use crate::{
@@ -138,10 +141,26 @@ impl Reader {
 
 #[test]
 fn the_page_goes_as_written() {
+    goes_as_written(None);
+}
+
+#[test]
+fn the_page_goes_as_written_with_a_store_in_postgresql() {
+    goes_as_written(Some(&databases::fresh("postgresql")));
+}
+
+fn goes_as_written(database: Option<&FreshDatabase>) {
     let mut s3 = S3Server::start();
     let bucket = s3.add_bucket(BUCKET);
     let options = s3.options();
     let folder = example("iq-datasets");
+    if let Some(database) = database {
+        let file = folder.path().join("metalith.toml");
+        let config = fs::read_to_string(&file).unwrap();
+        let on_delta = "[stores.dev]\npath = \".metalith/store\"\n";
+        assert!(config.contains(on_delta), "{config}");
+        fs::write(file, config.replace(on_delta, &database.settings("dev"))).unwrap();
+    }
     let page = fs::read_to_string(folder.path().join("README.md")).unwrap();
     let steps = steps(&page);
     let made = steps[0].command.clone();

@@ -11,7 +11,7 @@ use futures::TryStreamExt as _;
 use metalith_expr::Expr;
 use metalith_graph::{Feature, ObjectName, SampleObjects};
 use metalith_objects::ObjectUri;
-use metalith_store::{DeletionPlan, Rows, Store, StoreError};
+use metalith_store::{DeletionPlan, OwnFiles, Rows, StoreError};
 use xxhash_rust::xxh64::xxh64;
 
 use crate::{Context, deletion::DeletionError};
@@ -171,35 +171,50 @@ pub(crate) fn fingerprint_of(place: &str, key: &str) -> u128 {
     (u128::from(half(1)) << 64) | u128::from(half(2))
 }
 
-/// The files of stores themselves, which are nobody's objects: their markers and the folders of
-/// their tables, wherever below their roots.
+/// The files of stores themselves, which are nobody's objects, those of the stores that it falls
+/// back to among them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StoreFiles {
-    /// Where it is, and the stores that it falls back to; those in memory have no files.
+    /// Below these are markers and the folders of tables.
     roots: Vec<ObjectUri>,
+    /// Databases.
+    files: Vec<ObjectUri>,
 }
 
 impl StoreFiles {
     pub(crate) fn of(context: Context<'_>) -> Result<Self, DeletionError> {
-        let mut roots = Vec::new();
-        for location in context.store.chain().map(Store::location) {
-            if location == "memory" {
-                continue;
+        let mut own = Self::default();
+        for store in context.store.chain() {
+            let at = |location: &str| {
+                ObjectUri::of_place(location).map_err(|problem| {
+                    let what = format!("where the store itself is: `{location}`: {problem}");
+                    DeletionError::Incomplete { what }
+                })
+            };
+            match store.own_files() {
+                OwnFiles::None => {}
+                OwnFiles::Below(root) => own.roots.push(at(&root)?),
+                OwnFiles::File(file) => own.files.push(at(&file)?),
             }
-            roots.push(ObjectUri::of_place(&location).map_err(|problem| {
-                let what = format!("where the store itself is: `{location}`: {problem}");
-                DeletionError::Incomplete { what }
-            })?);
         }
-        Ok(Self { roots })
+        Ok(own)
     }
 
     /// Takes in the files of others.
     pub(crate) fn add(&mut self, others: Self) {
         self.roots.extend(others.roots);
+        self.files.extend(others.files);
     }
 
     pub(crate) fn have(&self, uri: &ObjectUri) -> bool {
+        let is_of_database = self
+            .files
+            .iter()
+            .any(|file| uri.place() == file.place() && uri.key().starts_with(file.key()));
+        is_of_database || self.has_folder_of(uri)
+    }
+
+    fn has_folder_of(&self, uri: &ObjectUri) -> bool {
         self.roots.iter().filter(|root| root.covers(uri)).any(|root| {
             let below = uri.key()[root.key().len()..].trim_start_matches('/');
             // Also of stores that lie below this one.

@@ -85,6 +85,36 @@ async fn a_cascade_that_cannot_do_one_step_does_none() {
     }
 }
 
+const FILES: &str = r#"
+[[features]]
+key = "file"
+id_columns = ["path"]
+fields = ["content"]
+objects = [{ column = "path" }]
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_is_nobodys_object() {
+    for kind in ["duckdb", "sqlite", "postgresql"] {
+        let (place, folder) = (databases::fresh(kind), tempfile::tempdir().unwrap());
+        let (store, graph) = (store_in(&place, OpenOptions::write()).await, graph(FILES));
+        let file = folder.path().join("a.bin");
+        std::fs::write(&file, "content").unwrap();
+        let is_file = kind != "postgresql";
+        let mut rows = vec![json!({ "path": file })];
+        if is_file {
+            rows.push(json!({ "path": place.address }));
+        }
+        write(&store, &graph, "file", &made("content", &rows)).await.unwrap();
+        let all = request("file", DeletionMode::Hard, "path IS NOT NULL", Cascade::Downstream);
+        let objects = delete(&store, &graph, &all).await.objects.unwrap();
+        assert_eq!((objects.deleted, objects.skipped), (1, u64::from(is_file)), "{kind}");
+        assert!(!file.exists());
+        assert_eq!(std::path::Path::new(&place.address).exists(), is_file);
+        assert!(read(&store, &graph, "file", &["path"]).await.is_empty());
+    }
+}
+
 const PLACE: &str = "METALITH_TEST_CASCADES";
 const VIDEOS: usize = 24;
 

@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
-use super::{Progress, iq::Iq, scan::Scan};
+use super::{Progress, iq::Iq, pipeline::RunPipeline, scan::Scan};
 use crate::{Job, RegistryError, Session};
 
 /// Something that a job can do.
@@ -37,7 +37,7 @@ pub trait JobKind: fmt::Debug + Send + Sync {
 }
 
 /// Every kind of job.
-pub static KINDS: &[&dyn JobKind] = &[&Iq, &Scan];
+pub static KINDS: &[&dyn JobKind] = &[&Iq, &RunPipeline, &Scan];
 
 /// The kind of a name.
 pub(super) fn kind_of(name: &str) -> Result<&'static dyn JobKind, RegistryError> {

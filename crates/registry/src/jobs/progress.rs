@@ -187,7 +187,8 @@ impl Progress {
     /// Enters how far the job is into its record.
     pub(super) fn enter(&self, job: &mut Job) {
         let state = self.state();
-        if state.total > 0 {
+        // Of some work it is not known beforehand how much there is.
+        if state.total > 0 || state.done > 0 {
             job.total = state.total.cast_signed();
             job.done = state.done.cast_signed();
         }

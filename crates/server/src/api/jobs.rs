@@ -92,7 +92,7 @@ impl From<Job> for JobView {
 pub(crate) struct NewJobBody {
     /// What people call it.
     name: String,
-    /// `iq_raw` makes a dataset, `scan` makes samples of files.
+    /// `iq_raw` makes a dataset, `scan` makes samples of files, `pipeline` runs one.
     #[schema(example = "iq_raw")]
     kind: String,
     /// How, as its kind says.

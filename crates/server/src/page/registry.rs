@@ -54,7 +54,13 @@ fn line(job: &Job) -> Markup {
             td { a href={ "/jobs/" (job.job_id) } { (job.name) } }
             td { (job.kind) }
             td.state { (job.status.name()) }
-            td { progress max=(job.total.max(1)) value=(job.done) { (job.done) " of " (job.total) } }
+            td {
+                @if job.total > 0 {
+                    progress max=(job.total) value=(job.done) { (job.done) " of " (job.total) }
+                } @else if job.done > 0 {
+                    (job.done)
+                }
+            }
             td { (job.created_by.as_deref().unwrap_or_default()) }
             td { (time(&job.created_at)) }
             td.actions {

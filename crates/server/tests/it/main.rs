@@ -5,6 +5,7 @@ mod deletions;
 mod general;
 mod jobs;
 mod page;
+mod pipelines;
 mod security;
 mod support;
 mod system;

@@ -1,0 +1,160 @@
+//! A job that runs a pipeline.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use async_trait::async_trait;
+use metalith_base::Timestamp;
+use metalith_pipeline::{Options, Outcome, Report, Surroundings, run, runs, time_of, validate};
+use metalith_project::Project;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{JobKind, Progress};
+use crate::{Job, RegistryError, Session};
+
+/// Runs one of the pipelines that the project has in a folder: a caller from afar chooses among
+/// them, and says nothing about what is read and written. Samples are not deleted for good.
+///
+/// A run whose process ended before its outputs took their places is begun again; one that ended
+/// while they did is not, since some may be where they belong.
+#[derive(Debug)]
+pub(super) struct RunPipeline;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    /// The name of its file, without the ending.
+    pipeline: String,
+    #[serde(default)]
+    variables: BTreeMap<String, String>,
+}
+
+#[async_trait]
+impl JobKind for RunPipeline {
+    fn name(&self) -> &'static str {
+        "pipeline"
+    }
+
+    async fn check(
+        &self,
+        session: &Session,
+        config: Map<String, Value>,
+    ) -> Result<Map<String, Value>, RegistryError> {
+        let parsed = parse(Value::Object(config.clone()))?;
+        let file = File::of(session, &parsed.pipeline)?;
+        let project = session.space().project();
+        let surroundings = file.surroundings(project, session.store().now());
+        let options = Options { variables: parsed.variables, ..Options::default() };
+        Box::pin(validate(file.given(), &surroundings, &options)).await?;
+        Ok(config)
+    }
+
+    async fn run(
+        &self,
+        session: &Session,
+        job: &Job,
+        progress: &Progress,
+    ) -> Result<(), RegistryError> {
+        let config = parse(serde_json::from_str(&job.config)?)?;
+        for before in runs(session.store()).await? {
+            if before.id.starts_with(&format!("{}-", job.job_id)) {
+                match before.outcome {
+                    Outcome::Succeeded => return Ok(()),
+                    Outcome::Failed(error) => return Err(RegistryError::Run { error }),
+                    Outcome::Publishing(places) => {
+                        return Err(RegistryError::HalfPublished { places });
+                    }
+                    Outcome::Begun | Outcome::Interrupted => {}
+                }
+            }
+        }
+        let file = File::of(session, &config.pipeline)?;
+        // The same time whenever it is begun, so that its rows have the same ids.
+        let now = time_of(&job.created_at).unwrap_or_else(|| session.store().now());
+        let project = session.space().project().acting_as(job.created_by.as_deref());
+        let mut surroundings = file.surroundings(&project, now);
+        surroundings.run = format!("{}-{}", job.job_id, job.attempts);
+        let meter = progress.clone();
+        let options = Options {
+            variables: config.variables,
+            seed: seed(&job.job_id),
+            progress: Box::new(move |rows| meter.set_done(rows)),
+            ..Options::default()
+        };
+        progress.check()?;
+        let report = tokio::select! {
+            report = Box::pin(run(file.given(), &surroundings, options)) => report?,
+            () = progress.stopped() => return Err(RegistryError::Cancelled),
+        };
+        tell(&report, progress);
+        Ok(())
+    }
+}
+
+/// A project file of a pipeline.
+struct File {
+    folder: PathBuf,
+    shown: String,
+    text: String,
+}
+
+impl File {
+    fn of(session: &Session, name: &str) -> Result<Self, RegistryError> {
+        let odd = |problem: String| RegistryError::Setting { setting: "pipeline", problem };
+        let settings = session.space().project().settings();
+        // What pipelines name beside stores is not told apart by spaces.
+        if session.space().name().is_some() {
+            return Err(odd("can only be run where there are no spaces".to_owned()));
+        }
+        let folder = settings.registry.as_ref().and_then(|it| it.pipelines.as_ref());
+        let Some(folder) = folder else {
+            let problem =
+                "cannot be run: the project names no folder of `pipelines` in `[registry]`";
+            return Err(odd(problem.to_owned()));
+        };
+        let is_plain = |it: char| it.is_ascii_alphanumeric() || "-_".contains(it);
+        let folder = session.space().project().root().join(folder);
+        let file = folder.join(format!("{name}.yaml"));
+        if name.is_empty() || !name.chars().all(is_plain) || !file.is_file() {
+            return Err(odd(format!("is `{name}`, which the project does not have")));
+        }
+        let text = std::fs::read_to_string(&file)
+            .map_err(|error| odd(format!("is `{name}`, whose file cannot be read: {error}")))?;
+        Ok(Self { folder, shown: format!("{name}.yaml"), text })
+    }
+
+    fn given(&self) -> (&str, &str) {
+        (&self.shown, &self.text)
+    }
+
+    fn surroundings<'a>(&self, project: &'a Project, now: Timestamp) -> Surroundings<'a> {
+        let mut surroundings = Surroundings::new(&self.folder, now);
+        surroundings.project = Some(project);
+        surroundings
+    }
+}
+
+fn parse(config: Value) -> Result<Config, RegistryError> {
+    serde_json::from_value(config).map_err(|error| RegistryError::Setting {
+        setting: "config",
+        problem: format!("does not fit a pipeline: {error}"),
+    })
+}
+
+/// What tells the rows of a job from those of others: the random end of its id.
+fn seed(job: &str) -> u32 {
+    let end = job.get(job.len().saturating_sub(8)..).unwrap_or_default();
+    u32::from_str_radix(end, 16).unwrap_or(0)
+}
+
+fn tell(report: &Report, progress: &Progress) {
+    for it in &report.operations {
+        progress.log(&format!(
+            "{} {}: {} rows in, {} matched, {} out",
+            it.number, it.kind, it.rows_in, it.matched, it.rows_out
+        ));
+    }
+    for output in &report.outputs {
+        progress.log(&format!("{} {}: {} rows", output.mode, output.destination, output.rows));
+    }
+}
