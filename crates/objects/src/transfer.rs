@@ -11,9 +11,10 @@ use std::{
 
 use futures::TryStreamExt as _;
 use object_store::{
-    Error as StoreError, ObjectStore as _, ObjectStoreExt as _, PutMode, PutPayload, UpdateVersion,
-    WriteMultipart, path::Path as ObjectPath,
+    Error as StoreError, MultipartUpload, ObjectStore as _, ObjectStoreExt as _, PutMode,
+    PutPayload, UpdateVersion, path::Path as ObjectPath,
 };
+use tokio::task::JoinSet;
 
 use crate::{ObjectEntry, ObjectError, OpenedLocation};
 
@@ -117,9 +118,42 @@ pub struct Upload {
 enum Content {
     /// Small enough to be sent in one piece.
     Whole(Vec<u8>),
-    /// Storage has nearly all of it. What keeps account of that is no thing that threads could share,
-    /// unless one has it at a time.
-    Parts(Mutex<WriteMultipart>),
+    /// Storage has all of it. What keeps account of that is no thing that threads could share, unless
+    /// one has it at a time.
+    Parts(Mutex<Parts>),
+}
+
+/// What storage has, or is about to have, and what is no object yet.
+struct Parts {
+    upload: Box<dyn MultipartUpload>,
+    sending: JoinSet<Result<(), StoreError>>,
+}
+
+impl Parts {
+    /// Sends a part, as soon as fewer are on their way than may be.
+    async fn send(&mut self, part: Vec<u8>) -> Result<(), StoreError> {
+        self.wait_for(AT_ONCE - 1).await?;
+        self.sending.spawn(self.upload.put_part(part.into()));
+        Ok(())
+    }
+
+    /// Waits until no more than so many parts are on their way.
+    async fn wait_for(&mut self, most: usize) -> Result<(), StoreError> {
+        while self.sending.len() > most
+            && let Some(sent) = self.sending.join_next().await
+        {
+            sent??;
+        }
+        Ok(())
+    }
+
+    /// Parts are no object, and some storage keeps them until it is told that they are not wanted.
+    async fn abort(mut self) {
+        // One that arrives later would stay.
+        while self.sending.join_next().await.is_some() {}
+        // Why it was given up is what matters; that it is not tidied up is storage's own affair.
+        self.upload.abort().await.ok();
+    }
 }
 
 /// Whether a file became an object.
@@ -148,17 +182,17 @@ impl Upload {
             file.read_to_end(&mut content).map_err(unread)?;
             return Ok(Self { place: place.clone(), path, content: Content::Whole(content) });
         }
-        let started = place.store.put_multipart(&path).await.map_err(failed)?;
-        let mut parts = WriteMultipart::new_with_chunk_size(started, PART);
-        let mut buffer = vec![0; PART];
+        let upload = place.store.put_multipart(&path).await.map_err(failed)?;
+        let mut parts = Parts { upload, sending: JoinSet::new() };
         let sent = loop {
-            match file.read(&mut buffer) {
-                Ok(0) => break parts.wait_for_capacity(1).await.map_err(failed),
-                Ok(read) => {
-                    if let Err(error) = parts.wait_for_capacity(AT_ONCE).await {
+            let mut part = Vec::with_capacity(PART);
+            match (&mut file).take(PART as u64).read_to_end(&mut part) {
+                // Whether all of them arrived is known before anything is shown to anybody.
+                Ok(0) => break parts.wait_for(0).await.map_err(failed),
+                Ok(_) => {
+                    if let Err(error) = parts.send(part).await {
                         break Err(failed(error));
                     }
-                    parts.write(&buffer[..read]);
                 }
                 Err(source) => break Err(unread(source)),
             }
@@ -168,8 +202,7 @@ impl Upload {
                 Ok(Self { place: place.clone(), path, content: Content::Parts(Mutex::new(parts)) })
             }
             Err(error) => {
-                // What was sent is no object yet; storage forgets it sooner this way.
-                parts.abort().await.ok();
+                parts.abort().await;
                 Err(error)
             }
         }
@@ -196,9 +229,15 @@ impl Upload {
         }
         match content {
             Content::Parts(parts) => {
-                let parts = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
-                parts.finish().await.map_err(failed)?;
-                Ok(Finished::Done)
+                let mut parts = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
+                match parts.upload.complete().await {
+                    Ok(_) => Ok(Finished::Done),
+                    Err(error) => {
+                        // Should it be an object nevertheless, there is nothing to give up.
+                        parts.abort().await;
+                        Err(failed(error))
+                    }
+                }
             }
             Content::Whole(content) => {
                 let payload = PutPayload::from(content);
@@ -248,13 +287,11 @@ fn knows_no_conditions(refused: &StoreError, looked_at: Option<&ObjectState>) ->
 }
 
 impl Content {
-    /// Parts are no object, and some storage keeps them until it is told that they are not wanted.
     async fn abort(self) {
         match self {
             Self::Whole(_) => {}
             Self::Parts(parts) => {
-                let parts = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
-                drop(parts.abort().await);
+                parts.into_inner().unwrap_or_else(PoisonError::into_inner).abort().await;
             }
         }
     }

@@ -261,7 +261,14 @@ impl Binder<'_> {
         self.read.insert((table.datasource.clone(), table.table.clone()));
         let opened = Input::open(self.surroundings, datasource, (table, self.extent)).await;
         match opened {
-            Ok(input) => Ok(Some(input)),
+            Ok(input) => {
+                // Ids of samples must be those that they have where they are read.
+                for column in &input.posing {
+                    let by = self.assigned.entry(column.clone());
+                    by.or_insert_with(|| format!("`columns` of `{}`", input.name));
+                }
+                Ok(Some(input))
+            }
             Err(unusable) => {
                 let mistake = refused(unusable, title, table.span)?;
                 self.mistakes.push(mistake);
@@ -284,6 +291,9 @@ impl Binder<'_> {
     }
 
     fn unknown_datasource(&mut self, title: String, id: &str, span: Span) {
+        if self.pipeline.unreadable.contains(id) {
+            return;
+        }
         let mistake = Mistake::new(title, format!("datasource `{id}` is not declared"), span);
         let known = self.pipeline.datasources.keys().map(String::as_str);
         self.mistakes.push(mistake.about_name(id, known));

@@ -1,6 +1,10 @@
 //! Tables that are read: files, Delta tables, features of a store, plain tables of a database.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use arrow::{
     array::{ArrayRef, RecordBatch},
@@ -40,6 +44,10 @@ pub(crate) struct Input {
     pub(crate) version: Value,
     /// The columns that are read.
     pub(crate) schema: SchemaRef,
+    /// What each of them is called there.
+    origins: Vec<String>,
+    /// Columns that have the name of another one there.
+    pub(crate) posing: Vec<String>,
     /// What is read, by place, and in which state.
     pub(crate) reads: Vec<(String, State)>,
     source: Source,
@@ -111,8 +119,14 @@ impl Input {
             },
         };
         let Opened { source, schema, shown, version, reads } = opened;
-        let schema = read_columns(&schema, table)?;
-        Ok(Self { name: table.name().to_owned(), shown, version, schema, reads, source })
+        let there = schema;
+        let (schema, origins) = read_columns(&there, table)?;
+        let names = schema.fields().iter().map(|it| it.name());
+        let posing = names.zip(&origins).filter(|(name, origin)| name != origin);
+        let posing = posing.map(|(name, _)| name.clone());
+        let posing = posing.filter(|name| there.index_of(name).is_ok()).collect();
+        let name = table.name().to_owned();
+        Ok(Self { name, shown, version, schema, origins, posing, reads, source })
     }
 
     /// The rows, in an order that is always the same, with the columns of the schema.
@@ -138,9 +152,11 @@ impl Input {
             }
             Source::Plain { tables, table, columns, watch } => {
                 // What may have changed is all of the table.
-                let names = if watch.is_wanted() { columns } else { &self.schema };
-                let names: Vec<String> =
-                    names.fields().iter().map(|it| it.name().clone()).collect();
+                let names: BTreeSet<&String> = match watch.is_wanted() {
+                    true => columns.fields().iter().map(|it| it.name()).collect(),
+                    false => self.origins.iter().collect(),
+                };
+                let names: Vec<String> = names.into_iter().cloned().collect();
                 let rows = tables.read(table, &names).await?.into_stream();
                 let rows = rows.map_err(PipelineError::from).boxed();
                 if watch.is_wanted() { watched(rows, Arc::clone(watch)) } else { rows }
@@ -170,12 +186,12 @@ impl Input {
                 rows
             }
         };
-        let schema = SchemaRef::clone(&self.schema);
+        let columns = (SchemaRef::clone(&self.schema), self.origins.clone());
         let shown = self.shown.clone();
         let mut before = 0;
         let fitted = rows.map(move |batch| {
             let batch = batch?;
-            let fitted = declared(&batch, &schema, (&shown, before));
+            let fitted = declared(&batch, (&columns.0, &columns.1), (&shown, before));
             before += batch.num_rows();
             fitted
         });
@@ -454,8 +470,11 @@ pub(crate) fn column(name: &str) -> PlanExpr {
     PlanExpr::Column(datafusion::common::Column::from_name(name))
 }
 
-/// The columns that are read, with the types they are worked with.
-fn read_columns(schema: &SchemaRef, table: &TableRef) -> Result<SchemaRef, Unusable> {
+/// The columns that are read, with the types they are worked with, and what they are called there.
+fn read_columns(
+    schema: &SchemaRef,
+    table: &TableRef,
+) -> Result<(SchemaRef, Vec<String>), Unusable> {
     let names: Vec<&str> = schema.fields().iter().map(|it| it.name().as_str()).collect();
     let unknown = |name: &str, part: &str| {
         let near = nearest(name, names.iter().copied());
@@ -463,9 +482,9 @@ fn read_columns(schema: &SchemaRef, table: &TableRef) -> Result<SchemaRef, Unusa
         let reason = format!("column `{name}` of `{part}` is not in `{}`", table.table);
         Unusable::mistake(reason, hint)
     };
-    let wanted: Vec<&str> = match &table.columns {
-        Some(columns) => columns.iter().map(String::as_str).collect(),
-        None => names.clone(),
+    let wanted: Vec<(&str, &str)> = match &table.columns {
+        Some(columns) => columns.iter().map(|(name, own)| (name.as_str(), own.as_str())).collect(),
+        None => names.iter().map(|name| (*name, *name)).collect(),
     };
     let types: BTreeMap<&str, &metalith_expr::Type> =
         table.types.iter().map(|(name, it)| (name.as_str(), it)).collect();
@@ -473,23 +492,28 @@ fn read_columns(schema: &SchemaRef, table: &TableRef) -> Result<SchemaRef, Unusa
         return Err(unknown(name, "types"));
     }
     let mut fields: Vec<Field> = Vec::new();
-    for name in wanted {
-        let Ok(field) = schema.field_with_name(name) else {
-            return Err(unknown(name, "columns"));
+    let mut origins = Vec::new();
+    for (name, own) in wanted {
+        let Ok(field) = schema.field_with_name(own) else {
+            return Err(unknown(own, "columns"));
         };
         if is_reserved(name) {
             let reason = format!("column `{name}` of `{}` has a reserved name", table.table);
-            let hint = "read the other columns by naming them in `columns`";
-            return Err(Unusable::mistake(reason, Some(hint.to_owned())));
+            let hint = format!(
+                "name what is read in `columns`, this one otherwise: `columns: {{was{}: {own}}}`",
+                name.to_lowercase()
+            );
+            return Err(Unusable::mistake(reason, Some(hint)));
         }
         if fields.iter().any(|it| it.name() == name) {
             return Err(Unusable::mistake(format!("column `{name}` is there twice"), None));
         }
-        let data_type = types.get(name).and_then(|it| stored_as(it));
+        let data_type = types.get(own).and_then(|it| stored_as(it));
         let data_type = data_type.unwrap_or_else(|| worked_with(field.data_type()));
         fields.push(Field::new(name, data_type, true));
+        origins.push(own.to_owned());
     }
-    Ok(Arc::new(Schema::new(fields)))
+    Ok((Arc::new(Schema::new(fields)), origins))
 }
 
 /// The type that a column is worked with: its own, unless it only says how values are packed.
@@ -506,18 +530,18 @@ fn worked_with(data_type: &DataType) -> DataType {
 /// Rows with the columns that a table has, of which some are said to be of another type.
 fn declared(
     batch: &RecordBatch,
-    schema: &SchemaRef,
+    (schema, origins): (&SchemaRef, &[String]),
     (shown, before): (&str, usize),
 ) -> Result<RecordBatch, PipelineError> {
     let failed = |error| PipelineError::arrow(&format!("reading `{shown}`"), error);
-    let arrays = schema.fields().iter().map(|field| {
-        let Some(array) = batch.column_by_name(field.name()) else {
+    let arrays = schema.fields().iter().zip(origins).map(|(field, origin)| {
+        let Some(array) = batch.column_by_name(origin) else {
             return Ok(arrow::array::new_null_array(field.data_type(), batch.num_rows()));
         };
         exactly(array, field.data_type()).map_err(|inexact| match inexact {
             Inexact::Value { row, value } => PipelineError::Unfit {
                 place: shown.to_owned(),
-                column: field.name().clone(),
+                column: origin.clone(),
                 row: before + row + 1,
                 value,
                 wanted: expression_type(field.data_type()).to_string(),

@@ -1,6 +1,6 @@
 //! What a project file says, read and not yet checked against any data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use metalith_document::Span;
 use metalith_expr::{Expr, Type};
@@ -16,6 +16,8 @@ pub struct Pipeline {
     pub name: String,
     /// Places of tables, by id.
     pub datasources: BTreeMap<String, Datasource>,
+    /// Places that are declared and could not be read; what was wrong with them is told already.
+    pub unreadable: BTreeSet<String>,
     /// Where the working set comes from.
     pub input: TableRef,
     /// Expressions by name, for `{{NAME}}`: selectors and the values of variables.
@@ -60,8 +62,9 @@ pub struct TableRef {
     pub table: String,
     /// What expressions call it.
     pub alias: Option<String>,
-    /// Which of its columns are read; `None` for all.
-    pub columns: Option<Vec<String>>,
+    /// What its columns are called in the working set, and there; `None` for all of them as they
+    /// are.
+    pub columns: Option<Vec<(String, String)>>,
     /// What columns are, where the file does not say it well.
     pub types: Vec<(String, Type)>,
     /// Where it is written.

@@ -3,10 +3,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use arrow::{
-    array::{
-        Array as _, ArrayRef, AsArray as _, RecordBatch, StringArray, StructArray, UInt32Array,
-    },
-    compute::{cast, concat_batches, take},
+    array::{Array, ArrayRef, AsArray as _, RecordBatch, StringArray, StructArray, new_null_array},
+    compute::{cast, interleave},
     datatypes::{
         DataType, Date32Type, Field, Fields, Float64Type, Schema, SchemaRef, TimeUnit,
         TimestampMicrosecondType,
@@ -15,11 +13,11 @@ use arrow::{
     row::{OwnedRow, RowConverter, SortField},
     util::display::array_value_to_string,
 };
-use futures::StreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _};
 use metalith_base::FeatureKey;
 use metalith_graph::{Feature, FeatureGraph, columns};
 use metalith_ingest::{VersionColumn, assemble_versions};
-use metalith_store::{ResolveOptions, Rows, Store, StoreError};
+use metalith_store::{Rows, Store, StoreError};
 use xxhash_rust::xxh64::Xxh64;
 
 use crate::{PipelineError, input::strictly, working::is_reserved};
@@ -42,11 +40,8 @@ pub(crate) async fn complete(
     if !is_resolved(feature, &rows) {
         return Ok(of_values(feature, rows));
     }
-    let options = ResolveOptions { skip_comparison: true, ..ResolveOptions::default() };
-    let expected = store.resolve(graph, key, options).await?.new;
-    let all = concat_batches(&expected.schema, &expected.batches).map_err(StoreError::arrow)?;
-    let known = Expected::new(feature, &all).map_err(StoreError::arrow)?;
-    let schema = with_provenance(&rows.schema(), known.provenance.data_type());
+    let known = Expected::read(feature, store.expected_provenance(graph, key).await?).await?;
+    let schema = with_provenance(&rows.schema(), &known.data_type);
     let form = SchemaRef::clone(&schema);
     let batches = rows.into_stream().map(move |batch| {
         let batch = batch?;
@@ -60,26 +55,34 @@ struct Expected {
     names: Vec<String>,
     types: Vec<DataType>,
     converter: RowConverter,
-    places: HashMap<OwnedRow, u32>,
-    provenance: ArrayRef,
+    /// Of each key the batch and the row there.
+    places: HashMap<OwnedRow, (usize, usize)>,
+    /// Provenance, batch by batch, and NULL at the end.
+    provenance: Vec<ArrayRef>,
+    data_type: DataType,
 }
 
 impl Expected {
-    fn new(feature: &Feature, all: &RecordBatch) -> Result<Self, ArrowError> {
-        let names = feature.join_keys().to_vec();
-        let keys = names.iter().map(|name| {
-            let index = all.schema().index_of(name)?;
-            Ok(Arc::clone(all.column(index)))
-        });
-        let keys = keys.collect::<Result<Vec<ArrayRef>, ArrowError>>()?;
-        let types: Vec<DataType> = keys.iter().map(|it| it.data_type().clone()).collect();
+    /// Reads rows with the join keys in front, and provenance behind them.
+    async fn read(feature: &Feature, rows: Rows) -> Result<Self, StoreError> {
+        let schema = rows.schema();
+        let (names, width) = (feature.join_keys().to_vec(), feature.join_keys().len());
+        let types: Vec<DataType> =
+            schema.fields()[..width].iter().map(|it| it.data_type().clone()).collect();
         let fields = types.iter().map(|it| SortField::new(it.clone())).collect();
-        let converter = RowConverter::new(fields)?;
-        let rows = converter.convert_columns(&keys)?;
-        let places = rows.iter().zip(0_u32..).map(|(row, place)| (row.owned(), place)).collect();
-        let index = all.schema().index_of(columns::PROVENANCE_BY_FIELD)?;
-        let provenance = Arc::clone(all.column(index));
-        Ok(Self { names, types, converter, places, provenance })
+        let converter = RowConverter::new(fields).map_err(StoreError::arrow)?;
+        let data_type = schema.field(width).data_type().clone();
+        let (mut places, mut provenance) = (HashMap::new(), Vec::new());
+        let mut batches = rows.into_stream();
+        while let Some(batch) = batches.try_next().await? {
+            let keys = converter.convert_columns(&batch.columns()[..width]);
+            let keys = keys.map_err(StoreError::arrow)?;
+            let number = provenance.len();
+            places.extend(keys.iter().enumerate().map(|(row, key)| (key.owned(), (number, row))));
+            provenance.push(Arc::clone(batch.column(width)));
+        }
+        provenance.push(new_null_array(&data_type, 1));
+        Ok(Self { names, types, converter, places, provenance, data_type })
     }
 
     fn complete(&self, batch: &RecordBatch, form: &SchemaRef) -> Result<RecordBatch, ArrowError> {
@@ -88,12 +91,13 @@ impl Expected {
         });
         let keys = keys.collect::<Result<Vec<ArrayRef>, ArrowError>>()?;
         let rows = self.converter.convert_columns(&keys)?;
-        let places: UInt32Array =
-            rows.iter().map(|row| self.places.get(&row.owned()).copied()).collect();
         // A row without an upstream has NULL here, which the store refuses and names.
-        let provenance = take(&self.provenance, &places, None)?;
+        let none = (self.provenance.len() - 1, 0);
+        let places: Vec<(usize, usize)> =
+            rows.iter().map(|row| self.places.get(&row.owned()).copied().unwrap_or(none)).collect();
+        let known: Vec<&dyn Array> = self.provenance.iter().map(AsRef::as_ref).collect();
         let mut arrays = batch.columns().to_vec();
-        arrays.push(provenance);
+        arrays.push(interleave(&known, &places)?);
         RecordBatch::try_new(SchemaRef::clone(form), arrays)
     }
 }

@@ -182,9 +182,9 @@ impl Reader {
         let name = table.required_text("name")?.to_owned();
         table.text("description")?;
         table.optional("variables");
-        let datasources = match table.optional("datasources") {
+        let (datasources, unreadable) = match table.optional("datasources") {
             Some(node) => self.datasources(node),
-            None => BTreeMap::new(),
+            None => (BTreeMap::new(), BTreeSet::new()),
         };
         let input = self.table_ref(table.required("input")?)?;
         let selectors = match table.table("selectors")? {
@@ -198,12 +198,12 @@ impl Reader {
         if let Err(error) = table.finish() {
             self.mistakes.push(Mistake::of_document("Invalid project file", &error));
         }
-        Ok(Pipeline { file, name, datasources, input, selectors, operations })
+        Ok(Pipeline { file, name, datasources, unreadable, input, selectors, operations })
     }
 
-    /// A list of tables with an `id`, or a table of them by id.
-    fn datasources(&mut self, node: &Node) -> BTreeMap<String, Datasource> {
-        let mut found = BTreeMap::new();
+    /// A list of tables with an `id`, or a table of them by id; and the ids of those that are wrong.
+    fn datasources(&mut self, node: &Node) -> (BTreeMap<String, Datasource>, BTreeSet<String>) {
+        let (mut found, mut unreadable) = (BTreeMap::new(), BTreeSet::new());
         let (ids, nodes): (Vec<Option<&str>>, Vec<&Node>) = match &node.value {
             Value::List(items) => items.iter().map(|item| (None, item)).unzip(),
             Value::Table(entries) => {
@@ -212,7 +212,7 @@ impl Reader {
             other => {
                 let reason = format!("`datasources` must be a list, but is {}", other.described());
                 self.mistakes.push(Mistake::new("Invalid project file", reason, node.span));
-                return found;
+                return (found, unreadable);
             }
         };
         for (id, node) in ids.into_iter().zip(nodes) {
@@ -225,10 +225,12 @@ impl Reader {
                 }
                 Err(error) => {
                     self.mistakes.push(Mistake::of_document("Invalid datasource", &error));
+                    unreadable
+                        .extend(id.map(str::to_owned).or_else(|| scalar(member(node, "id")?)));
                 }
             }
         }
-        found
+        (found, unreadable)
     }
 
     fn datasource(
@@ -273,7 +275,10 @@ impl Reader {
             datasource: table.required_text("datasource_id")?.to_owned(),
             table: table.required_text("table")?.to_owned(),
             alias: table.text("as")?.map(str::to_owned),
-            columns: table.texts("columns")?,
+            columns: match table.optional("columns") {
+                Some(node) => Some(operations::pairs(&self.file, node, "columns")?),
+                None => None,
+            },
             types: match table.table("types")? {
                 None => Vec::new(),
                 Some(types) => types
@@ -367,7 +372,12 @@ impl Reader {
 }
 
 fn has(node: &Node, key: &str) -> bool {
-    matches!(&node.value, Value::Table(entries) if entries.iter().any(|it| it.key == key))
+    member(node, key).is_some()
+}
+
+fn member<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
+    let Value::Table(entries) = &node.value else { return None };
+    entries.iter().find(|it| it.key == key).map(|it| &it.node)
 }
 
 /// Keys below which texts are expressions.

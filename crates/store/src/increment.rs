@@ -9,10 +9,10 @@ use datafusion::{
 };
 use metalith_base::FeatureKey;
 use metalith_expr::Expr;
-use metalith_graph::{Feature, FeatureGraph, Lineage};
+use metalith_graph::{Feature, FeatureGraph, Lineage, columns};
 
 use crate::{
-    Answer, Compute, Computed, Frame, RequestProblem, Store, StoreError,
+    Answer, Compute, Computed, Frame, RequestProblem, Rows, Store, StoreError,
     compare::{self, Stored, compare, in_memory, newest_per_key, rows_with_keys},
     current::{Visibility, select_changed},
     expected::{Filters, UpstreamVersions, expected_rows, scan},
@@ -86,6 +86,25 @@ impl Store {
         let feature = graph.feature(feature)?;
         let resolve = Resolve { store: self, graph, feature, options };
         resolve.run().await
+    }
+
+    /// The join keys of every sample that a feature with deps should hold, and the provenance that
+    /// is expected of it, in no particular order. Nothing else of upstreams is read.
+    pub async fn expected_provenance(
+        &self,
+        graph: &FeatureGraph,
+        feature: &FeatureKey,
+    ) -> Result<Rows, StoreError> {
+        self.require_same_length(graph)?;
+        let feature = graph.feature(feature)?;
+        let resolve = Resolve { store: self, graph, feature, options: ResolveOptions::default() };
+        let keys = feature.join_keys().iter().map(String::as_str);
+        let wanted = keys.chain([columns::PROVENANCE_BY_FIELD]).map(column);
+        let plan = LogicalPlanBuilder::from(resolve.expected(None).await?)
+            .project(wanted)
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(|error| resolve.failed(error))?;
+        self.run(plan, resolve.subject()).await
     }
 
     /// How many percent of the samples that a feature is computed from have been worked off at

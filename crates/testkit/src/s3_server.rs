@@ -70,6 +70,16 @@ struct Behaviour {
     /// How many bytes of objects were asked for.
     sent: AtomicU64,
     trap: StdMutex<Option<Trap>>,
+    denied: StdMutex<Option<Denied>>,
+}
+
+/// What of an object that is sent in parts is refused, however often it is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// The part with this number, from 1.
+    Part(i32),
+    /// To make an object of the parts.
+    Completion,
 }
 
 /// Whether a request is carried out during which something happens.
@@ -164,6 +174,18 @@ impl S3Server {
     /// Lets each request that only reads take a while.
     pub fn delay_reading(&self, delay: Duration) {
         self.behaviour.read_delay.store(delay.as_millis() as u64, Ordering::SeqCst);
+    }
+
+    /// Refuses a step of sending objects in parts; `None` for nothing.
+    pub fn deny(&self, what: Option<Denied>) {
+        *self.behaviour.denied.lock().unwrap_or_else(PoisonError::into_inner) = what;
+    }
+
+    /// How many objects were begun to be sent in parts, and neither completed nor given up.
+    pub fn unfinished_uploads(&self) -> usize {
+        let files = std::fs::read_dir(self.folder.path()).expect("it is readable");
+        let names = files.map(|it| it.expect("it is readable").file_name());
+        names.filter(|it| it.to_string_lossy().starts_with(".upload-")).count()
     }
 
     /// How many bytes of objects were asked for.
@@ -324,6 +346,15 @@ impl Turns {
         Ok(response)
     }
 
+    /// Refuses what is denied.
+    fn require_allowed(&self, step: Denied) -> S3Result<()> {
+        let denied = *self.behaviour.denied.lock().unwrap_or_else(PoisonError::into_inner);
+        match denied == Some(step) {
+            true => Err(S3Error::new(S3ErrorCode::AccessDenied)),
+            false => Ok(()),
+        }
+    }
+
     /// Deletes what is not refused, and tells what is.
     async fn delete_many(
         &self,
@@ -390,6 +421,29 @@ macro_rules! forward {
                 self.carry_out(self.read(request)).await
             }
 
+            async fn upload_part(
+                &self,
+                request: S3Request<dto::UploadPartInput>,
+            ) -> S3Result<S3Response<dto::UploadPartOutput>> {
+                self.carry_out(async {
+                    self.require_allowed(Denied::Part(request.input.part_number))?;
+                    self.files.upload_part(request).await
+                })
+                .await
+            }
+
+            async fn complete_multipart_upload(
+                &self,
+                request: S3Request<dto::CompleteMultipartUploadInput>,
+            ) -> S3Result<S3Response<dto::CompleteMultipartUploadOutput>> {
+                self.carry_out(async {
+                    self.require_allowed(Denied::Completion)?;
+                    let _turn = self.writing.lock().await;
+                    self.files.complete_multipart_upload(request).await
+                })
+                .await
+            }
+
             async fn delete_objects(
                 &self,
                 request: S3Request<dto::DeleteObjectsInput>,
@@ -408,13 +462,11 @@ forward! {
         list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output,
         list_parts(ListPartsInput) -> ListPartsOutput,
         create_multipart_upload(CreateMultipartUploadInput) -> CreateMultipartUploadOutput,
-        upload_part(UploadPartInput) -> UploadPartOutput,
         abort_multipart_upload(AbortMultipartUploadInput) -> AbortMultipartUploadOutput,
     }
     writing {
         put_object(PutObjectInput) -> PutObjectOutput,
         copy_object(CopyObjectInput) -> CopyObjectOutput,
         delete_object(DeleteObjectInput) -> DeleteObjectOutput,
-        complete_multipart_upload(CompleteMultipartUploadInput) -> CompleteMultipartUploadOutput,
     }
 }

@@ -72,6 +72,46 @@ fn features_go_in_and_out_and_lose_samples() {
 }
 
 #[test]
+fn what_is_computed_of_a_deleted_sample_goes_along_and_comes_back() {
+    let cascading = CLEAN.replace("reason: too small", "reason: too small, cascade: downstream");
+    // What goes along is there before.
+    let without_crop = cascading.lines().filter(|it| !it.contains("table: crop"));
+    let project = with_pipeline(&without_crop.map(|it| format!("{it}\n")).collect::<String>());
+    let here = project.path();
+    told(here, &["metadata", "resolve", "crop", "--output-dir", "todo"]);
+    told(here, &["metadata", "write", "crop", "todo/new.parquet"]);
+    let rehearsed = told(here, &["run", "clean.yaml", "--dry-run"]);
+    assert!(rehearsed.contains("\n  delete 1 of crop\n  delete 1 of video/raw"), "{rehearsed}");
+    assert_eq!((samples(here, "video/raw"), samples(here, "crop")), (3, 3));
+    let ran: Value = serde_json::from_str(&told(here, &["run", "clean.yaml", "--json"])).unwrap();
+    assert_eq!((samples(here, "video/raw"), samples(here, "crop")), (2, 2));
+    let id = ran["outputs"][1]["details"]["deletion"].as_str().unwrap();
+    told(here, &["metadata", "restore", "--deletion", id]);
+    assert_eq!((samples(here, "video/raw"), samples(here, "crop")), (3, 3));
+    told(here, &["metadata", "status", "--assert-in-sync"]);
+}
+
+#[test]
+fn retention_takes_what_a_pipeline_deleted() {
+    let project = with_pipeline(CLEAN);
+    let here = project.path();
+    let features = fs::read_to_string(here.join("features.toml")).unwrap();
+    let keep = |age: &str| {
+        let retention = format!("[retention]\nkeep_deleted = \"{age}\"\n");
+        fs::write(here.join("features.toml"), retention + &features).unwrap();
+    };
+    keep("30 days");
+    told(here, &["run", "clean.yaml"]);
+    assert_eq!(told(here, &["retention", "apply"]), "nothing is due\n");
+    let all = ["metadata", "read", "video/raw", "--include-deleted", "--sample-history", "--json"];
+    assert!(told(here, &all).contains("v1"));
+    keep("0 days");
+    told(here, &["retention", "apply", "--yes"]);
+    assert!(!told(here, &all).contains("v1"));
+    assert_eq!(samples(here, "video/raw"), 2);
+}
+
+#[test]
 fn what_is_held_stops_the_whole_run() {
     let project = with_pipeline(CLEAN);
     let here = project.path();

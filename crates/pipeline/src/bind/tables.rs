@@ -32,6 +32,8 @@ pub(crate) struct JoinStep {
     pub(crate) key_types: Vec<DataType>,
     /// The columns that are added, of the other table.
     pub(crate) added: Vec<usize>,
+    /// What they are called in the working set.
+    pub(crate) names: Vec<String>,
     pub(crate) how: JoinKind,
 }
 
@@ -117,7 +119,8 @@ impl Binder<'_> {
             }
         }
         let Some((keys, key_types)) = keys.filter(|_| is_whole) else { return Ok(None) };
-        Ok(Some(JoinStep { input, keys, key_types, added: places, how: join.how }))
+        let names = added.into_iter().map(|(name, _)| name).collect();
+        Ok(Some(JoinStep { input, keys, key_types, added: places, names, how: join.how }))
     }
 
     fn joined_column(

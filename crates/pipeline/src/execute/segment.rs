@@ -23,12 +23,12 @@ use super::{
 };
 use crate::{
     PipelineError,
-    bind::{OutputStep, RowStep, UpdateStep},
+    bind::{JoinStep, OutputStep, RowStep, UpdateStep},
     engine::{Engine, Stream},
     exact::{Inexact, exactly},
     input::strictly,
     model::{JoinKind, OutputMode},
-    working::{DELETED, Evaluator, RowClock, WorkingRows},
+    working::{DELETED, Evaluator, ROW_ID, RowClock, WorkingRows},
 };
 
 /// A step that concerns each row by itself.
@@ -137,7 +137,7 @@ fn apply(
             }
             (RowStep::Update(update), _) => one.update(&mut applied, update, &mut counts),
             (RowStep::Join(join), Some(lookup)) => {
-                one.join(&mut applied, (lookup, join.how), &mut counts)
+                one.join(&mut applied, (lookup, join), &mut counts)
             }
             (RowStep::Join(_), None) => Ok(()),
             (RowStep::Output(output), _) => {
@@ -240,7 +240,7 @@ impl One<'_> {
     fn join(
         &self,
         applied: &mut Applied,
-        (lookup, how): (&Lookup, JoinKind),
+        (lookup, join): (&Lookup, &JoinStep),
         counts: &mut Counts,
     ) -> Result<(), DataFusionError> {
         let rows = &mut applied.rows;
@@ -248,13 +248,57 @@ impl One<'_> {
         let found = lookup.find(rows, &active)?;
         let has_match = arrow::compute::is_not_null(&found)?;
         counts.matched = has_match.true_count() as u64;
-        rows.columns.extend(lookup.columns(&found)?);
-        if how == JoinKind::Inner {
-            // Deleted rows stay: no operation but an output sees them.
-            *rows = rows.filtered(&arrow::compute::or(&has_match, &rows.deleted)?)?;
+        let added = lookup.columns(&found)?;
+        // Deleted rows stay: no operation but an output sees them.
+        let stays = match join.how {
+            JoinKind::Left => None,
+            JoinKind::Inner => Some(arrow::compute::or(&has_match, &rows.deleted)?),
+        };
+        if self.tracing == Tracing::On {
+            applied.changes.extend(self.joined(rows, &has_match, (join, &added))?);
+            if let Some(stays) = &stays {
+                applied.changes.extend(self.left(rows, &not(stays)?)?);
+            }
+        }
+        rows.columns.extend(added);
+        if let Some(stays) = stays {
+            *rows = rows.filtered(&stays)?;
         }
         counts.rows_out = rows.active();
         Ok(())
+    }
+
+    /// What a join gave to rows that it found something for.
+    fn joined(
+        &self,
+        rows: &WorkingRows,
+        has_match: &BooleanArray,
+        (join, added): (&JoinStep, &[ArrayRef]),
+    ) -> Result<Vec<RecordBatch>, ArrowError> {
+        if has_match.true_count() == 0 {
+            return Ok(Vec::new());
+        }
+        let changes = join.names.iter().zip(added).map(|(name, after)| {
+            let before = new_null_array(after.data_type(), after.len());
+            trace::change(self.about, (rows, has_match, self.clock), (name, &before, after))
+        });
+        changes.collect()
+    }
+
+    /// Rows that leave the working set: of these nothing is left, not even an id.
+    fn left(
+        &self,
+        rows: &WorkingRows,
+        leaves: &BooleanArray,
+    ) -> Result<Option<RecordBatch>, ArrowError> {
+        if leaves.true_count() == 0 {
+            return Ok(None);
+        }
+        let before: ArrayRef = Arc::new(self.clock.row_ids(&rows.ids));
+        let after = new_null_array(&DataType::Utf8, rows.len());
+        let change =
+            trace::change(self.about, (rows, leaves, self.clock), (ROW_ID, &before, &after));
+        change.map(Some)
     }
 
     fn output(

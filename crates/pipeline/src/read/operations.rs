@@ -185,8 +185,9 @@ fn output(table: &mut Table<'_>) -> Result<Output, DocumentError> {
         deletion.mode = choice(&mut given, "mode", &kinds)?.unwrap_or(DeletionMode::Soft);
         if let Some(node) = given.optional("cascade") {
             let name = text(given.file(), "cascade", node)?;
-            deletion.cascade = Cascade::from_str(name)
-                .map_err(|hint| given.mistake(node, format!("`{name}` is none"), Some(hint)))?;
+            deletion.cascade = Cascade::from_str(name).map_err(|hint| {
+                given.mistake(node, format!("`{name}` is no `cascade`"), Some(hint))
+            })?;
         }
         deletion.reason = given.text("reason")?.map(str::to_owned);
         given.finish()?;
@@ -272,7 +273,11 @@ fn named_expressions(
 }
 
 /// Names with what they stand for: a table, or a name or a list of names that stand for themselves.
-fn pairs(file: &str, node: &Node, what: &str) -> Result<Vec<(String, String)>, DocumentError> {
+pub(super) fn pairs(
+    file: &str,
+    node: &Node,
+    what: &str,
+) -> Result<Vec<(String, String)>, DocumentError> {
     let same = |node: &Node| {
         let name = text(file, what, node)?.to_owned();
         Ok((name.clone(), name))

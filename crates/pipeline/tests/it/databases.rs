@@ -148,6 +148,23 @@ async fn values_come_back_from_every_database_as_they_went_in() {
 }
 
 #[tokio::test]
+async fn where_nothing_is_left_there_is_an_empty_table() {
+    for kind in KINDS {
+        let shop = Shop::new(kind);
+        shop.must(&into("orders", "")).await;
+        let nothing =
+            into("orders", "").replace("operations:\n", "operations:\n- {seq: 0, type: delete}\n");
+        for table in ["orders", "others"] {
+            shop.must(&nothing.replace("table: orders}", &format!("table: {table}}}"))).await;
+            assert_eq!(shop.lines(table).await, [] as [Value; 0], "{kind}");
+        }
+        // And it takes rows again, of the same types.
+        shop.must(&into("others", "mode: append,")).await;
+        assert_eq!(shop.ids("others").await.len(), 4, "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn texts_that_a_column_makes_numbers_of_are_refused() {
     let shop = Shop::new("sqlite");
     shop.database.ask("CREATE TABLE orders (id INTEGER, note STRING)");

@@ -5,6 +5,8 @@ mod bad_files;
 mod databases;
 mod document;
 mod exact;
+mod keys;
+mod memory;
 mod misread;
 mod objects;
 mod operations;
@@ -14,6 +16,7 @@ mod random;
 mod scenarios;
 mod schema;
 mod traps;
+mod working_set;
 
 use std::{collections::BTreeMap, path::Path};
 

@@ -14,7 +14,7 @@ use metalith_pipeline::{
 };
 use metalith_project::{Project, ProjectOptions};
 use metalith_store::Mode;
-use metalith_testkit::s3_server::{Moment, S3Server};
+use metalith_testkit::s3_server::{Denied, Moment, S3Server};
 
 use crate::{NOW, ORDERS, folder, others::meanwhile, project, put};
 
@@ -157,6 +157,78 @@ async fn a_run_that_dies_between_two_outputs_leaves_word_of_it() {
     let file = folder.path().join("out/a.csv").display().to_string();
     let places = vec!["s3://bucket/data/new.csv".to_owned(), file];
     assert_eq!(receiver.recv().unwrap(), Outcome::Publishing(places));
+}
+
+#[tokio::test]
+async fn a_large_object_whose_end_is_refused_leaves_no_parts() {
+    let (server, folder) = (S3Server::start(), folder());
+    // Three parts, the last of which is small.
+    let mut file = "id,note\n".to_owned();
+    for id in 0..20 {
+        file.push_str(&format!("{id},{}\n", "x".repeat(1 << 20)));
+    }
+    put(folder.path(), "in/large.csv", &file);
+    let text = text(&server, "ds-orders, table: large", TO_BUCKET);
+    let object = server.bucket_folder().join("data/new.csv");
+    for denied in [Denied::Part(1), Denied::Part(3), Denied::Completion] {
+        server.deny(Some(denied));
+        let error = run_in(folder.path(), &text, Options::default()).await.unwrap_err();
+        let cause = format!("{:?}", std::error::Error::source(&error));
+        assert!(cause.contains("AccessDenied"), "{denied:?}: {error} {cause}");
+        assert_eq!(server.unfinished_uploads(), 0, "{denied:?}");
+        assert!(!object.exists(), "{denied:?}");
+        assert!(!folder.path().join("out/a.csv").exists(), "{denied:?}");
+    }
+    server.deny(None);
+    run_in(folder.path(), &text, Options::default()).await.unwrap();
+    assert_eq!(fs::read_to_string(&object).unwrap(), file);
+    assert_eq!(server.unfinished_uploads(), 0);
+}
+
+#[tokio::test]
+async fn a_bucket_holds_delta_tables_and_tables_of_many_files() {
+    let (server, folder) = (S3Server::start(), folder());
+    let with_lake = |input: &str, operations: &str| {
+        text(&server, input, operations).replace(
+            "id: bucket, path: 's3://bucket/data'",
+            "id: lake, type: delta, path: 's3://bucket/lake'",
+        )
+    };
+    let to_lake = |mode: &str| {
+        format!(
+            "operations:\n- {{seq: 1, type: output, mode: {mode}, columns: [id, amount], \
+             destination: {{datasource_id: lake, table: a/b}}}}\n"
+        )
+    };
+    for mode in ["replace", "append"] {
+        let text = with_lake("ds-orders, table: orders", &to_lake(mode));
+        run_in(folder.path(), &text, Options::default()).await.unwrap();
+    }
+    assert!(server.bucket_folder().join("lake/a/b.delta/_delta_log").is_dir());
+    let summed = "operations:\n\
+        - {seq: 1, type: aggregate, aggregations: {n: COUNT(*), total: SUM(amount)}}\n\
+        - {seq: 2, type: output, destination: {datasource_id: ds-warehouse, table: sums.csv}}\n";
+    let sums = folder.path().join("out/sums.csv");
+    let text_of_lake = with_lake("lake, table: a/b", summed);
+    run_in(folder.path(), &text_of_lake, Options::default()).await.unwrap();
+    assert_eq!(fs::read_to_string(&sums).unwrap(), "n,total\n10,84\n");
+    // Parquet below a folder, and lines of JSON by a pattern.
+    let data = server.bucket_folder().join("data");
+    fs::create_dir_all(data.join("parts")).unwrap();
+    run_in(folder.path(), &project(TO_PARQUET), Options::default()).await.unwrap();
+    for part in ["1.parquet", "2.parquet"] {
+        fs::copy(folder.path().join("out/orders.parquet"), data.join("parts").join(part)).unwrap();
+    }
+    for (part, amount) in [("a.jsonl", 5), ("b.jsonl", 6)] {
+        fs::write(data.join(part), format!("{{\"amount\":{amount}}}\n")).unwrap();
+    }
+    let lines = text(&server, "bucket, table: lines", summed)
+        .replace("path: 's3://bucket/data'", "path: 's3://bucket/data/*.jsonl'");
+    let parts = text(&server, "bucket, table: parts", summed);
+    for (text, expected) in [(parts, "n,total\n10,84\n"), (lines, "n,total\n2,11\n")] {
+        run_in(folder.path(), &text, Options::default()).await.unwrap();
+        assert_eq!(fs::read_to_string(&sums).unwrap(), expected);
+    }
 }
 
 #[tokio::test]

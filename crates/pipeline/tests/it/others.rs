@@ -332,6 +332,22 @@ async fn samples_are_deleted_by_the_ids_that_were_read() {
         assert!(told.contains(&expected), "{told}");
         assert_eq!(studio.samples("video/raw").await, all);
     }
+    // Nor by values of another column, whatever they are called.
+    let mut surroundings = Surroundings::new(studio.folder.path(), Timestamp::from_micros(NOW));
+    surroundings.project = Some(&studio.project);
+    let text = in_studio(FROM_RAW).replace(
+        "table: video/raw}\n",
+        "table: video/raw, columns: {video_id: other, size: size}}\n",
+    );
+    let rows = rows_of(&[
+        json!({ "video_id": "v1", "other": "v3", "size": 1, "metaxy_provenance_by_field": { "frames": "x" } }),
+    ]);
+    let (store, key) = (studio.store().await, "video/raw".parse().unwrap());
+    store.write(studio.project.graph(), &key, rows, &WriteOptions::default()).await.unwrap();
+    let error = run(("studio.yaml", &text), &surroundings, Options::default()).await;
+    let told = error.unwrap_err().to_string();
+    assert!(told.contains("`columns` of `raw` assigns 'video_id', which says what"), "{told}");
+    assert_eq!(studio.samples("video/raw").await, all);
 }
 
 #[tokio::test]

@@ -211,6 +211,30 @@ async fn a_trace_tells_what_changed_which_row() {
 }
 
 #[tokio::test]
+async fn a_trace_tells_what_a_join_gave_and_took() {
+    let folder = folder();
+    put(folder.path(), "in/customers.csv", "name,country,vip\nanna,DE,true\nben,,false\n");
+    let rest = "operations:\n\
+        - {seq: 1, type: delete, selector: id = 1}\n\
+        - {seq: 2, type: join, how: inner, on: {customer: name}, input: {datasource_id: ds-orders, table: customers}}\n";
+    let trace = folder.path().join("trace.csv");
+    let options = Options { trace: Some(trace.clone()), ..Options::default() };
+    let report = run_in(folder.path(), rest, options).await.unwrap();
+    assert_eq!((report.operations[1].matched, report.operations[1].rows_out), (2, 2));
+    expect![[r#"
+        row_id,operation,type,alias,column,before,after
+        019b76da-a87b-7000-8000-000000000000,1,delete,,_deleted,false,true
+        019b76da-a87b-7000-8000-000000000001,2,join,,country,,
+        019b76da-a87b-7000-8000-000000000002,2,join,,country,,DE
+        019b76da-a87b-7000-8000-000000000001,2,join,,vip,,false
+        019b76da-a87b-7000-8000-000000000002,2,join,,vip,,true
+        019b76da-a87b-7000-8000-000000000003,2,join,,_row_id,019b76da-a87b-7000-8000-000000000003,
+        019b76da-a87b-7000-8000-000000000004,2,join,,_row_id,019b76da-a87b-7000-8000-000000000004,
+    "#]]
+    .assert_eq(&fs::read_to_string(trace).unwrap());
+}
+
+#[tokio::test]
 async fn variables_are_values_and_never_conditions() {
     let folder = folder();
     let rest = "variables: {who: anna, least: 5, to: a}\n\

@@ -34,6 +34,16 @@ enum Name {
     B,
 }
 
+/// What becomes of rows that a join finds nothing for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Rest {
+    Stays,
+    Leaves,
+}
+
+/// Keys and their values.
+const LOOKUP: [(&str, i64); 2] = [("x", 7), ("w", 8)];
+
 #[derive(Clone, Debug)]
 enum Step {
     Delete(Option<Condition>),
@@ -46,6 +56,8 @@ enum Step {
     /// Sums in the place of the rows.
     NewSet,
     Append(Vec<Plain>, Option<Condition>),
+    /// `a` becomes what `LOOKUP` has for `s`; without it NULL, or the row leaves.
+    Join(Rest),
     Output {
         include_deleted: bool,
         selector: Option<Condition>,
@@ -169,6 +181,16 @@ fn interpret(mut rows: Vec<Plain>, steps: &[Step]) -> Vec<Vec<Plain>> {
                 let more = more.iter().filter(|row| holds(condition.as_ref(), row));
                 rows.extend(more.cloned());
             }
+            Step::Join(rest) => {
+                let found = |row: &Plain| {
+                    let s = row.s.as_deref()?;
+                    LOOKUP.iter().find(|(key, _)| *key == s).map(|(_, value)| *value)
+                };
+                rows.retain(|row| row.deleted || *rest == Rest::Stays || found(row).is_some());
+                for row in rows.iter_mut().filter(|row| !row.deleted) {
+                    row.a = found(row);
+                }
+            }
             Step::Output { include_deleted, selector } => {
                 let visible = rows.iter().filter(|row| *include_deleted || !row.deleted);
                 let chosen = visible
@@ -234,6 +256,15 @@ fn yaml(steps: &[Step]) -> String {
                      selector: {guard}"
                 )
             }
+            Step::Join(rest) => {
+                let how = if *rest == Rest::Stays { "left" } else { "inner" };
+                format!(
+                    "join, how: {how}, on: {{s: key}}, columns: {{found{index}: value}}, \
+                     input: {{datasource_id: ds-orders, table: lookup}}}}\n\
+                     - {{seq: {}, type: update, assignments: {{a: found{index}}}",
+                    2 * index + 3
+                )
+            }
             Step::Output { include_deleted, selector: chosen } => format!(
                 "output, include_deleted: {include_deleted}, \
                  destination: {{datasource_id: ds-archive, table: out{index}}}, \
@@ -244,7 +275,7 @@ fn yaml(steps: &[Step]) -> String {
                 })
             ),
         };
-        text.push_str(&format!("- {{seq: {}, type: {step}}}\n", index + 1));
+        text.push_str(&format!("- {{seq: {}, type: {step}}}\n", 2 * index + 2));
     }
     text
 }
@@ -299,6 +330,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::NewSet),
         1 => (prop::collection::vec(row(), 0..4), maybe())
             .prop_map(|(rows, it)| Step::Append(rows, it)),
+        1 => prop_oneof![Just(Rest::Stays), Just(Rest::Leaves)].prop_map(Step::Join),
         2 => (any::<bool>(), maybe())
             .prop_map(|(include_deleted, selector)| Step::Output { include_deleted, selector }),
     ]
@@ -321,7 +353,9 @@ proptest! {
                 *include_deleted = false;
             }
         }
-        let mut files = vec![("t".to_owned(), csv(&given))];
+        let lookup = LOOKUP.map(|(key, value)| format!("{key},{value}\n")).concat();
+        let mut files =
+            vec![("t".to_owned(), csv(&given)), ("lookup".to_owned(), format!("key,value\n{lookup}"))];
         for (index, step) in steps.iter().enumerate() {
             if let Step::Append(more, _) = step {
                 files.push((format!("more{index}"), csv(more)));

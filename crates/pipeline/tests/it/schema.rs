@@ -51,3 +51,128 @@ fn every_key_of_an_operation_in_the_schema_is_in_that_file() {
         }
     }
 }
+
+/// Whether a value is what a schema says. Knows the words that ours uses, and no others.
+fn fits(schema: &Value, value: &Value) -> bool {
+    let Some(words) = schema.as_object() else { return schema.as_bool().unwrap() };
+    words.iter().all(|(word, said)| match word.as_str() {
+        "$ref" => {
+            let name = said.as_str().unwrap().strip_prefix("#/$defs/").unwrap();
+            let whole: Value = serde_json::from_str(SCHEMA).unwrap();
+            fits(&whole["$defs"][name], value)
+        }
+        "type" => match said {
+            Value::Array(types) => types.iter().any(|it| is_of(value, it.as_str().unwrap())),
+            one => is_of(value, one.as_str().unwrap()),
+        },
+        "const" => value == said,
+        "enum" => said.as_array().unwrap().contains(value),
+        "anyOf" => said.as_array().unwrap().iter().any(|it| fits(it, value)),
+        "oneOf" => said.as_array().unwrap().iter().filter(|it| fits(it, value)).count() == 1,
+        "minimum" => value.as_i64() >= said.as_i64(),
+        "items" => value.as_array().is_none_or(|all| all.iter().all(|it| fits(said, it))),
+        "required" => value.as_object().is_none_or(|members| {
+            said.as_array().unwrap().iter().all(|it| members.contains_key(it.as_str().unwrap()))
+        }),
+        "properties" => value.as_object().is_none_or(|members| {
+            members.iter().all(|(key, it)| said.get(key).is_none_or(|own| fits(own, it)))
+        }),
+        "additionalProperties" => value.as_object().is_none_or(|members| {
+            let known = |key: &str| schema["properties"].get(key).is_some();
+            members.iter().all(|(key, it)| known(key) || fits(said, it))
+        }),
+        "$schema" | "$defs" | "title" | "description" => true,
+        other => panic!("`{other}` says something that this test does not know"),
+    })
+}
+
+fn is_of(value: &Value, name: &str) -> bool {
+    match name {
+        "null" => value.is_null(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.is_i64(),
+        "number" => value.is_number(),
+        "string" => value.is_string(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        other => panic!("`{other}` is no type"),
+    }
+}
+
+/// A project file as a validator of JSON sees it.
+fn json_of(text: &str) -> Value {
+    fn of(node: &metalith_document::Node) -> Value {
+        use metalith_document::Value as Own;
+        match &node.value {
+            Own::Null => Value::Null,
+            Own::Bool(flag) => (*flag).into(),
+            Own::Int(number) => (*number).into(),
+            Own::Float(number) => (*number).into(),
+            Own::Text(text) => text.as_str().into(),
+            Own::List(items) => items.iter().map(of).collect(),
+            Own::Table(entries) => {
+                Value::Object(entries.iter().map(|it| (it.key.clone(), of(&it.node))).collect())
+            }
+        }
+    }
+    of(&metalith_document::parse("t.yaml", text, metalith_document::Format::Yaml).unwrap())
+}
+
+fn fits_ours(text: &str) -> bool {
+    fits(&serde_json::from_str(SCHEMA).unwrap(), &json_of(text))
+}
+
+fn everything() -> String {
+    crate::project(&EVERYTHING.replace("amount < {{least}}", "'amount < {{least}}'"))
+}
+
+/// The names of keys, wherever the schema has some.
+fn keys(schema: &Value, found: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(members) => {
+            if let Some(Value::Object(properties)) = members.get("properties") {
+                found.extend(properties.keys().cloned());
+            }
+            members.values().for_each(|it| keys(it, found));
+        }
+        Value::Array(items) => items.iter().for_each(|it| keys(it, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn the_schema_takes_what_is_shown_as_an_example() {
+    let example = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/orders");
+    let example = std::fs::read_to_string(example.join("clean.yaml")).unwrap();
+    for text in [everything(), example] {
+        assert!(fits_ours(&text), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_misspelt_key_is_seen_by_editors_and_by_the_reader() {
+    let mut known = BTreeSet::new();
+    keys(&serde_json::from_str(SCHEMA).unwrap(), &mut known);
+    let whole = everything();
+    let head = crate::project("");
+    let mut misspelt = BTreeSet::new();
+    for key in &known {
+        for (at, _) in whole.match_indices(&format!("{key}:")) {
+            let is_key = whole[..at].ends_with([' ', '{', '\n']) || at == 0;
+            // Columns may be called anything.
+            let is_column = key == "id" && at > head.len();
+            if !is_key || is_column {
+                continue;
+            }
+            let wrong = format!("{}{key}y{}", &whole[..at], &whole[at + key.len()..]);
+            assert!(!fits_ours(&wrong), "{wrong}");
+            let operations = wrong.strip_prefix(&head);
+            if let Some(operations) = operations {
+                assert!(captured(operations).await.is_err(), "{wrong}");
+            }
+            misspelt.insert(key.as_str());
+        }
+    }
+    let never: Vec<&String> = known.iter().filter(|it| !misspelt.contains(it.as_str())).collect();
+    assert_eq!(never, ["column", "expression", "options", "store"]);
+}
