@@ -61,9 +61,9 @@ fn fits(schema: &Value, value: &Value) -> bool {
             let whole: Value = serde_json::from_str(SCHEMA).unwrap();
             fits(&whole["$defs"][name], value)
         }
-        "type" => match said {
-            Value::Array(types) => types.iter().any(|it| is_of(value, it.as_str().unwrap())),
-            one => is_of(value, one.as_str().unwrap()),
+        "type" => match said.as_array() {
+            Some(types) => types.iter().any(|it| is_of(value, it.as_str().unwrap())),
+            None => is_of(value, said.as_str().unwrap()),
         },
         "const" => value == said,
         "enum" => said.as_array().unwrap().contains(value),

@@ -41,6 +41,7 @@ impl JobKind for RunPipeline {
         config: Map<String, Value>,
     ) -> Result<Map<String, Value>, RegistryError> {
         let parsed = parse(Value::Object(config.clone()))?;
+        require_plain(&parsed.variables)?;
         let file = File::of(session, &parsed.pipeline)?;
         let project = session.space().project();
         let surroundings = file.surroundings(project, session.store().now());
@@ -139,6 +140,18 @@ fn parse(config: Value) -> Result<Config, RegistryError> {
         setting: "config",
         problem: format!("does not fit a pipeline: {error}"),
     })
+}
+
+/// Refuses values that lead a pipeline elsewhere: it may put variables into paths and addresses.
+fn require_plain(variables: &BTreeMap<String, String>) -> Result<(), RegistryError> {
+    let is_plain = |it: char| it.is_alphanumeric() || " _-+.,:".contains(it);
+    let leads = |value: &str| value.contains("..") || !value.chars().all(is_plain);
+    let Some((name, _)) = variables.iter().find(|(_, value)| leads(value)) else { return Ok(()) };
+    let problem = format!(
+        "gives the variable `{name}` a value with other characters than letters, digits, spaces \
+         and `_ - + . , :`, or with two dots in a row"
+    );
+    Err(RegistryError::Setting { setting: "config", problem })
 }
 
 /// What tells the rows of a job from those of others: the random end of its id.

@@ -13,6 +13,7 @@ use crate::support::{World, settings, text};
 
 const CLEAN: &str = r"
 name: clean
+variables: {LEAST: 0, FILE: kept.csv}
 datasources:
 - {id: in, path: ../in}
 - {id: out, path: ../out}
@@ -20,7 +21,7 @@ datasources:
 input: {datasource_id: in, table: orders}
 operations:
 - {seq: 1, type: delete, selector: 'amount < {{LEAST}}'}
-- {seq: 2, type: output, destination: {datasource_id: out, table: kept.csv}}
+- {seq: 2, type: output, destination: {datasource_id: out, table: '${FILE}'}}
 ";
 
 fn world_with_pipelines() -> World {
@@ -50,7 +51,7 @@ async fn a_job_runs_a_pipeline_of_the_project() {
     assert_eq!(begun.status, StatusCode::ACCEPTED, "{}", begun.text());
     let job = world.job_when(&begun.json(), |it| it["finished_at"].is_string()).await;
     assert_eq!(job["status"], "completed", "{job}");
-    let log = text(&job, "log");
+    let log = job["log"].to_string();
     assert!(log.contains("1 delete: 3 rows in, 1 matched, 2 out"), "{log}");
     let kept = fs::read_to_string(world.folder().join("out/kept.csv")).unwrap();
     assert_eq!(kept.lines().count(), 3, "{kept}");
@@ -74,7 +75,8 @@ async fn what_cannot_run_is_refused_before_it_is_written_down() {
         ),
         (json!({ "pipeline": "other" }), "is `other`, which the project does not have"),
         (json!({ "pipeline": "../secret" }), "which the project does not have"),
-        (json!({ "pipeline": "clean" }), "LEAST"),
+        (json!({ "pipeline": "clean", "variables": { "MOST": "1" } }), "`MOST` is not declared"),
+        (json!({ "pipeline": "clean", "variables": { "FILE": "../x.csv" } }), "variable `FILE`"),
         (json!({ "pipeline": "clean", "file": "x" }), "unknown field `file`"),
     ] {
         let refused = submit(&world, config).await;
