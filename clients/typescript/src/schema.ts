@@ -1334,9 +1334,15 @@ export interface components {
         NewDatasetBody: {
             /** @description The job that made it. */
             created_by_job_id?: string | null;
-            /** @description What is in it. */
+            /**
+             * @description What is in it.
+             * @example features
+             */
             dataset_type: string;
-            /** @description What people call it. */
+            /**
+             * @description What people call it.
+             * @example recordings
+             */
             name: string;
         };
         /** @description A job to be done. */
@@ -1348,7 +1354,10 @@ export interface components {
              * @example iq_raw
              */
             kind: string;
-            /** @description What people call it. */
+            /**
+             * @description What people call it.
+             * @example make tones
+             */
             name: string;
         };
         /** @description A model to be registered. */
