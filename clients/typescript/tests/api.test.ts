@@ -105,7 +105,8 @@ fields = ["content"]
   assert.equal(code, 0, text);
   const cases = Number(/([\d,]+) generated/.exec(text)?.[1]?.replaceAll(",", ""));
   assert.ok(cases > 500 && text.includes("Seed: 7"), text);
-  told.diagnostic(`${cases} requests, and what they led to`);
+  const phases = text.matchAll(/\w+ \(in [\d.]+s\)/g);
+  told.diagnostic(`${cases} requests: ${[...phases].map(([phase]) => phase).join(", ")}`);
   const all = /Operations: +(\d+) selected \/ (\d+) total/.exec(text);
   assert.ok(all !== null && all[1] === all[2], text);
 

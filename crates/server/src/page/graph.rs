@@ -33,13 +33,20 @@ async fn graph(Visitor(caller): Visitor) -> Result<Html<String>, Refused> {
     Ok(whole("/graph", "Features", content))
 }
 
+/// What leads from one feature to another.
+struct Way<'a> {
+    from: &'a str,
+    to: &'a str,
+    /// The places in the columns between them that are kept free for it.
+    free: Vec<(usize, usize)>,
+}
+
 /// Where the features are in the picture, and which ways lead between them.
 #[derive(Default)]
 struct Layout<'a> {
     /// Column and line of each feature.
     places: BTreeMap<&'a str, (usize, usize)>,
-    /// From and to, with the places in the columns between them that are kept free for it.
-    ways: Vec<(&'a str, &'a str, Vec<(usize, usize)>)>,
+    ways: Vec<Way<'a>>,
     /// How many lines of each column are taken.
     taken: Vec<usize>,
 }
@@ -58,7 +65,7 @@ impl<'a> Layout<'a> {
             for from in froms {
                 let between = layout.place(from).0 + 1..column;
                 let free = between.map(|column| (column, layout.take(column))).collect();
-                layout.ways.push((from, key, free));
+                layout.ways.push(Way { from, to: key, free });
             }
             let line = layout.take(column);
             layout.places.insert(key, (column, line));
@@ -79,8 +86,8 @@ impl<'a> Layout<'a> {
         self.taken[column] - 1
     }
 
-    /// The way from one feature to another, around those in between.
-    fn way(&self, from: &str, to: &str, free: &[(usize, usize)], width: usize) -> String {
+    /// How a way is drawn, around the features in between.
+    fn drawn(&self, Way { from, to, free }: &Way<'_>, width: usize) -> String {
         let (mut x, mut y) = corner(self.place(from), width);
         x += width;
         y += HEIGHT / 2;
@@ -112,8 +119,8 @@ fn picture(graph: &FeatureGraph) -> Markup {
     html! {
         div.picture {
             svg role="group" aria-label="Feature graph" viewBox={ "0 0 " (width) " " (height) } width=(width) height=(height) {
-                @for (from, to, free) in &layout.ways {
-                    path.edge d=(layout.way(from, to, free, node)) {}
+                @for way in &layout.ways {
+                    path.edge d=(layout.drawn(way, node)) {}
                 }
                 @for feature in graph.features() {
                     @let key = feature.key().as_str();
