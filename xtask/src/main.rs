@@ -8,6 +8,7 @@ mod interop;
 mod python;
 mod step;
 mod tidy;
+mod web;
 
 use std::{
     path::{Path, PathBuf},
@@ -28,6 +29,7 @@ cargo xtask <command>
   check    the quick part of it, for before a push
   golden   the vectors of the versioning contract alone
   python   the Python package alone: build its engine, check and test it
+  web      the server from outside alone: its description, the TypeScript client, the page
   tools    install the Python packages that tests need, and say how to use them
   tidy     layers, heavy dependencies, licences, file sizes, stray paths
   bench    Metalith and Metaxy side by side; `bench --help` lists its options
@@ -61,6 +63,7 @@ fn run(command: &str, options: &[String]) -> Result<()> {
         "golden" => golden(),
         "tidy" => step("tidy", tidy::run),
         "python" => python::test().map(drop),
+        "web" => web::test().map(drop),
         "tools" => tools(),
         "fix" => fix(),
         "" | "help" | "--help" => {
@@ -87,8 +90,8 @@ fn test() -> Result<()> {
             &[("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links")],
         )
     })?;
-    let in_python = python::test()?;
-    let Counts { passed, failed, .. } = unit.and(documented).and(in_python);
+    let (in_python, in_web) = (python::test()?, web::test()?);
+    let Counts { passed, failed, .. } = unit.and(documented).and(in_python).and(in_web);
     println!("==> format, tidy, clippy and docs are clean");
     println!("==> {passed} passed, {failed} failed");
     Ok(())

@@ -3,16 +3,15 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use anyhow::{Context as _, Result, bail};
-use serde_json::Value;
 
 use crate::{
     counted::Counts,
     databases, interop, root,
-    step::{cargo_command, command, step},
+    step::{built, command, step},
 };
 
 /// The packages that the tests of the Python package need.
@@ -45,7 +44,7 @@ pub(crate) fn test() -> Result<Counts> {
 
 /// Builds the engine as the tests of Rust build it, and puts it into the package.
 fn engine() -> Result<()> {
-    put_engine(&build()?)
+    put_engine(&built(&["--lib"], "_metalith")?)
 }
 
 /// Makes the package use an engine.
@@ -60,26 +59,6 @@ pub(crate) fn put_engine(library: &Path) -> Result<()> {
 
 fn folder() -> PathBuf {
     root().join("python")
-}
-
-/// Of the whole workspace: a package alone selects other features of its dependencies, and would
-/// build them again.
-fn build() -> Result<PathBuf> {
-    let output = cargo_command()
-        .args(["build", "--workspace", "--lib", "--message-format=json-render-diagnostics"])
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cargo build could not be started")?;
-    if !output.status.success() {
-        bail!("cargo build ended with {}", output.status);
-    }
-    let built = output
-        .stdout
-        .split(|byte| *byte == b'\n')
-        .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "_metalith")
-        .find_map(|message| message["filenames"][0].as_str().map(PathBuf::from));
-    built.context("cargo did not build the engine")
 }
 
 fn style(python: &Path) -> Result<()> {

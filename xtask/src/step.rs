@@ -1,8 +1,13 @@
 //! Steps that say how long they took, and commands they run.
 
-use std::{process::Command, time::Instant};
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::Instant,
+};
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 
 /// Runs a step and says how long it took.
 pub(crate) fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
@@ -37,6 +42,27 @@ pub(crate) fn cargo_command() -> Command {
         }
     }
     command
+}
+
+/// Builds some targets, and says where the one of a name is. Of the whole workspace: a package alone
+/// selects other features of its dependencies, and would build them again.
+pub(crate) fn built(targets: &[&str], name: &str) -> Result<PathBuf> {
+    let output = cargo_command()
+        .args(["build", "--workspace", "--message-format=json-render-diagnostics"])
+        .args(targets)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cargo build could not be started")?;
+    if !output.status.success() {
+        bail!("cargo build ended with {}", output.status);
+    }
+    let built = output
+        .stdout
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
+        .filter(|message| message["target"]["name"] == name)
+        .find_map(|message| message["filenames"][0].as_str().map(PathBuf::from));
+    built.with_context(|| format!("cargo did not build `{name}`"))
 }
 
 /// Runs a command that must succeed.

@@ -23,9 +23,10 @@ const ID_LENGTH: usize = 100;
 /// Puts all of it around some routes.
 pub(crate) fn around(routes: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
     routes
+        .layer(from_fn_with_state(Arc::clone(app), replay::once))
+        // Outside of that: a key has nothing to do with what nobody does here.
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_that_way)
-        .layer(from_fn_with_state(Arc::clone(app), replay::once))
         .layer(from_fn_with_state(Arc::clone(app), limit))
         .layer(from_fn_with_state(Arc::clone(app), record))
         .layer(axum::middleware::from_fn(protect))

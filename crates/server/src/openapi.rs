@@ -1,5 +1,7 @@
 //! The description of the API.
 
+mod links;
+
 use serde_json::{Value, json};
 use utoipa::{
     Modify, OpenApi,
@@ -13,6 +15,7 @@ use crate::{
     api::{self, features::ARROW},
     ongoing::OngoingView,
     problem,
+    replay::KEY_LENGTH,
 };
 
 #[derive(OpenApi)]
@@ -64,6 +67,7 @@ pub fn document() -> Value {
     let paths = document["paths"].as_object_mut().into_iter().flat_map(|it| it.values_mut());
     for (method, operation) in paths.filter_map(Value::as_object_mut).flatten() {
         complete(method, operation);
+        links::tell(operation);
     }
     for path in ["samples", "increment"] {
         let path = format!("/api/v1/features/{{feature}}/{path}");
@@ -88,15 +92,22 @@ const FAILURES: [(&str, &str); 8] = [
 /// around it.
 fn complete(method: &str, operation: &mut Value) {
     let changes = method == "post" || method == "delete";
+    name(operation);
     let is_open = operation["security"].as_array().is_some_and(|it| it.contains(&json!({})));
     let mut parameters = vec![header("x-request-id", "an id for the log, which is sent back")];
     if changes {
         let what =
             "sent again with the same key, the request does nothing again and gets the same answer";
-        parameters.push(header("idempotency-key", what));
+        let mut key = header("idempotency-key", what);
+        key["schema"]["minLength"] = 1.into();
+        key["schema"]["maxLength"] = KEY_LENGTH.into();
+        parameters.push(key);
     }
     match operation["parameters"].as_array_mut() {
-        Some(known) => known.extend(parameters),
+        Some(known) => {
+            known.iter_mut().for_each(tell_id);
+            known.extend(parameters);
+        }
         None => operation["parameters"] = parameters.into(),
     }
     let Some(responses) = operation["responses"].as_object_mut() else { return };
@@ -133,6 +144,20 @@ fn complete(method: &str, operation: &mut Value) {
             response["headers"]["idempotency-replayed"] = text(what);
         }
     }
+}
+
+/// The ids of records are UUIDs.
+fn tell_id(parameter: &mut Value) {
+    if parameter["name"].as_str().is_some_and(|name| name.ends_with("_id")) {
+        parameter["schema"]["format"] = "uuid".into();
+    }
+}
+
+/// Names an operation after its resource too: generated clients call them by their names.
+fn name(operation: &mut Value) {
+    let (tag, own) = (&operation["tags"][0], &operation["operationId"]);
+    let name = [tag, own].map(|it| it.as_str().unwrap_or_default()).join("_");
+    operation["operationId"] = name.into();
 }
 
 /// Changes are carried to their end, also where that takes longer than a client is kept waiting.

@@ -32,7 +32,7 @@ const MOST_AT_ONCE: usize = 64;
 /// The longest answer that is remembered.
 const LONGEST: usize = 1 << 20;
 /// The longest key.
-const KEY_LENGTH: usize = 255;
+pub(crate) const KEY_LENGTH: usize = 255;
 
 /// Answers that were given, by who got them. What one caller does lets nothing of another's go.
 #[derive(Clone, Default)]
@@ -173,8 +173,8 @@ pub(crate) async fn once(State(app): State<Arc<App>>, request: Request, next: Ne
         Ok(caller) => caller,
         Err(problem) => return problem.into_response(),
     };
-    if key.len() > KEY_LENGTH {
-        let detail = format!("an idempotency key has at most {KEY_LENGTH} bytes");
+    if key.is_empty() || key.len() > KEY_LENGTH {
+        let detail = format!("an idempotency key has 1 to {KEY_LENGTH} bytes");
         return Problem::invalid("idempotency.key", detail).into_response();
     }
     let body = match wire::body(Request::from_parts(parts.clone(), body), app.limits.body).await {

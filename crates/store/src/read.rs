@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use datafusion::{
     arrow::datatypes::SchemaRef,
-    common::JoinType,
-    logical_expr::{LogicalPlan, LogicalPlanBuilder},
+    common::{JoinType, ScalarValue},
+    logical_expr::{Expr as PlanExpr, LogicalPlan, LogicalPlanBuilder, lit},
 };
 use metalith_base::FeatureKey;
 use metalith_expr::Expr;
@@ -71,8 +71,12 @@ impl Store {
             None => visible_columns(&all),
         };
         let failed = |error| StoreError::engine(feature.as_str(), error);
+        let known = |name: &String| match all.contains(name) {
+            true => column(name).alias(name),
+            false => not_yet(name).alias(name),
+        };
         let plan = LogicalPlanBuilder::from(plan)
-            .project(wanted.iter().map(|name| column(name).alias(name)))
+            .project(wanted.iter().map(known))
             .and_then(|plan| match options.limit {
                 Some(rows) => plan.limit(0, Some(rows)),
                 None => Ok(plan),
@@ -208,7 +212,9 @@ impl Store {
         known: &[String],
     ) -> Result<(), StoreError> {
         let ids = &graph.feature(feature)?.spec().id_columns;
-        let unknown = wanted.iter().find(|name| !known.contains(name));
+        let is_known =
+            |name: &String| known.contains(name) || columns::OF_DELETIONS.contains(&name.as_str());
+        let unknown = wanted.iter().find(|name| !is_known(name));
         let absent = ids.iter().find(|id| !wanted.contains(id));
         let (part, column) = match (unknown, absent) {
             (Some(column), _) => ("`columns`", column),
@@ -226,6 +232,14 @@ impl Store {
         };
         Err(StoreError::request(feature, problem))
     }
+}
+
+/// What tombstones say, where there have been none yet.
+fn not_yet(name: &str) -> PlanExpr {
+    lit(match name {
+        columns::RECOVERABLE_UNTIL => ScalarValue::TimestampMicrosecond(None, Some("UTC".into())),
+        _ => ScalarValue::Utf8(None),
+    })
 }
 
 /// The columns that a reader gets who does not ask for particular ones: without the bookkeeping

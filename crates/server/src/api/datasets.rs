@@ -86,8 +86,10 @@ pub(crate) struct DatasetDetail {
 #[expect(dead_code, reason = "it describes the body that the registry reads")]
 pub(crate) struct NewDatasetBody {
     /// What people call it.
+    #[schema(example = "recordings")]
     name: String,
     /// What is in it.
+    #[schema(example = "features")]
     dataset_type: String,
     /// The job that made it.
     created_by_job_id: Option<String>,

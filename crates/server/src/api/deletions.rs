@@ -238,11 +238,13 @@ pub(crate) struct DoneView {
 
 /// How to restore.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct RestoreBody {
     /// Only say what would come back.
+    #[serde(default)]
     dry_run: bool,
     /// Conditions in SQL; only samples that meet them come back, with what belongs to them.
+    #[serde(default)]
     filters: Vec<String>,
 }
 

@@ -91,6 +91,7 @@ impl From<Job> for JobView {
 #[expect(dead_code, reason = "it describes the body that the registry reads")]
 pub(crate) struct NewJobBody {
     /// What people call it.
+    #[schema(example = "make tones")]
     name: String,
     /// `iq_raw` makes a dataset, `scan` makes samples of files, `pipeline` runs one.
     #[schema(example = "iq_raw")]

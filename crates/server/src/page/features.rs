@@ -88,7 +88,7 @@ async fn feature(
         }
         @match found {
             Ok((items, total)) => (table(&items, &feature.spec().id_columns, total, &wanted)),
-            Err(problem) => p.warning role="alert" { (problem) },
+            Err(problem) => pre.warning role="alert" { (problem) },
         }
     };
     Ok(whole("/graph", key.as_str(), content))

@@ -41,14 +41,31 @@ async fn jobs(
         }
         table {
             thead { tr { th { "Job" } th { "Does" } th { "State" } th { "Progress" } th { "Begun by" } th { "At" } th { "" } } }
-            tbody { @for job in &jobs { (line(job)) } }
+            tbody { @for job in &jobs { (line(job, Shown::Listed)) } }
         }
         (pages(page, total))
     };
     Ok(whole("/jobs", "Jobs", content))
 }
 
-fn line(job: &Job) -> Markup {
+/// Whether something is one of many on a page, or what the page is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Listed,
+    Alone,
+}
+
+impl Shown {
+    /// Where to go when it is deleted; `None` to stay.
+    fn then(self, list: &'static str) -> Option<&'static str> {
+        match self {
+            Self::Listed => None,
+            Self::Alone => Some(list),
+        }
+    }
+}
+
+fn line(job: &Job, shown: Shown) -> Markup {
     html! {
         tr data-live=[(!job.status.is_over()).then_some(&job.job_id)] {
             td { a href={ "/jobs/" (job.job_id) } { (job.name) } }
@@ -56,9 +73,10 @@ fn line(job: &Job) -> Markup {
             td.state { (job.status.name()) }
             td {
                 @if job.total > 0 {
-                    progress max=(job.total) value=(job.done) { (job.done) " of " (job.total) }
+                    progress max=(job.total) value=(job.done) aria-label="Progress" {}
+                    " " span.count { (job.done) " of " (job.total) }
                 } @else if job.done > 0 {
-                    (job.done)
+                    span.count { (job.done) }
                 }
             }
             td { (job.created_by.as_deref().unwrap_or_default()) }
@@ -67,7 +85,7 @@ fn line(job: &Job) -> Markup {
                 @if !job.status.is_over() {
                     button data-post={ "/api/v1/jobs/synthetic/" (job.job_id) "/cancel" } { "Stop" }
                 }
-                button.danger data-delete={ "/api/v1/jobs/synthetic/" (job.job_id) } data-kind="job" data-name=(job.name) { "Delete…" }
+                button.danger data-delete={ "/api/v1/jobs/synthetic/" (job.job_id) } data-kind="job" data-name=(job.name) data-then=[shown.then("/jobs")] { "Delete…" }
             }
         }
     }
@@ -77,7 +95,7 @@ async fn job(Visitor(caller): Visitor, Path(job_id): Path) -> Result<Html<String
     let found = find::<Job>(&caller.session, id("job", &job_id)?).await?;
     let job = caller.desk.jobs.seen(found);
     let content = html! {
-        table { tbody { (line(&job)) } }
+        table { tbody { (line(&job, Shown::Alone)) } }
         @if let Some(error) = &job.error { p.warning role="alert" { (error) } }
         h2 { "What it was asked to do" }
         pre { (job.config) }
@@ -106,7 +124,7 @@ async fn datasets(
                         td.number { (size(dataset.bytes.unsigned_abs())) }
                         td { @if let Some(job) = &dataset.created_by_job_id { a href={ "/jobs/" (job) } { "a job" } } }
                         td { (time(&dataset.created_at)) }
-                        td.actions { (delete_dataset(dataset)) }
+                        td.actions { (delete_dataset(dataset, Shown::Listed)) }
                     }
                 }
             }
@@ -116,10 +134,10 @@ async fn datasets(
     Ok(whole("/datasets", "Datasets", content))
 }
 
-fn delete_dataset(dataset: &Dataset) -> Markup {
+fn delete_dataset(dataset: &Dataset, shown: Shown) -> Markup {
     let path = format!("/api/v1/jobs/synthetic/datasets/{}", dataset.dataset_id);
     html! {
-        button.danger data-delete=(path) data-kind="dataset" data-name=(dataset.name) { "Delete…" }
+        button.danger data-delete=(path) data-kind="dataset" data-name=(dataset.name) data-then=[shown.then("/datasets")] { "Delete…" }
     }
 }
 
@@ -140,7 +158,7 @@ async fn dataset(
                 li { a href={ "/models#" (anchor(&model.name)) } { (model.name) } @if model.is_active { " (active)" } }
             }
         }
-        p { (delete_dataset(&dataset)) }
+        p { (delete_dataset(&dataset, Shown::Alone)) }
     };
     Ok(whole("/datasets", &dataset.name, content))
 }

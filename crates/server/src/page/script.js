@@ -41,33 +41,50 @@ function bytes(count) {
   return unit === 0 ? `${count} B` : `${count.toFixed(1)} ${units[unit]}`;
 }
 
+/** A number of things. */
+function some(count, noun) {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 /** The steps of a plan as a table. */
 function planTable(plan) {
   const table = element("table");
   const head = table.createTHead().insertRow();
+  const kind = (name) => (["Feature", "Action"].includes(name) ? {} : { class: "number" });
   for (const name of ["Feature", "Action", "Samples", "Rows", "Objects", "Bytes"]) {
-    head.append(element("th", name));
+    head.append(element("th", name, kind(name)));
   }
   const body = table.createTBody();
   for (const step of plan.steps.filter((it) => it.rows > 0)) {
     const line = body.insertRow();
     const known = step.bytes === null ? "?" : bytes(step.bytes);
-    for (const value of [step.feature, step.action, step.samples, step.rows, step.objects, known]) {
-      line.append(element("td", String(value)));
+    for (const name of [step.feature, step.action]) line.append(element("td", name));
+    for (const value of [step.samples, step.rows, step.objects, known]) {
+      line.append(element("td", String(value), { class: "number" }));
     }
   }
   return table;
 }
 
-/** What is in the way, with links to the models. */
+/** Where on the page there is what is in the way. */
+function placesOf(blocker) {
+  if (blocker.hold) return [["Holds", "/holds"]];
+  if (blocker.by !== "model") return [];
+  const anchor = (name) => name.replace(/[^\p{L}\p{N}]/gu, "-");
+  return blocker.names.map((name) => [name, `/models#model-${anchor(name)}`]);
+}
+
+/** What is in the way, with links to it. */
 function blockerList(blockers) {
   const list = element("ul");
   for (const blocker of blockers) {
-    const item = element("li", `${blocker.text}. ${blocker.way_out}: `);
-    for (const name of blocker.by === "model" ? blocker.names : []) {
-      const place = `/models#model-${name.replace(/[^\p{L}\p{N}]/gu, "-")}`;
-      item.append(element("a", name, { href: place }), " ");
-    }
+    const out = blocker.way_out.charAt(0).toUpperCase() + blocker.way_out.slice(1);
+    const item = element("li", `${blocker.text}. ${out}.`);
+    const places = placesOf(blocker);
+    places.forEach(([name, href], number) => {
+      item.append(number === 0 ? " See " : ", ", element("a", name, { href }));
+    });
+    if (places.length > 0) item.append(".");
     list.append(item);
   }
   return list;
@@ -96,7 +113,7 @@ function showProblem(error) {
 
 /** Opens the dialog for a job, a dataset or a model. */
 function openDelete(button) {
-  const { delete: path, kind, name } = button.dataset;
+  const { delete: path, kind, name, then } = button.dataset;
   const withDatasets = byId("delete-dataset");
   byId("deleting-title").textContent = `Delete ${kind} “${name}”?`;
   byId("deleting-yes").textContent = "Delete for good";
@@ -120,10 +137,10 @@ function openDelete(button) {
     try {
       const { answer: plan } = await ask("GET", `${path}/plan${target()}`);
       if (isLate()) return;
-      const files = `${plan.objects} objects (${bytes(plan.bytes)})`;
+      const files = `${some(plan.objects, "object")} (${bytes(plan.bytes)})`;
       const gone = kind === "dataset" || withDatasets.checked;
       showPlan(plan, gone
-        ? `Warning: this permanently deletes the data: ${plan.samples} samples and ${files}. It cannot be undone.`
+        ? `Warning: this permanently deletes the data: ${some(plan.samples, "sample")} and ${files}. It cannot be undone.`
         : "The job goes for good. Its datasets stay.");
     } catch (error) {
       if (!isLate()) showProblem(error);
@@ -139,10 +156,12 @@ function openDelete(button) {
       const failed = Number(headers.get("metalith-objects-failed") || 0);
       const kept = Number(headers.get("metalith-objects-kept") || 0);
       if (status === 202) say("It takes longer, and goes on; see Deletions.");
-      else if (failed > 0) say(`Deleted. ${failed} objects could not be deleted yet; they are tried again.`);
-      else if (kept > 0) say(`Deleted. ${kept} objects stay: something else names them.`);
+      else if (failed > 0) say(`Deleted. Tried again, since it could not be deleted yet: ${some(failed, "object")}.`);
+      else if (kept > 0) say(`Deleted. What something else names stays: ${some(kept, "object")}.`);
       else say("Deleted.");
-      setTimeout(() => location.reload(), status === 202 || failed + kept > 0 ? 3000 : 500);
+      // The page of what is gone would only say that.
+      const goOn = () => (then && status !== 202 ? location.assign(then) : location.reload());
+      setTimeout(goOn, status === 202 || failed + kept > 0 ? 3000 : 500);
     } catch (error) {
       showProblem(error);
     }
@@ -164,8 +183,8 @@ async function planDeletion(form) {
     byId("deleting-datasets").hidden = true;
     byId("deleting-yes").textContent = mode === "hard" ? "Delete for good" : "Delete";
     showPlan(plan, mode === "hard"
-      ? `Warning: this permanently deletes ${plan.samples} samples and ${plan.objects} objects. It cannot be undone.`
-      : `${plan.samples} samples are hidden until they are restored.`);
+      ? `Warning: this permanently deletes ${some(plan.samples, "sample")} and ${some(plan.objects, "object")}. It cannot be undone.`
+      : `This hides ${some(plan.samples, "sample")} until it is restored.`);
     byId("deleting-yes").onclick = async () => {
       byId("deleting-yes").disabled = true;
       try {
@@ -216,6 +235,7 @@ async function follow() {
       const progress = line.querySelector("progress");
       progress.max = Math.max(job.total, 1);
       progress.value = job.done;
+      line.querySelector(".count").textContent = `${job.done} of ${job.total}`;
       if (log) log.textContent = job.log.join("\n");
       isOver = isOver || job.finished_at !== null;
     } catch (error) {

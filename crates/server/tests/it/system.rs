@@ -119,6 +119,42 @@ fn what_the_description_refers_to_is_in_it() {
     }
 }
 
+/// Every operation of a description.
+fn operations(document: &Value) -> impl Iterator<Item = &Value> {
+    let methods = document["paths"].as_object().unwrap().values();
+    methods.flat_map(|it| it.as_object().unwrap().values())
+}
+
+#[test]
+fn what_an_answer_leads_to_is_there() {
+    let document = openapi();
+    let named = |name: &Value| operations(&document).find(|it| it["operationId"] == *name);
+    let responses = operations(&document).flat_map(|it| it["responses"].as_object().unwrap());
+    let links = responses.filter_map(|(_, it)| it["links"].as_object()).flatten();
+    let mut count = 0;
+    for (name, link) in links {
+        let target = named(&link["operationId"]).unwrap_or_else(|| panic!("{name} is nowhere"));
+        let parameters = target["parameters"].as_array().unwrap();
+        for parameter in link["parameters"].as_object().unwrap().keys() {
+            assert!(parameters.iter().any(|it| it["name"] == *parameter), "{name}: {parameter}");
+        }
+        count += 1;
+    }
+    assert_eq!(count, 19);
+}
+
+#[test]
+fn operations_have_names_of_their_own() {
+    let document = openapi();
+    let names = operations(&document).map(|it| it["operationId"].as_str().unwrap());
+    let mut names: Vec<&str> = names.collect();
+    let all = names.len();
+    names.sort_unstable();
+    assert!(names.contains(&"jobs_delete"), "{names:?}");
+    names.dedup();
+    assert_eq!(names.len(), all, "{names:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_a_problem_too() {
     let world = World::new().await;
@@ -132,6 +168,23 @@ async fn what_is_not_there_is_a_problem_too() {
     let given = world.send("GET", "/health", &[("x-request-id", "abc-1")], None).await;
     assert_eq!(given.header("x-request-id"), "abc-1");
     assert_eq!(world.get("/ready").await.json()["status"], "ok");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_has_nothing_to_do_with_what_cannot_be_done() {
+    let world = World::new().await;
+    let path = "/api/v1/jobs/synthetic/datasets";
+    let key = [("idempotency-key", "one")];
+    let body = json!({ "name": "d", "dataset_type": "features" });
+    let first = world.send("POST", path, &key, Some(body.clone())).await;
+    assert_eq!(first.status, StatusCode::CREATED);
+    for (path, status) in
+        [(path, StatusCode::METHOD_NOT_ALLOWED), ("/api/v1/nothing", StatusCode::NOT_FOUND)]
+    {
+        assert_eq!(world.send("DELETE", path, &key, None).await.status, status);
+    }
+    let empty = world.send("POST", path, &[("idempotency-key", "")], Some(body)).await;
+    assert_eq!(empty.status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test(flavor = "multi_thread")]

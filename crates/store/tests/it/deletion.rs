@@ -54,6 +54,18 @@ async fn a_soft_deletion_hides_and_a_restore_brings_back() {
 }
 
 #[tokio::test]
+async fn what_tombstones_say_can_be_asked_for_before_there_are_any() {
+    let (store, graph) = three_videos().await;
+    let said = ["id", "metalith_deletion_id", "metalith_recoverable_until"];
+    let nothing = read(&store, &graph, "video", &said).await;
+    assert_eq!(nothing, ["a - -", "b - -", "c - -"]);
+    let gone = delete(&store, &graph, DeletionMode::Soft, "id = 'a'").await;
+    let options = ReadOptions { include_deleted: true, ..ReadOptions::default() };
+    let marked = read_with(&store, &graph, "video", &said, &options).await;
+    assert_eq!(marked[0], format!("a {} -", gone.id));
+}
+
+#[tokio::test]
 async fn a_dry_run_restores_nothing() {
     let (store, graph) = three_videos().await;
     delete(&store, &graph, DeletionMode::Soft, "id = 'a'").await;
