@@ -1350,7 +1350,7 @@ export interface components {
             /** @description How, as its kind says. */
             config: Record<string, unknown>;
             /**
-             * @description `iq_raw` makes a dataset, `scan` makes samples of files.
+             * @description `iq_raw` makes a dataset, `scan` makes samples of files, `pipeline` runs one.
              * @example iq_raw
              */
             kind: string;

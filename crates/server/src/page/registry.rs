@@ -72,11 +72,12 @@ fn line(job: &Job, shown: Shown) -> Markup {
             td { (job.kind) }
             td.state { (job.status.name()) }
             td {
-                @if job.total > 0 {
-                    progress max=(job.total) value=(job.done) aria-label="Progress" {}
-                    " " span.count { (job.done) " of " (job.total) }
-                } @else if job.done > 0 {
+                // Of some work it is not known beforehand how much there is.
+                @if job.total == 0 && job.done > 0 {
                     span.count { (job.done) }
+                } @else {
+                    progress max=(job.total.max(1)) value=(job.done) aria-label="Progress" {}
+                    " " span.count { (job.done) " of " (job.total) }
                 }
             }
             td { (job.created_by.as_deref().unwrap_or_default()) }
