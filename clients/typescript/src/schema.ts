@@ -685,6 +685,8 @@ export interface components {
              * @description How many of them nobody names.
              */
             orphans: number;
+            /** @description The same of each bucket, or of the folders of this machine. */
+            places: components["schemas"]["PlaceView"][];
             /** @description What was listed: the places that features declare. */
             prefixes: string[];
         };
@@ -1383,6 +1385,21 @@ export interface components {
          * @enum {string}
          */
         Part: "new" | "stale" | "orphaned";
+        /** @description What lies in a bucket. */
+        PlaceView: {
+            /**
+             * Format: int64
+             * @description Their bytes.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description How many objects.
+             */
+            objects: number;
+            /** @description The bucket, or `file://` for folders of this machine. */
+            place: string;
+        };
         /** @description A hold that was placed. */
         PlacedView: components["schemas"]["HoldView"] & {
             /**
@@ -4107,6 +4124,8 @@ export interface operations {
                 offset?: number;
                 /** @description How many to give at most. */
                 limit?: number;
+                /** @description Only those that no sample belongs to. */
+                without_samples?: boolean;
             };
             header?: {
                 /** @description an id for the log, which is sent back */

@@ -178,8 +178,12 @@ fn start(command: Command, context: &Arc<Context>) -> Result<Outcome, Ended> {
         return runtime.block_on(serve::run(&args, context)).map_err(Ended::Failed);
     }
     let ended = runtime.block_on(interruptible(dispatch(command, Arc::clone(context))));
-    // A thread that waits for a pipe or a disk would keep an interrupted process alive.
-    runtime.shutdown_background();
+    // Drivers of databases take it ill when the process ends while a thread of ours closes what they
+    // opened; but one that waits for a pipe would keep an interrupted process alive.
+    runtime.shutdown_timeout(match &ended {
+        Err(Ended::Interrupted) => Duration::ZERO,
+        Ok(_) | Err(Ended::Failed(_)) => GRACE,
+    });
     ended
 }
 

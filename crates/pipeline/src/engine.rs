@@ -28,6 +28,14 @@ use crate::{PipelineError, working::RowClock};
 /// Rows of one schema, on their way.
 pub(crate) type Stream<T> = BoxStream<'static, Result<T, PipelineError>>;
 
+/// What a stage of a plan must have at least: a batch of wide rows, and room to sort it.
+const SHARE: usize = 32 << 20;
+/// How many stages of a plan hold rows at once. Memory is divided among those of all threads, also
+/// before they need it.
+const STAGES: usize = 4;
+/// What a sort keeps for itself until it merges, if there is as much.
+const TO_MERGE: usize = 10 << 20;
+
 /// How many batches may wait between two stages.
 const WAITING: usize = 4;
 
@@ -60,15 +68,18 @@ impl Engine {
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
             .build_arc()?;
+        // A few threads with room come to an end where many without would fail.
+        let many = parallelism.min(memory / (STAGES * SHARE)).max(1);
         let session = |partitions| {
             let config = SessionConfig::new()
                 .with_target_partitions(partitions)
+                .with_sort_spill_reservation_bytes(TO_MERGE.min(memory / (STAGES * partitions)))
                 .with_batch_size(16_384)
                 .with_information_schema(false);
             let state = SessionStateBuilder::new().with_config(config);
             SessionContext::new_with_state(state.with_runtime_env(Arc::clone(&runtime)).build())
         };
-        let (session, serial) = (session(parallelism), session(1));
+        let (session, serial) = (session(many), session(1));
         Ok(Self { session, serial, clock, parallelism, memory })
     }
 

@@ -31,5 +31,7 @@ fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<store::Increment>()?;
     module.add_class::<deletion::Plan>()?;
     module.add_function(wrap_pyfunction!(store::check_filter, module)?)?;
-    module.add_function(wrap_pyfunction!(command::run_command, module)?)
+    module.add_function(wrap_pyfunction!(command::run_command, module)?)?;
+    let end_workers = wrap_pyfunction!(wait::end_workers, module)?;
+    module.py().import("atexit")?.call_method1("register", (end_workers,)).map(drop)
 }

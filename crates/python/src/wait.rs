@@ -49,6 +49,20 @@ pub(crate) fn workers() -> PyResult<Handle> {
     Ok(handle)
 }
 
+/// Ends the worker threads, before the interpreter does: drivers of databases take it ill when the
+/// process ends while a thread of ours closes what they opened.
+#[pyfunction]
+pub(crate) fn end_workers(py: Python<'_>) {
+    let workers = WORKERS.lock().unwrap_or_else(PoisonError::into_inner).take();
+    match workers {
+        Some((owner, runtime)) if owner == process::id() => {
+            py.detach(|| runtime.shutdown_timeout(GRACE));
+        }
+        // After a fork its threads are not here.
+        inherited => std::mem::forget(inherited),
+    }
+}
+
 /// Does work on other threads while others may use the interpreter. Nothing is committed before it
 /// is complete, so work that is dropped by Ctrl-C leaves the store as it was.
 ///

@@ -31,6 +31,8 @@ pub use crate::{
     link::{
         NewDataset, NewModel, activate, deactivate, parse_id, register_dataset, register_model,
     },
-    record::{Dataset, Job, JobState, Model, Page, Record, Usage, find, list},
+    record::{
+        Dataset, Job, JobState, Model, Page, Record, Usage, find, list, list_without_samples,
+    },
     space::{Session, Space},
 };

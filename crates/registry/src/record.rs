@@ -1,12 +1,14 @@
 //! Jobs, datasets and models as records, and how they are kept as samples.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use arrow::{
-    array::RecordBatch,
+    array::{AsArray as _, RecordBatch},
+    compute::cast,
     datatypes::{DataType, Field, Schema, TimeUnit},
     json::{LineDelimitedWriter, ReaderBuilder},
 };
+use futures::TryStreamExt as _;
 use metalith_base::FeatureKey;
 use metalith_expr::{Expr, column, lit};
 use metalith_graph::columns;
@@ -289,10 +291,43 @@ pub async fn list<R: Record>(
     session: &Session,
     page: Page,
 ) -> Result<(Vec<R>, usize), RegistryError> {
-    let mut all = readable::<R>(session, None).await?;
+    Ok(page_of(readable::<R>(session, None).await?, page))
+}
+
+/// The datasets that no sample belongs to, the newest first, and how many there are.
+pub async fn list_without_samples(
+    session: &Session,
+    page: Page,
+) -> Result<(Vec<Dataset>, usize), RegistryError> {
+    // Datasets first: one that gets its samples in between is none of them.
+    let mut datasets = readable::<Dataset>(session, None).await?;
+    let feature = key::<Sample>();
+    if session.store().stored_schema(session.graph(), &feature).await?.is_some() {
+        let options = ReadOptions {
+            columns: Some([Sample::ID, Dataset::ID].map(str::to_owned).to_vec()),
+            feature_history: true,
+            ..ReadOptions::default()
+        };
+        let rows = session.store().read(session.graph(), &feature, &options).await?;
+        let (mut batches, mut with_samples) = (rows.into_stream(), HashSet::new());
+        while let Some(batch) = batches.try_next().await? {
+            let column = batch.schema().index_of(Dataset::ID)?;
+            let ids = cast(batch.column(column), &DataType::Utf8)?;
+            for id in ids.as_string::<i32>().iter().flatten() {
+                if !with_samples.contains(id) {
+                    with_samples.insert(id.to_owned());
+                }
+            }
+        }
+        datasets.retain(|dataset| !with_samples.contains(&dataset.dataset_id));
+    }
+    Ok(page_of(datasets, page))
+}
+
+fn page_of<R: Record>(mut all: Vec<R>, page: Page) -> (Vec<R>, usize) {
     all.sort_by(|one, other| other.created_at().cmp(one.created_at()));
     let count = all.len();
-    Ok((all.into_iter().skip(page.offset).take(page.limit).collect(), count))
+    (all.into_iter().skip(page.offset).take(page.limit).collect(), count)
 }
 
 /// That a column has an id.

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use metalith_base::Timestamp;
+use metalith_lifecycle::objects::audit::ObjectsReport;
 use metalith_project::Project;
 use metalith_registry::{Jobs, RegistryError, Session, Space, tokens::Tokens};
 use tokio::sync::OnceCell;
@@ -38,6 +40,8 @@ pub(crate) struct Desk {
     pub(crate) plans: Plans,
     /// Of all spaces.
     pub(crate) changes: Changes,
+    /// What lay in storage when this server listed it last, and when that was.
+    storage: Mutex<Option<(Timestamp, Arc<ObjectsReport>)>>,
 }
 
 impl Desk {
@@ -48,7 +52,19 @@ impl Desk {
     ) -> Result<Arc<Self>, RegistryError> {
         let space = Arc::new(Space::open(project).await?);
         let jobs = Jobs::new(&space, settings.jobs);
-        Ok(Arc::new(Self { space, jobs, plans: Plans::default(), changes: changes.clone() }))
+        let (plans, changes) = (Plans::default(), changes.clone());
+        Ok(Arc::new(Self { space, jobs, plans, changes, storage: Mutex::default() }))
+    }
+
+    /// What lies in storage, as far as this server has listed it.
+    pub(crate) fn storage(&self) -> Option<(Timestamp, Arc<ObjectsReport>)> {
+        self.storage.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Remembers what lies in storage.
+    pub(crate) fn set_storage(&self, at: Timestamp, report: ObjectsReport) {
+        // One assignment; a panic elsewhere cannot leave it half done.
+        *self.storage.lock().unwrap_or_else(PoisonError::into_inner) = Some((at, Arc::new(report)));
     }
 
     /// Takes up jobs that nobody is at work on. A project without a registry has none.

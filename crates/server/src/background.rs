@@ -223,6 +223,7 @@ async fn statistics(app: &App, desk: &Desk, session: &Session) {
             app.metrics.set("metalith_orphan_objects", space, report.orphans);
             app.metrics.set("metalith_stored_objects", space, report.objects);
             app.metrics.set("metalith_stored_object_bytes", space, report.bytes);
+            desk.set_storage(session.store().now(), report);
         }
         // A bucket that is down is no reason to leave the rest undone.
         Err(error) => tracing::warn!(%error, "objects could not be compared"),

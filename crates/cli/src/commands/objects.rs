@@ -153,10 +153,14 @@ fn report_json(report: &ObjectsReport) -> Value {
             })
         })
         .collect();
+    let places = report.places.iter();
+    let places = places
+        .map(|(place, it)| json!({ "place": place, "objects": it.objects, "bytes": it.bytes }));
     json!({
         "prefixes": report.prefixes,
         "objects": report.objects,
         "bytes": report.bytes,
+        "places": places.collect::<Vec<_>>(),
         "orphans": report.orphans,
         "orphan_bytes": report.orphan_bytes,
         "old_orphans": report.old_orphans,

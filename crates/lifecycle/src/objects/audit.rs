@@ -5,7 +5,10 @@
 //! megabytes; listings are read as they come. Two names with one fingerprint, should that ever
 //! happen, keep an object that could have gone.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use futures::TryStreamExt as _;
 use hashbrown::{HashMap, HashSet};
@@ -23,6 +26,7 @@ use crate::{
     Context,
     audit::{self as log, Event, Record},
     deletion::DeletionError,
+    quota::Usage,
 };
 
 /// How many examples a report has.
@@ -50,6 +54,8 @@ pub struct ObjectsReport {
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// The same of each bucket, or of the folders of this machine.
+    pub places: BTreeMap<String, Usage>,
     /// How many of them nobody names.
     pub orphans: u64,
     /// Their bytes.
@@ -119,6 +125,9 @@ async fn compare_among(
             }
             report.objects += 1;
             report.bytes += entry.size;
+            let place = report.places.entry(uri.place().to_owned()).or_default();
+            place.objects += 1;
+            place.bytes += entry.size;
             if names.see(&uri) {
                 return;
             }

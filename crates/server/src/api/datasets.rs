@@ -9,11 +9,11 @@ use axum::{
     routing,
 };
 use metalith_registry::{
-    Dataset, NewDataset, delete_dataset, find, list as list_datasets, plan_dataset,
-    register_dataset,
+    Dataset, NewDataset, delete_dataset, find, list as list_datasets, list_without_samples,
+    plan_dataset, register_dataset,
 };
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::{
     models::ModelRef,
@@ -23,7 +23,7 @@ use crate::{
     app::App,
     auth::{Caller, Delete, Read, Write},
     problem::Problem,
-    wire::{Json, Listed, PageParams, Params, Path, id},
+    wire::{Json, Listed, PageParams, Params, Path, id, some},
 };
 
 /// Where datasets are.
@@ -95,16 +95,35 @@ pub(crate) struct NewDatasetBody {
     created_by_job_id: Option<String>,
 }
 
+/// Which datasets.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DatasetParams {
+    /// How many to leave out.
+    #[serde(default)]
+    offset: usize,
+    /// How many to give at most.
+    #[serde(default = "some")]
+    limit: usize,
+    /// Only those that no sample belongs to.
+    #[serde(default)]
+    without_samples: bool,
+}
+
 /// Datasets, the newest first.
 #[utoipa::path(get, path = "/api/v1/jobs/synthetic/datasets", tag = "datasets",
-    params(PageParams), responses((status = 200, body = Listed<DatasetView>)))]
+    params(DatasetParams), responses((status = 200, body = Listed<DatasetView>)))]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     caller: Caller<Read>,
-    Params(page): Params<PageParams>,
+    Params(params): Params<DatasetParams>,
 ) -> Result<Json<Listed<DatasetView>>, Problem> {
-    let page = page.within(&app);
-    let (found, total) = list_datasets::<Dataset>(&caller.session, page).await?;
+    let DatasetParams { offset, limit, without_samples } = params;
+    let page = PageParams { offset, limit }.within(&app);
+    let (found, total) = match without_samples {
+        true => list_without_samples(&caller.session, page).await?,
+        false => list_datasets::<Dataset>(&caller.session, page).await?,
+    };
     let items = found.into_iter().map(DatasetView::from).collect();
     Ok(Json(Listed { items, total, offset: page.offset }))
 }

@@ -6,6 +6,7 @@ use axum::{Router, extract::State, routing};
 use metalith_base::parse_age;
 use metalith_lifecycle::{
     objects::audit::{ObjectsReport, compare, declared_prefixes, delete_orphans},
+    quota::Usage,
     retention::{self, Due},
 };
 use metalith_objects::ObjectUri;
@@ -79,6 +80,8 @@ pub(crate) struct AuditView {
     pub(crate) objects: u64,
     /// Their bytes.
     pub(crate) bytes: u64,
+    /// The same of each bucket, or of the folders of this machine.
+    pub(crate) places: Vec<PlaceView>,
     /// How many of them nobody names.
     pub(crate) orphans: u64,
     /// Their bytes.
@@ -93,9 +96,25 @@ pub(crate) struct AuditView {
     pub(crate) missing_examples: Vec<String>,
 }
 
+/// What lies in a bucket.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PlaceView {
+    /// The bucket, or `file://` for folders of this machine.
+    pub(crate) place: String,
+    /// How many objects.
+    pub(crate) objects: u64,
+    /// Their bytes.
+    pub(crate) bytes: u64,
+}
+
 impl From<ObjectsReport> for AuditView {
     fn from(report: ObjectsReport) -> Self {
+        let places = report.places.into_iter().map(|(place, held)| {
+            let Usage { objects, bytes } = held;
+            PlaceView { place, objects, bytes }
+        });
         Self {
+            places: places.collect(),
             prefixes: report.prefixes,
             objects: report.objects,
             bytes: report.bytes,

@@ -8,7 +8,9 @@ use metalith_lifecycle::deletion::{DeletionState, list as list_deletions};
 use metalith_registry::{Job, JobState, Page, RegistryError, list};
 
 use super::{
-    number, size, time,
+    number, size,
+    storage::places,
+    time,
     visitor::{Refused, Visitor},
     whole,
 };
@@ -29,6 +31,7 @@ async fn overview(Visitor(caller): Visitor) -> Result<Html<String>, Refused> {
     };
     let at_work = jobs.iter().filter(|it| !it.status.is_over()).count();
     let failed: Vec<&Job> = jobs.iter().filter(|it| it.status == JobState::Failed).collect();
+    let storage = caller.desk.storage();
     let content = html! {
         section.cards {
             p { strong { (number(figures.samples)) } " samples" }
@@ -54,6 +57,11 @@ async fn overview(Visitor(caller): Visitor) -> Result<Html<String>, Refused> {
                     (job.error.as_deref().unwrap_or_default())
                 }
             }
+        }
+        @if let Some((at, report)) = &storage {
+            h2 { "Storage" }
+            (places(report))
+            p { "As listed at " (time(&at.to_string())) ". " a href="/objects" { "Look now" } }
         }
         h2 { "Features" }
         table {

@@ -4,7 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{Router, extract::State, response::Html, routing::get};
 use maud::{Markup, html};
-use metalith_lifecycle::{audit::read, holds, objects::audit::compare};
+use metalith_lifecycle::{
+    audit::read,
+    holds,
+    objects::audit::{ObjectsReport, compare},
+};
 
 use super::{
     number,
@@ -44,6 +48,7 @@ async fn objects(Visitor(caller): Visitor) -> Result<Html<String>, Refused> {
                 p { strong { (number(report.orphans)) } " that nobody names, " (size(report.orphan_bytes)) }
                 p { strong { (number(report.missing)) } " named and not there" }
             }
+            (places(&report))
             p { (number(report.old_orphans)) " of those that nobody names are older than a day, and would be deleted." }
             @if report.old_orphans > 0 {
                 p { button.danger data-post="/api/v1/objects/audit/fix" data-sure={ "Delete " (report.old_orphans) " objects for good?" } { "Delete them for good…" } }
@@ -53,6 +58,24 @@ async fn objects(Visitor(caller): Visitor) -> Result<Html<String>, Refused> {
         },
     };
     Ok(whole("/objects", "Objects", content))
+}
+
+/// What lies in each bucket.
+pub(super) fn places(report: &ObjectsReport) -> Markup {
+    html! {
+        table {
+            thead { tr { th { "Bucket" } th.number { "Objects" } th.number { "Bytes" } } }
+            tbody {
+                @for (place, held) in &report.places {
+                    tr {
+                        td { code { (place) } }
+                        td.number { (number(held.objects)) }
+                        td.number { (size(held.bytes)) }
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn addresses<'a>(title: &str, found: impl Iterator<Item = &'a str>) -> Markup {

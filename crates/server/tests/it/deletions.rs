@@ -138,6 +138,20 @@ async fn a_job_goes_and_its_datasets_stay_unless_asked_otherwise() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn datasets_without_any_sample_are_found() {
+    let world = World::new().await;
+    let path = "/api/v1/jobs/synthetic/datasets?without_samples=true";
+    assert_eq!(world.get(path).await.json()["total"], 0);
+    let empty = json!({ "name": "empty", "dataset_type": "features" });
+    world.post("/api/v1/jobs/synthetic/datasets", empty).await;
+    world.made("tones", 3).await;
+    let found = world.get(path).await.json();
+    let told = (&found["total"], &found["items"][0]["name"]);
+    assert_eq!(told, (&json!(1), &json!("empty")), "{found}");
+    assert_eq!(world.get("/api/v1/jobs/synthetic/datasets").await.json()["total"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_dataset_in_use_keeps_the_job_and_all_its_datasets() {
     let world = World::new().await;
     let (job, dataset) = world.made("my_dataset", 1).await;

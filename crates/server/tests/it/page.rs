@@ -50,6 +50,26 @@ async fn every_part_shows_what_there_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_overview_tells_what_lies_in_each_bucket() {
+    let mut world = World::stopped();
+    let folder = world.bucket.join("synthetic/lost");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("a.npy"), [0; 2048]).unwrap();
+    world.start(settings()).await;
+    // It is listed in the background.
+    for _ in 0..200 {
+        if world.get("/").await.text().contains("As listed at") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    check(&world.get("/").await, &["<code>s3://heimdall-synthetic-iq</code>", "2.0 KiB"]);
+    let audit = world.get("/api/v1/objects/audit").await.json();
+    let place = json!({ "place": "s3://heimdall-synthetic-iq", "objects": 1, "bytes": 2048 });
+    assert_eq!(audit["places"], json!([place]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_page_needs_nothing_from_elsewhere() {
     let world = World::new().await;
     for path in ["/", "/jobs", "/assets/style.css", "/assets/script.js"] {
