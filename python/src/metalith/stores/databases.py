@@ -35,7 +35,7 @@ class DatabaseOptions(StoreOptions, total=False):
     options: Mapping[str, object] | None
     """Options of the database."""
     prefer_native: bool | None
-    """Whether the database finds increments itself where that gives the same; by default it does."""
+    """Whether the database finds increments itself, where that gives the same. Yes by default."""
 
 
 class DatabaseMetadataStore(ConfiguredMetadataStore):

@@ -30,8 +30,8 @@ class IbisMetadataStore(WithFallbacks, DatabaseMetadataStore):
     """Metalith's stores in databases with the defaults of Metaxy's: they hash with `xxhash32`.
 
     Metalith speaks to databases through drivers of ADBC: there is no connection of Ibis.
-    `versioning_engine="polars"` computes outside of the database. `auto_create_tables` means nothing
-    here: tables are made when they are needed.
+    `versioning_engine="polars"` computes outside of the database. `auto_create_tables` means
+    nothing here: tables are made when they are needed.
     """
 
     backend: ClassVar[str]
