@@ -18,6 +18,6 @@ pub use crate::{
     error::ProjectError,
     init::init,
     notes::CachedNotes,
-    project::{Project, ProjectOptions, configured_place, find_config},
+    project::{ConfiguredPlace, Project, ProjectOptions, configured_place, find_config},
     registry::RegistrySettings,
 };

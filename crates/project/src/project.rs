@@ -11,7 +11,8 @@ use metalith_document::Format;
 use metalith_graph::{FeatureDefinition, FeatureGraph, HashLength, parse_features};
 use metalith_objects::ObjectPlaces;
 use metalith_store::{
-    Backend, MemoryBackend, Mode, Notes, OpenOptions, PlainTables, SpaceOf, Store, StoreError,
+    Backend, Compute, MemoryBackend, Mode, Notes, OpenOptions, PlainTables, SpaceOf, Store,
+    StoreError,
 };
 
 use crate::{
@@ -253,19 +254,28 @@ fn place_of(
     }
 }
 
-/// The place of the store that a text in the form of `metalith.toml` configures, and which store it
-/// is a space of; for those who have no project. Its paths are relative to `root`.
-pub async fn configured_place(
-    root: &Path,
-    text: &str,
-) -> Result<(Arc<dyn Backend>, Option<SpaceOf>), ProjectError> {
+/// A store as it is configured, before it is opened.
+#[derive(Debug)]
+pub struct ConfiguredPlace {
+    /// Where its tables are.
+    pub backend: Arc<dyn Backend>,
+    /// Which store it is a space of.
+    pub space_of: Option<SpaceOf>,
+    /// Where increments are found.
+    pub compute: Compute,
+}
+
+/// The store that a text in the form of `metalith.toml` configures; for those who have no project.
+/// Its paths are relative to `root`.
+pub async fn configured_place(root: &Path, text: &str) -> Result<ConfiguredPlace, ProjectError> {
     let settings = read_settings(&root.join(CONFIG), text, &BTreeMap::new())?;
     let (root, declared) = (root.to_path_buf(), Vec::new());
     let graph = FeatureGraph::new(Vec::new(), HashLength::UNCUT)?;
     let project = Project { root, settings, declared, graph, notes: None };
     let name = &project.settings.store;
     let store = project.settings.stores.get(name).ok_or_else(|| project.unknown_store(name))?;
-    place_of(store, project.settings.space.as_deref())
+    let (backend, space_of) = place_of(store, project.settings.space.as_deref())?;
+    Ok(ConfiguredPlace { backend, space_of, compute: store.compute })
 }
 
 fn read(path: &Path) -> Result<String, ProjectError> {

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use metalith_base::Kind;
 use metalith_delta::{Layout, open_backend, space_of};
-use metalith_project::configured_place;
-use metalith_store::{Backend, MemoryBackend, SpaceOf};
+use metalith_project::{ConfiguredPlace, configured_place};
+use metalith_store::{Backend, Compute, MemoryBackend, SpaceOf};
 use pyo3::prelude::*;
 
 use crate::{
@@ -19,13 +19,16 @@ use crate::{
 pub(crate) struct Place {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) space_of: Option<SpaceOf>,
+    /// Where increments are found.
+    pub(crate) compute: Compute,
 }
 
 #[pymethods]
 impl Place {
     #[staticmethod]
     fn memory() -> Self {
-        Self { backend: Arc::new(MemoryBackend::new()), space_of: None }
+        let backend = Arc::new(MemoryBackend::new());
+        Self { backend, space_of: None, compute: Compute::default() }
     }
 
     #[staticmethod]
@@ -44,7 +47,7 @@ impl Place {
         let _entered = workers.enter();
         let backend = open_backend(address, &options, layout).map_err(|error| raise(&error))?;
         let space_of = space_of(address, &options, layout).map_err(|error| raise(&error))?;
-        Ok(Self { backend, space_of })
+        Ok(Self { backend, space_of, compute: Compute::default() })
     }
 
     /// The place of the store that a text in the form of `metalith.toml` configures, of whatever
@@ -53,8 +56,9 @@ impl Place {
     fn configured(py: Python<'_>, folder: PathBuf, settings: String) -> PyResult<Self> {
         let found =
             wait(py, "opening a store", async move { configured_place(&folder, &settings).await })?;
-        let (backend, space_of) = found.map_err(|error| raise(&error))?;
-        Ok(Self { backend, space_of })
+        let ConfiguredPlace { backend, space_of, compute } =
+            found.map_err(|error| raise(&error))?;
+        Ok(Self { backend, space_of, compute })
     }
 
     fn location(&self) -> String {

@@ -110,6 +110,7 @@ impl Store {
             fallback: fallback.map(|it| it.store.clone()),
             notes: notes(),
             space_of: place.space_of.clone(),
+            compute: place.compute,
             ..base
         };
         let backend = Arc::clone(&place.backend);
