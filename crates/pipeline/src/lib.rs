@@ -36,7 +36,10 @@ pub use crate::{
     execute::Published,
     model::Pipeline,
     records::{Outcome, Run, report_json, runs},
-    run::{InputReport, OperationReport, Options, Report, Surroundings, run, time_of, validate},
+    run::{
+        InputReport, OperationReport, Options, Report, Surroundings, run, seed_of, time_of,
+        validate,
+    },
     scenario::{Scenario, ScenarioOutcome},
     working::{DELETED, MODIFIED_AT, ROW_ID},
 };

@@ -294,6 +294,12 @@ fn names(program: &Program) -> Vec<OperationReport> {
         .collect()
 }
 
+/// What tells the rows of a run from those of others, as a seed: the random end of its UUID.
+pub fn seed_of(run: &str) -> u32 {
+    let end = run.get(run.len().saturating_sub(5)..).unwrap_or_default();
+    u32::from_str_radix(end, 16).unwrap_or(0)
+}
+
 /// The time that a text such as `2026-01-31T12:00:00Z` or `2026-01-31` tells, in UTC.
 pub fn time_of(text: &str) -> Option<Timestamp> {
     let quoted = text.replace('\'', "");

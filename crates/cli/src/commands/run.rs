@@ -71,7 +71,7 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
         dry_run: args.dry_run,
         trace: args.trace.clone().filter(|_| !args.dry_run),
         // A run at a given time is the same run each time.
-        seed: if args.now.is_some() { 0 } else { seed(&surroundings.run) },
+        seed: if args.now.is_some() { 0 } else { metalith_pipeline::seed_of(&surroundings.run) },
         progress: Box::new(move |rows| meter.set_position(rows)),
         consent: args.yes,
         ..Options::default()
@@ -123,12 +123,6 @@ fn machine_time() -> Timestamp {
     let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let micros = elapsed.map_or(0, |it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX));
     Timestamp::from_micros(micros)
-}
-
-/// What tells the rows of a run from those of others: the random end of its id.
-fn seed(run: &str) -> u32 {
-    let end = run.get(run.len().saturating_sub(5)..).unwrap_or_default();
-    u32::from_str_radix(end, 16).unwrap_or(0)
 }
 
 fn shown_report(report: &Report, dry_run: bool) -> String {

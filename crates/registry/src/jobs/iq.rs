@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{JobKind, Progress, limits::require_room};
+use super::{JobKind, Progress, kind::config_of, limits::require_room};
 use crate::{
     Dataset, Job, RegistryError, Session,
     link::{check_name, parse_id},
@@ -68,7 +68,7 @@ impl JobKind for Iq {
         session: &Session,
         config: Map<String, Value>,
     ) -> Result<Map<String, Value>, RegistryError> {
-        let mut config = parse(Value::Object(config))?;
+        let mut config = config_of::<Config>("dataset", Value::Object(config))?;
         check_name("dataset_name", &config.dataset_name)?;
         let limits = [
             ("num_samples", config.num_samples, 100_000),
@@ -102,7 +102,7 @@ impl JobKind for Iq {
         job: &Job,
         progress: &Progress,
     ) -> Result<(), RegistryError> {
-        let config = parse(serde_json::from_str(&job.config)?)?;
+        let config = config_of::<Config>("dataset", serde_json::from_str(&job.config)?)?;
         let mut dataset = Dataset {
             dataset_id: config.dataset_id.clone().unwrap_or_else(|| job.job_id.clone()),
             name: config.dataset_name.clone(),
@@ -169,13 +169,6 @@ impl Iq {
             created_at: dataset.created_at.clone(),
         })
     }
-}
-
-fn parse(config: Value) -> Result<Config, RegistryError> {
-    serde_json::from_value(config).map_err(|error| RegistryError::Setting {
-        setting: "config",
-        problem: format!("does not fit a dataset: {error}"),
-    })
 }
 
 /// What one receiver hears of one sample: real and imaginary parts in turn.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{Progress, iq::Iq, pipeline::RunPipeline, scan::Scan};
@@ -44,5 +45,16 @@ pub(super) fn kind_of(name: &str) -> Result<&'static dyn JobKind, RegistryError>
     KINDS.iter().copied().find(|kind| kind.name() == name).ok_or_else(|| {
         let known = KINDS.iter().map(|kind| kind.name()).collect();
         RegistryError::UnknownKind { kind: name.to_owned(), known }
+    })
+}
+
+/// The configuration of a job as its kind has it.
+pub(super) fn config_of<T: DeserializeOwned>(
+    kind: &str,
+    config: Value,
+) -> Result<T, RegistryError> {
+    serde_json::from_value(config).map_err(|error| RegistryError::Setting {
+        setting: "config",
+        problem: format!("does not fit a {kind}: {error}"),
     })
 }

@@ -4,12 +4,14 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use async_trait::async_trait;
 use metalith_base::Timestamp;
-use metalith_pipeline::{Options, Outcome, Report, Surroundings, run, runs, time_of, validate};
+use metalith_pipeline::{
+    Options, Outcome, Report, Surroundings, run, runs, seed_of, time_of, validate,
+};
 use metalith_project::Project;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{JobKind, Progress};
+use super::{JobKind, Progress, kind::config_of};
 use crate::{Job, RegistryError, Session};
 
 /// Runs one of the pipelines that the project has in a folder: a caller from afar chooses among
@@ -40,7 +42,7 @@ impl JobKind for RunPipeline {
         session: &Session,
         config: Map<String, Value>,
     ) -> Result<Map<String, Value>, RegistryError> {
-        let parsed = parse(Value::Object(config.clone()))?;
+        let parsed = config_of::<Config>("pipeline", Value::Object(config.clone()))?;
         require_plain(&parsed.variables)?;
         let file = File::of(session, &parsed.pipeline)?;
         let project = session.space().project();
@@ -56,7 +58,7 @@ impl JobKind for RunPipeline {
         job: &Job,
         progress: &Progress,
     ) -> Result<(), RegistryError> {
-        let config = parse(serde_json::from_str(&job.config)?)?;
+        let config = config_of::<Config>("pipeline", serde_json::from_str(&job.config)?)?;
         for before in runs(session.store()).await? {
             if before.id.starts_with(&format!("{}-", job.job_id)) {
                 match before.outcome {
@@ -78,7 +80,7 @@ impl JobKind for RunPipeline {
         let meter = progress.clone();
         let options = Options {
             variables: config.variables,
-            seed: seed(&job.job_id),
+            seed: seed_of(&job.job_id),
             progress: Box::new(move |rows| meter.set_done(rows)),
             ..Options::default()
         };
@@ -135,13 +137,6 @@ impl File {
     }
 }
 
-fn parse(config: Value) -> Result<Config, RegistryError> {
-    serde_json::from_value(config).map_err(|error| RegistryError::Setting {
-        setting: "config",
-        problem: format!("does not fit a pipeline: {error}"),
-    })
-}
-
 /// Refuses values that lead a pipeline elsewhere: it may put variables into paths and addresses.
 fn require_plain(variables: &BTreeMap<String, String>) -> Result<(), RegistryError> {
     let is_plain = |it: char| it.is_alphanumeric() || " _-+.,:".contains(it);
@@ -152,12 +147,6 @@ fn require_plain(variables: &BTreeMap<String, String>) -> Result<(), RegistryErr
          and `_ - + . , :`, or with two dots in a row"
     );
     Err(RegistryError::Setting { setting: "config", problem })
-}
-
-/// What tells the rows of a job from those of others: the random end of its id.
-fn seed(job: &str) -> u32 {
-    let end = job.get(job.len().saturating_sub(8)..).unwrap_or_default();
-    u32::from_str_radix(end, 16).unwrap_or(0)
 }
 
 fn tell(report: &Report, progress: &Progress) {

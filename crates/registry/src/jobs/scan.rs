@@ -10,7 +10,7 @@ use metalith_store::StoreError;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{JobKind, Progress, limits::meter};
+use super::{JobKind, Progress, kind::config_of, limits::meter};
 use crate::{Job, RegistryError, Session};
 
 /// Scans a place. It goes on where it stopped, because what it found is written as it goes.
@@ -39,7 +39,7 @@ impl JobKind for Scan {
         session: &Session,
         config: Map<String, Value>,
     ) -> Result<Map<String, Value>, RegistryError> {
-        let parsed = parse(Value::Object(config.clone()))?;
+        let parsed = config_of::<Config>("scan", Value::Object(config.clone()))?;
         require_files(session, &parsed.feature)?;
         require_configured(session, &parsed.location).await?;
         Ok(config)
@@ -51,7 +51,7 @@ impl JobKind for Scan {
         job: &Job,
         progress: &Progress,
     ) -> Result<(), RegistryError> {
-        let config = parse(serde_json::from_str(&job.config)?)?;
+        let config = config_of::<Config>("scan", serde_json::from_str(&job.config)?)?;
         // The project may have changed since the job was written down.
         require_files(session, &config.feature)?;
         let options = require_configured(session, &config.location).await?;
@@ -90,13 +90,6 @@ impl JobKind for Scan {
         }
         Ok(())
     }
-}
-
-fn parse(config: Value) -> Result<Config, RegistryError> {
-    serde_json::from_value(config).map_err(|error| RegistryError::Setting {
-        setting: "config",
-        problem: format!("does not fit a scan: {error}"),
-    })
 }
 
 /// Refuses features that have no samples of files: those of the registry are its own to write.
