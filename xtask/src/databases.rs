@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{interop, step::command};
+use crate::{debian, interop, step::command};
 
 /// What tests find the folder by.
 pub(crate) const VARIABLE: &str = "METALITH_TEST_DATABASES";
@@ -12,8 +12,12 @@ pub(crate) const VARIABLE: &str = "METALITH_TEST_DATABASES";
 /// The shared library of DuckDB is on npm; in Python's package it is one that only Python can load.
 const DUCKDB: &str = "1.5.6-r.1";
 
+/// What a locale is made of, in which texts are not in the order of their bytes.
+const LOCALE: &str = "/usr/share/i18n/locales/en_US";
+
 /// The folder of an environment with everything in `tools/databases.txt`, and with DuckDB.
 pub(crate) fn folder() -> Result<PathBuf> {
+    debian::package("locales", LOCALE, "PostgreSQL is tested with texts in another order")?;
     let python = interop::python("tools/databases.txt")?;
     let folder = python.parent().and_then(|bin| bin.parent()).context("an odd environment")?;
     let duckdb = folder.join("duckdb");

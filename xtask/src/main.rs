@@ -4,6 +4,7 @@
 mod bench;
 mod counted;
 mod databases;
+mod debian;
 mod interop;
 mod python;
 mod step;

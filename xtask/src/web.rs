@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::{
     counted::Counts,
-    interop, root,
+    debian, interop, root,
     step::{built, command, step},
 };
 
@@ -21,7 +21,7 @@ const CHROMIUM: &str = "/usr/bin/chromium";
 
 /// Everything that decides about what others see of a server.
 pub(crate) fn test() -> Result<Counts> {
-    step("browser", browser)?;
+    step("browser", || debian::package("chromium", CHROMIUM, "the page is tested in Chromium"))?;
     let node = step("node", interop::node)?;
     step("npm packages", || packages(&node))?;
     let python = step("schemathesis", || interop::python(SCHEMATHESIS))?;
@@ -42,18 +42,6 @@ pub(crate) fn test() -> Result<Counts> {
 
 fn folder() -> PathBuf {
     root().join("clients/typescript")
-}
-
-/// Installs the browser where it is missing.
-fn browser() -> Result<()> {
-    if Path::new(CHROMIUM).exists() {
-        return Ok(());
-    }
-    let hint = "the page is tested in Chromium: install Debian's package `chromium`";
-    command(Command::new("apt-get").args(["-qq", "update"])).context(hint)?;
-    let install = ["-qq", "install", "--yes", "--no-install-recommends", "chromium"];
-    command(Command::new("apt-get").args(install).env("DEBIAN_FRONTEND", "noninteractive"))
-        .context(hint)
 }
 
 /// Installs what the lock file names, once for each content of it, and lets the client have it.
