@@ -175,7 +175,9 @@ fn start(command: Command, context: &Arc<Context>) -> Result<Outcome, Ended> {
         .map_err(|error| Ended::Failed(fail(CliError::Runtime(error))))?;
     if let Command::Serve(args) = command {
         // It ends in order when it is interrupted.
-        return runtime.block_on(serve::run(&args, context)).map_err(Ended::Failed);
+        let ended = runtime.block_on(serve::run(&args, context)).map_err(Ended::Failed);
+        runtime.block_on(tidied());
+        return ended;
     }
     let ended = runtime.block_on(interruptible(dispatch(command, Arc::clone(context))));
     // Drivers of databases take it ill when the process ends while a thread of ours closes what they
@@ -189,6 +191,16 @@ fn start(command: Command, context: &Arc<Context>) -> Result<Outcome, Ended> {
 
 /// How long interrupted work has to clean up behind itself.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long storage has to forget what was half sent when the work was interrupted.
+const TIDYING: Duration = Duration::from_secs(10);
+
+/// Waits until nothing half sent is left in a bucket, unless the user insists.
+async fn tidied() {
+    tokio::select! {
+        _ = tokio::time::timeout(TIDYING, metalith_objects::tidied()) => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
 
 /// Does the work on a thread of its own, because it may read a pipe that never ends, and stops
 /// waiting for it when the user interrupts. Nothing is committed before it is complete, so
@@ -207,7 +219,9 @@ async fn interruptible(
         done = &mut worker => done,
         _ = tokio::signal::ctrl_c() => {
             interrupt.send(()).ok();
-            match tokio::time::timeout(GRACE, worker).await {
+            let ended = tokio::time::timeout(GRACE, worker).await;
+            tidied().await;
+            match ended {
                 Ok(done) => done,
                 Err(_) => return Err(Ended::Interrupted),
             }

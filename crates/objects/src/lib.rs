@@ -36,6 +36,7 @@ pub use crate::{
     put::put,
     transfer::{
         Finished, ObjectState, Upload, download, download_part, object_identity, object_state,
+        tidied,
     },
     uri::{ObjectUri, UriProblem},
 };

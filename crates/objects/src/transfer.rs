@@ -1,27 +1,28 @@
 //! Whole objects to and from files of this machine.
 
+mod parts;
+
 use std::{
     fmt,
     fs::File,
     io::{Read as _, Write},
     ops::Range,
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use futures::TryStreamExt as _;
 use object_store::{
-    Error as StoreError, MultipartUpload, ObjectStore as _, ObjectStoreExt as _, PutMode,
-    PutPayload, UpdateVersion, path::Path as ObjectPath,
+    Error as StoreError, ObjectStore as _, ObjectStoreExt as _, PutMode, PutPayload, UpdateVersion,
+    path::Path as ObjectPath,
 };
-use tokio::task::JoinSet;
 
+use self::parts::Parts;
+pub use self::parts::tidied;
 use crate::{ObjectEntry, ObjectError, OpenedLocation};
 
 /// How much is sent at once. S3 takes no parts smaller than 5 MiB.
 const PART: usize = 8 << 20;
-/// How many parts are on their way at once.
-const AT_ONCE: usize = 4;
 
 /// Writes the content of an object, in order.
 pub async fn download(
@@ -109,6 +110,8 @@ fn path_of(place: &OpenedLocation, name: &str) -> ObjectPath {
 }
 
 /// A file on its way to become an object, which nobody sees before it is [finished](Self::finish).
+/// One that is dropped before is given up: what storage has of it goes away in the background, see
+/// [`tidied`].
 pub struct Upload {
     place: OpenedLocation,
     path: ObjectPath,
@@ -121,39 +124,6 @@ enum Content {
     /// Storage has all of it. What keeps account of that is no thing that threads could share, unless
     /// one has it at a time.
     Parts(Mutex<Parts>),
-}
-
-/// What storage has, or is about to have, and what is no object yet.
-struct Parts {
-    upload: Box<dyn MultipartUpload>,
-    sending: JoinSet<Result<(), StoreError>>,
-}
-
-impl Parts {
-    /// Sends a part, as soon as fewer are on their way than may be.
-    async fn send(&mut self, part: Vec<u8>) -> Result<(), StoreError> {
-        self.wait_for(AT_ONCE - 1).await?;
-        self.sending.spawn(self.upload.put_part(part.into()));
-        Ok(())
-    }
-
-    /// Waits until no more than so many parts are on their way.
-    async fn wait_for(&mut self, most: usize) -> Result<(), StoreError> {
-        while self.sending.len() > most
-            && let Some(sent) = self.sending.join_next().await
-        {
-            sent??;
-        }
-        Ok(())
-    }
-
-    /// Parts are no object, and some storage keeps them until it is told that they are not wanted.
-    async fn abort(mut self) {
-        // One that arrives later would stay.
-        while self.sending.join_next().await.is_some() {}
-        // Why it was given up is what matters; that it is not tidied up is storage's own affair.
-        self.upload.abort().await.ok();
-    }
 }
 
 /// Whether a file became an object.
@@ -182,8 +152,8 @@ impl Upload {
             file.read_to_end(&mut content).map_err(unread)?;
             return Ok(Self { place: place.clone(), path, content: Content::Whole(content) });
         }
-        let upload = place.store.put_multipart(&path).await.map_err(failed)?;
-        let mut parts = Parts { upload, sending: JoinSet::new() };
+        let parts = Parts::begin(Arc::clone(&place.store), path.clone()).await;
+        let mut parts = parts.map_err(failed)?;
         let sent = loop {
             let mut part = Vec::with_capacity(PART);
             match (&mut file).take(PART as u64).read_to_end(&mut part) {
@@ -230,8 +200,8 @@ impl Upload {
         match content {
             Content::Parts(parts) => {
                 let mut parts = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
-                match parts.upload.complete().await {
-                    Ok(_) => Ok(Finished::Done),
+                match parts.complete().await {
+                    Ok(()) => Ok(Finished::Done),
                     Err(error) => {
                         // Should it be an object nevertheless, there is nothing to give up.
                         parts.abort().await;

@@ -21,7 +21,7 @@ pub(crate) use self::{
         Before, DeltaDestination, Destination, FeatureDestination, FileDestination,
         PlainDestination,
     },
-    output::OutputStep,
+    output::{OutputStep, Sets},
     rows::UpdateStep,
     tables::{AppendStep, JoinStep},
 };
@@ -114,6 +114,8 @@ pub(crate) struct Step {
     /// How messages call it.
     pub(crate) title: String,
     pub(crate) kind: &'static str,
+    /// The working set that it is about, see [`WorkingRows`](crate::working::WorkingRows).
+    pub(crate) set: usize,
     pub(crate) work: Work,
 }
 
@@ -152,7 +154,7 @@ pub(crate) async fn bind(
         mistakes,
         destinations: Vec::new(),
         assigned: BTreeMap::new(),
-        summed: None,
+        former: Vec::new(),
         read: BTreeSet::new(),
     };
     let input = binder.input("input", &pipeline.input).await?;
@@ -198,15 +200,16 @@ struct Binder<'a> {
     destinations: Vec<(String, String)>,
     /// Columns that updates assigned, and the first operation that did.
     assigned: BTreeMap<String, String>,
-    /// The operation that put groups in the place of rows.
-    summed: Option<String>,
+    /// Working sets in whose place groups were put: the columns of what was deleted before, and the
+    /// operation that did it.
+    former: Vec<(Columns, String)>,
     /// Tables that are read: datasource and table.
     read: BTreeSet<(String, String)>,
 }
 
 impl Binder<'_> {
     async fn operation(&mut self, operation: &Operation) -> Result<Option<Step>, PipelineError> {
-        let title = operation.title();
+        let (title, set) = (operation.title(), self.former.len());
         let work = match &operation.kind {
             OperationKind::Delete(delete) => {
                 let selector = self.selector(delete.selector.as_ref(), &title);
@@ -240,6 +243,7 @@ impl Binder<'_> {
             alias: operation.alias.clone(),
             kind: operation.kind.name(),
             title,
+            set,
             work,
         }))
     }

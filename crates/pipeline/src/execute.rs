@@ -18,7 +18,11 @@ use arrow::array::BooleanArray;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 pub use self::publish::Published;
-use self::{lookup::Lookup, segment::RowWork, summarise::summarise};
+use self::{
+    lookup::Lookup,
+    segment::RowWork,
+    summarise::{Summarising, summarise},
+};
 pub(crate) use self::{
     publish::{publish, rehearse},
     shared::{Counts, Shared},
@@ -59,7 +63,7 @@ pub(crate) async fn pass(
         Work::Rows(_) | Work::Aggregate(_) | Work::Append(_) => false,
     });
     for (index, step) in steps.into_iter().enumerate() {
-        let Step { title, alias, number, kind, work } = step;
+        let Step { title, alias, number, kind, set, work } = step;
         let about = Arc::new(trace::About { title, alias, number, kind });
         match work {
             Work::Rows(step) => {
@@ -68,16 +72,17 @@ pub(crate) async fn pass(
                     RowStep::Delete { .. } | RowStep::Update(_) | RowStep::Output(_) => None,
                 };
                 let keeps_deleted = last_to_see.is_some_and(|last| last > index);
-                segment.push(RowWork { index, about, step, lookup, keeps_deleted });
+                segment.push(RowWork { index, set, about, step, lookup, keeps_deleted });
             }
             Work::Aggregate(step) => {
                 rows = segment::run(rows, std::mem::take(&mut segment), (engine, shared));
                 let source = sources.next();
-                rows = summarise(rows, (step, index, about, source), (engine, shared));
+                let what = Summarising { step, index, set, about, source };
+                rows = summarise(rows, what, (engine, shared));
             }
             Work::Append(step) => {
                 rows = segment::run(rows, std::mem::take(&mut segment), (engine, shared));
-                let added = appended(*step, (index, &about.title), (engine, shared), &mut sources);
+                let added = appended(*step, (index, set, about), (engine, shared), &mut sources);
                 let added = added.await?;
                 let counted = Arc::clone(shared);
                 let before = rows.inspect_ok(move |rows| {
@@ -130,7 +135,7 @@ async fn loaded(
             let ids = RowClock::numbers(source, first, rows);
             first += rows as u64;
             let deleted = BooleanArray::from(vec![false; rows]);
-            WorkingRows { ids, deleted, columns: batch.columns().to_vec() }
+            WorkingRows { set: 0, ids, deleted, columns: batch.columns().to_vec() }
         })
         .boxed())
 }
@@ -138,13 +143,13 @@ async fn loaded(
 /// The rows that an `append` adds.
 async fn appended(
     step: AppendStep,
-    (index, title): (usize, &str),
+    (index, set, about): (usize, usize, Arc<trace::About>),
     (engine, shared): (&Arc<Engine>, &Arc<Shared>),
     sources: &mut Sources,
 ) -> Result<Stream<WorkingRows>, PipelineError> {
     let AppendStep { input, selector, summary, columns, places } = step;
     let rows = loaded(&input, engine, sources).await?;
-    let (clock, operation) = (engine.clock, title.to_owned());
+    let (clock, operation) = (engine.clock, about.title.clone());
     let counted = Arc::clone(shared);
     let rows = rows.map(move |rows| {
         let rows = rows?;
@@ -161,31 +166,37 @@ async fn appended(
     let rows = match summary {
         None => rows.boxed(),
         Some(summary) => {
-            let about = (title.to_owned(), sources.next());
+            let about = (about.title.clone(), sources.next());
             summarise::only(rows.boxed(), summary, about, engine)
         }
     };
-    let (operation, counted) = (title.to_owned(), Arc::clone(shared));
+    let counted = Arc::clone(shared);
     Ok(rows
         .map(move |rows| {
+            let failed = |error| PipelineError::arrow(&about.title, error);
             let rows = rows?;
             counted.count(index, |it| it.rows_out += rows.active());
-            placed(&rows, &places, &columns).map_err(|it| PipelineError::arrow(&operation, it))
+            if counted.traces() {
+                let came = trace::came(&about, &rows, &clock).map_err(failed)?;
+                counted.trace(index, &came)?;
+            }
+            placed(&rows, (&places, &columns), set).map_err(failed)
         })
         .boxed())
 }
 
-/// Rows with other columns: for each of them which of the old ones it is, or NULL.
+/// Rows of a set with other columns: for each of them which of the old ones it is, or NULL.
 pub(crate) fn placed(
     rows: &WorkingRows,
-    places: &[Option<usize>],
-    columns: &arrow::datatypes::Schema,
+    (places, columns): (&[Option<usize>], &arrow::datatypes::Schema),
+    set: usize,
 ) -> Result<WorkingRows, arrow::error::ArrowError> {
     let of = places.iter().zip(columns.fields()).map(|(place, field)| match place {
         Some(index) => crate::input::strictly(&rows.columns[*index], field.data_type()),
         None => Ok(arrow::array::new_null_array(field.data_type(), rows.len())),
     });
     Ok(WorkingRows {
+        set,
         ids: rows.ids.clone(),
         deleted: rows.deleted.clone(),
         columns: of.collect::<Result<_, _>>()?,

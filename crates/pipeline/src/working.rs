@@ -8,7 +8,9 @@ use arrow::{
         TimestampMicrosecondArray, UInt64Array,
     },
     compute::{filter, filter_record_batch},
-    datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit},
+    datatypes::{
+        DECIMAL128_MAX_PRECISION, DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit,
+    },
     error::ArrowError,
 };
 use datafusion::{
@@ -20,7 +22,7 @@ use datafusion::{
 };
 use metalith_base::Timestamp;
 use metalith_expr::{Column, Schema as ExprSchema, Typed};
-use metalith_store::{expression_type, lower_expression};
+use metalith_store::{expression_type, is_lossless, lower_expression};
 
 use crate::{arithmetic::checked, engine::Engine};
 
@@ -101,6 +103,29 @@ impl Columns {
         self.fields.iter().map(|it| it.name().as_str())
     }
 
+    /// These columns and those of others, each of the type that has room for both; with the names
+    /// of columns for which there is none.
+    pub(crate) fn with(&self, others: &Self) -> (Self, Vec<String>) {
+        let (mut all, mut torn) = (self.clone(), Vec::new());
+        for field in &mut all.fields {
+            *field = Arc::new(field.as_ref().clone().with_nullable(true));
+        }
+        for (field, table) in others.fields.iter().zip(&others.tables) {
+            let Some(at) = all.position(field.name()) else {
+                all.push(table, field.as_ref().clone().with_nullable(true));
+                continue;
+            };
+            match common_type(all.fields[at].data_type(), field.data_type()) {
+                Some(common) => {
+                    let field = all.fields[at].as_ref().clone().with_data_type(common);
+                    all.fields[at] = Arc::new(field);
+                }
+                None => torn.push(field.name().clone()),
+            }
+        }
+        (all, torn)
+    }
+
     /// The columns as Arrow describes them.
     pub(crate) fn schema(&self) -> SchemaRef {
         Arc::new(Schema::new(self.fields.clone()))
@@ -128,9 +153,34 @@ impl Columns {
     }
 }
 
+/// The type that has room for all values of two types.
+fn common_type(one: &DataType, other: &DataType) -> Option<DataType> {
+    if one == other || is_lossless(other, one) {
+        return Some(one.clone());
+    }
+    if is_lossless(one, other) {
+        return Some(other.clone());
+    }
+    // Digits before the point and after it.
+    let digits = |of: &DataType| match of {
+        DataType::Decimal128(precision, scale) => {
+            Some((i16::from(*precision) - i16::from(*scale), i16::from(*scale)))
+        }
+        whole if whole.is_integer() => Some((19, 0)),
+        _ => None,
+    };
+    let ((before, after), (others, behind)) = (digits(one)?, digits(other)?);
+    let (before, after) = (before.max(others), after.max(behind));
+    let precision = u8::try_from(before + after).ok().filter(|it| *it <= DECIMAL128_MAX_PRECISION);
+    Some(DataType::Decimal128(precision?, i8::try_from(after).ok()?))
+}
+
 /// Some rows of a working set.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkingRows {
+    /// Of which set they are. Groups that take the place of rows begin another; what was deleted
+    /// before keeps the columns that it had, and only an output looks at it any more.
+    pub(crate) set: usize,
     /// Which row each is: where it came from and the how manieth it was there.
     pub(crate) ids: UInt64Array,
     /// Whether each was deleted.
@@ -157,7 +207,8 @@ impl WorkingRows {
         let kept = |array: &dyn arrow::array::Array| filter(array, mask);
         let columns = self.columns.iter().map(|it| kept(it)).collect::<Result<_, _>>()?;
         let deleted = BooleanArray::from(kept(&self.deleted)?.to_data());
-        Ok(Self { ids: UInt64Array::from(kept(&self.ids)?.to_data()), deleted, columns })
+        let ids = UInt64Array::from(kept(&self.ids)?.to_data());
+        Ok(Self { set: self.set, ids, deleted, columns })
     }
 
     /// A column in the order of [`Columns::scope`].
@@ -258,6 +309,11 @@ impl Evaluator {
         let simple = simplifier.simplify(simplifier.coerce(lowered, &plan_schema)?)?;
         let expr = engine.session.create_physical_expr(simple, &plan_schema)?;
         Ok(Self { columns: read.into_iter().collect(), schema, expr })
+    }
+
+    /// Whether it reads a column, by its place in the order of [`Columns::scope`].
+    pub(crate) fn reads(&self, column: usize) -> bool {
+        self.columns.contains(&column)
     }
 
     /// The type of its values.

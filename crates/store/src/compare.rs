@@ -21,7 +21,10 @@ use datafusion::{
             UInt32Array,
         },
         buffer::{BooleanBuffer, NullBuffer},
-        compute::{cast, concat_batches, filter_record_batch, take_record_batch},
+        compute::{
+            SortColumn, cast, concat_batches, filter_record_batch, lexsort_to_indices,
+            take_record_batch,
+        },
         datatypes::{DataType, SchemaRef},
     },
     common::{JoinType, Result as PlanResult, plan_err},
@@ -53,8 +56,8 @@ pub(crate) struct Stored {
     pub(crate) at_most: usize,
     /// Holds on a stored row that is to be recomputed whatever its provenance.
     pub(crate) stale_if: Option<Expr>,
-    /// Several stored rows answer to one expected row (expansion).
-    pub(crate) collapse: bool,
+    /// The ids of the rows, where several of them answer to one expected row (expansion).
+    pub(crate) collapse: Option<Vec<String>>,
 }
 
 /// What a comparison found, before orphans are fetched.
@@ -312,19 +315,27 @@ fn chosen(batch: &RecordBatch, rows: Vec<u32>) -> Result<Option<RecordBatch>, St
 /// Keys and provenance of stored rows; of several that answer to one key, the newest.
 ///
 /// The reference takes any of them. The newest is deterministic, and lets a sample that was
-/// recomputed into fewer children than before come to rest.
+/// recomputed into fewer children than before come to rest. Of equally new ones it is the one with
+/// the greatest id, wherever it is looked for.
 fn stored_side(stored: Stored, keys: &[String]) -> PlanResult<LogicalPlan> {
     let stale = stored.stale_if.map_or_else(|| lit(false), |it| coalesce(vec![it, lit(false)]));
+    let stored_id = |name: &String| format!("__stored_id_{name}");
+    let ids = stored.collapse.iter().flatten();
+    let ids: Vec<Expr> = ids.clone().map(|it| column(it).alias(stored_id(it))).collect();
     let rows = LogicalPlanBuilder::from(stored.rows).project(
-        keys.iter().map(|name| column(name).alias(stored_key(name))).chain([
-            column(columns::PROVENANCE).alias(STORED_PROVENANCE),
-            stale.alias(STORED_STALE),
-            column(columns::UPDATED_AT).alias("__stored_at"),
-        ]),
+        keys.iter()
+            .map(|name| column(name).alias(stored_key(name)))
+            .chain([
+                column(columns::PROVENANCE).alias(STORED_PROVENANCE),
+                stale.alias(STORED_STALE),
+                column(columns::UPDATED_AT).alias("__stored_at"),
+            ])
+            .chain(ids),
     )?;
-    let rows = if stored.collapse {
-        let newest =
-            last_value(column(STORED_PROVENANCE), vec![column("__stored_at").sort(true, true)]);
+    let rows = if let Some(ids) = &stored.collapse {
+        let mut order = vec![column("__stored_at").sort(true, true)];
+        order.extend(ids.iter().map(|it| column(&stored_id(it)).sort(true, true)));
+        let newest = last_value(column(STORED_PROVENANCE), order);
         let any_stale = Expr::AggregateFunction(AggregateFunction::new_udf(
             bool_or_udaf(),
             vec![column(STORED_STALE)],
@@ -370,10 +381,23 @@ pub(crate) fn rows_with_keys(
     LogicalPlanBuilder::from(rows).join(wanted, kind, on, None)?.build()
 }
 
-/// Keeps of rows that share their keys the one updated last.
-pub(crate) fn newest_per_key(frame: Frame, keys: &[String]) -> Result<Frame, StoreError> {
+/// Keeps of rows that share their keys the one updated last, of equals the one with the greatest
+/// id.
+pub(crate) fn newest_per_key(
+    frame: Frame,
+    (keys, ids): (&[String], &[String]),
+) -> Result<Frame, StoreError> {
     let Some(first) = frame.batches.first() else { return Ok(frame) };
     let all = concat_batches(first.schema_ref(), &frame.batches).map_err(StoreError::arrow)?;
+    let ids = ids.iter().filter_map(|name| all.column_by_name(name).cloned());
+    let ids: Vec<SortColumn> = ids.map(|values| SortColumn { values, options: None }).collect();
+    let all = match ids.is_empty() {
+        true => all,
+        false => {
+            let order = lexsort_to_indices(&ids, None).map_err(StoreError::arrow)?;
+            take_record_batch(&all, &order).map_err(StoreError::arrow)?
+        }
+    };
     let newest = crate::current::newest_rows(&all, keys)?;
     let kept = filter_record_batch(&all, &newest).map_err(StoreError::arrow)?;
     Ok(Frame { schema: frame.schema, batches: vec![kept] })

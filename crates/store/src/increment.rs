@@ -320,13 +320,17 @@ impl Resolve<'_> {
             rows: rows.build().map_err(|error| self.failed(error))?,
             at_most,
             stale_if,
-            collapse: self.options.samples.is_none() && self.expands(),
+            collapse: (self.options.samples.is_none() && self.expands()).then(|| self.ids()),
         }))
     }
 
     fn expands(&self) -> bool {
         let mut deps = self.feature.spec().deps.iter();
         deps.any(|dep| matches!(dep.lineage, Lineage::Expansion { .. }))
+    }
+
+    fn ids(&self) -> Vec<String> {
+        self.feature.spec().id_columns.clone()
     }
 
     async fn all_new(
@@ -358,7 +362,7 @@ impl Resolve<'_> {
             return Ok(Frame::empty(plan.schema().as_arrow().clone().into()));
         }
         let frame = self.store.run(plan, self.subject()).await?.into_frame().await?;
-        if self.expands() { newest_per_key(frame, keys) } else { Ok(frame) }
+        if self.expands() { newest_per_key(frame, (keys, &self.ids())) } else { Ok(frame) }
     }
 
     /// Orphans whose upstream exists under another feature version.

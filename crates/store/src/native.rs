@@ -148,6 +148,9 @@ pub struct Stored {
     pub rows: Current,
     /// The columns that answer to the keys.
     pub keys: Vec<usize>,
+    /// Several rows may answer to one expected row: the newest of them does, of equally new ones the
+    /// one with the greatest ids. It is stale if any of them is.
+    pub collapse: bool,
     /// The columns that orphaned rows have.
     pub shown: Vec<usize>,
     /// A row for which one of these holds is stale.

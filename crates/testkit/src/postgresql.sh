@@ -5,6 +5,9 @@
 set -e
 folder=$1 port=$2 user=$3
 export PATH="$4:$PATH"
+# Where locales are looked for that tests make.
+export LOCPATH="$folder/locales"
+mkdir -p "$LOCPATH"
 initdb -D "$folder/data" -U "$user" --pwfile="$folder/password" --auth=scram-sha-256 \
     --no-sync -E UTF8 --locale=C >"$folder/log" 2>&1 || { cat "$folder/log" >&2; exit 1; }
 postgres -D "$folder/data" -k "$folder" -p "$port" -c listen_addresses=127.0.0.1 -c fsync=off \

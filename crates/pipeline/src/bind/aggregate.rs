@@ -32,7 +32,8 @@ pub(crate) struct AggregateStep {
     pub(crate) selector: Option<Evaluator>,
     pub(crate) summary: BoundSummary,
     pub(crate) into: Becomes,
-    /// The columns of the working set afterwards, and for each where it comes from.
+    /// The columns of the working set afterwards, and for each where it comes from: in rows that
+    /// stay, and in groups.
     pub(crate) columns: SchemaRef,
     pub(crate) of_rows: Vec<Option<usize>>,
     pub(crate) of_summary: Vec<Option<usize>>,
@@ -119,7 +120,11 @@ impl Binder<'_> {
             .collect();
         self.columns = after;
         if aggregate.into == Becomes::NewSet {
-            self.summed = Some(operation.to_owned());
+            self.former.push((before, operation.to_owned()));
+        }
+        for (name, _) in &aggregate.summary.aggregations {
+            // What is computed is no id that a sample was read with.
+            self.assigned.entry(name.clone()).or_insert_with(|| operation.to_owned());
         }
         let (selector, of_summary) = (selector?, of_summary?);
         let into = aggregate.into;

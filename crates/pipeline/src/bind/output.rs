@@ -16,12 +16,14 @@ use crate::{
     PipelineError,
     error::Mistake,
     model::{Output, OutputMode},
-    working::{Evaluator, METADATA, metadata_fields},
+    working::{Columns, Evaluator, METADATA, metadata_fields},
 };
 
 /// `output`, ready to run.
 pub(crate) struct OutputStep {
     pub(crate) include_deleted: bool,
+    /// How rows of several sets get the same columns, if it looks at such.
+    pub(crate) sets: Option<Sets>,
     pub(crate) selector: Option<Evaluator>,
     /// The columns that are written, in the order of a scope.
     pub(crate) columns: Vec<usize>,
@@ -35,6 +37,21 @@ pub(crate) struct OutputStep {
     pub(crate) shown: String,
     /// What is the same for two spellings of one place.
     pub(crate) identity: String,
+}
+
+/// Which rows and columns an output is about.
+struct Asked {
+    sets: Option<Sets>,
+    selector: Option<Evaluator>,
+    columns: Vec<usize>,
+    schema: SchemaRef,
+}
+
+/// The columns of several working sets in one.
+pub(crate) struct Sets {
+    pub(crate) columns: SchemaRef,
+    /// For each set, where it has each of the columns.
+    pub(crate) places: Vec<Vec<Option<usize>>>,
 }
 
 impl OutputStep {
@@ -71,10 +88,10 @@ fn no_sample(output: &Output, (columns, schema): (&[usize], &Schema)) -> Option<
     renamed.map(|own| format!("column `{own}` keeps its name in a feature"))
 }
 
-/// The mistake of asking for deleted rows after they were summed up.
+/// The mistake of deleting samples after their rows were summed up.
 fn of_nothing(summed: &str, title: String, span: Span) -> Mistake {
-    let reason = format!("{summed} left nothing of rows that were deleted but NULL");
-    let hint = "archive deleted rows before it, or aggregate `into: summary_rows`";
+    let reason = format!("{summed} took away the rows of samples that stay");
+    let hint = "delete samples before it, or aggregate `into: summary_rows`";
     Mistake::new(title, reason, span).with_hint(Some(hint.to_owned()))
 }
 
@@ -84,8 +101,7 @@ impl Binder<'_> {
         output: &Output,
         operation: &str,
     ) -> Result<Option<OutputStep>, PipelineError> {
-        let selector = self.selector(output.selector.as_ref(), operation);
-        let columns = self.written(output, operation);
+        let asked = self.asked(output, operation);
         let title = format!("Invalid destination in {operation}");
         let Some(datasource) = self.pipeline.datasources.get(&output.datasource) else {
             self.unknown_datasource(title, &output.datasource, output.span);
@@ -100,8 +116,7 @@ impl Binder<'_> {
         };
         let Place { mode, mut destination, shown, identity } = place;
         let is_deletion = mode == OutputMode::Delete;
-        if let Some(summed) = self.summed.as_ref().filter(|_| output.include_deleted || is_deletion)
-        {
+        if let Some((_, summed)) = self.former.last().filter(|_| is_deletion) {
             self.mistakes.push(of_nothing(summed, title, output.span));
             return Ok(None);
         }
@@ -109,9 +124,7 @@ impl Binder<'_> {
             self.mistakes.push(Mistake::new(title, taken, output.span));
             return Ok(None);
         }
-        let (Some(selector), Some((columns, schema))) = (selector, columns) else {
-            return Ok(None);
-        };
+        let Some(Asked { sets, selector, columns, schema }) = asked else { return Ok(None) };
         if let Err(unusable) = self.check_columns((&destination, mode), &schema).await {
             self.mistakes.push(refused(unusable, title, output.span)?);
             return Ok(None);
@@ -138,6 +151,7 @@ impl Binder<'_> {
         destination.form_of(&schema);
         Ok(Some(OutputStep {
             include_deleted: output.include_deleted,
+            sets,
             selector,
             columns,
             ids,
@@ -147,6 +161,78 @@ impl Binder<'_> {
             shown,
             identity,
         }))
+    }
+
+    /// Which rows and columns it is about.
+    fn asked(&mut self, output: &Output, operation: &str) -> Option<Asked> {
+        let own = self.columns.clone();
+        let (sets, torn) = match self.sets(output) {
+            Some((sets, all, torn)) => {
+                self.columns = all;
+                (Some(sets), torn)
+            }
+            None => (None, Vec::new()),
+        };
+        let selector = self.selector(output.selector.as_ref(), operation);
+        let written = self.written(output, operation);
+        let asked = selector.zip(written).map(|(selector, (columns, schema))| Asked {
+            sets,
+            selector,
+            columns,
+            schema,
+        });
+        let asked = asked.filter(|asked| self.require_one_type((output, operation), asked, &torn));
+        self.columns = own;
+        asked
+    }
+
+    /// How deleted rows of earlier sets get the same columns as others, what these columns are, and
+    /// the names of those that cannot be of one type.
+    fn sets(&self, output: &Output) -> Option<(Sets, Columns, Vec<String>)> {
+        if !output.include_deleted || self.former.is_empty() {
+            return None;
+        }
+        let (mut all, mut torn) = (self.columns.clone(), Vec::new());
+        // What was deleted last comes first.
+        for (columns, _) in self.former.iter().rev() {
+            let (both, more) = all.with(columns);
+            all = both;
+            torn.extend(more);
+        }
+        let sets = self.former.iter().map(|(columns, _)| columns).chain([&self.columns]);
+        let places = sets.map(|set| all.names().map(|name| set.position(name)).collect()).collect();
+        Some((Sets { columns: all.schema(), places }, all, torn))
+    }
+
+    /// Refuses what would be of several types, as far as it is written or looked at.
+    fn require_one_type(
+        &mut self,
+        (output, operation): (&Output, &str),
+        asked: &Asked,
+        torn: &[String],
+    ) -> bool {
+        let is_used = |name: &&String| {
+            let place = self.columns.position(name).map(|it| METADATA.len() + it);
+            place.is_some_and(|place| {
+                asked.columns.contains(&place)
+                    || asked.selector.as_ref().is_some_and(|it| it.reads(place))
+            })
+        };
+        let Some(name) = torn.iter().find(is_used) else { return true };
+        let mut of = self.former.iter().filter_map(|(columns, summed)| {
+            Some((columns.field(columns.position(name)?).data_type(), summed))
+        });
+        let own = self.columns.position(name).map(|it| self.columns.field(it).data_type());
+        let other = of.find(|(of, _)| Some(*of) != own);
+        if let (Some(own), Some((other, summed))) = (own, other) {
+            let title = format!("Invalid columns in {operation}");
+            let reason =
+                format!("column '{name}' is {own}, and {other} in rows deleted before {summed}");
+            let hint =
+                format!("call what {summed} computes otherwise, or name others in `columns`");
+            self.mistakes.push(Mistake::new(title, reason, output.span).with_hint(Some(hint)));
+        }
+        false
     }
 
     /// Notes who writes to a place; tells who does already.

@@ -19,22 +19,25 @@ use super::{
     Counts, Shared,
     kept::fingerprints,
     lookup::Lookup,
+    placed,
     trace::{self, About},
 };
 use crate::{
     PipelineError,
-    bind::{JoinStep, OutputStep, RowStep, UpdateStep},
+    bind::{JoinStep, OutputStep, RowStep, Sets, UpdateStep},
     engine::{Engine, Stream},
     exact::{Inexact, exactly},
     input::strictly,
     model::{JoinKind, OutputMode},
-    working::{DELETED, Evaluator, ROW_ID, RowClock, WorkingRows},
+    working::{DELETED, Evaluator, RowClock, WorkingRows},
 };
 
 /// A step that concerns each row by itself.
 pub(super) struct RowWork {
     /// The how manieth operation it is.
     pub(super) index: usize,
+    /// The set that it is about.
+    pub(super) set: usize,
     pub(super) about: Arc<About>,
     pub(super) step: RowStep,
     /// What a join looks up.
@@ -66,9 +69,7 @@ pub(super) fn run(
     steps: Vec<RowWork>,
     (engine, shared): (&Arc<Engine>, &Arc<Shared>),
 ) -> Stream<WorkingRows> {
-    if steps.is_empty() {
-        return rows;
-    }
+    let Some(stage) = steps.first().map(|it| it.index) else { return rows };
     let (steps, clock) = (Arc::new(steps), engine.clock);
     let tracing = if shared.traces() { Tracing::On } else { Tracing::Off };
     let shared = Arc::clone(shared);
@@ -89,14 +90,14 @@ pub(super) fn run(
     })
     .buffered(engine.parallelism + 1)
     .and_then(move |applied| {
-        let taken = take(applied, &shared);
+        let taken = take(applied, stage, &shared);
         std::future::ready(taken)
     })
     .boxed()
 }
 
 /// Writes down what became of a batch, in order.
-fn take(applied: Applied, shared: &Shared) -> Result<WorkingRows, PipelineError> {
+fn take(applied: Applied, stage: usize, shared: &Shared) -> Result<WorkingRows, PipelineError> {
     for (index, more) in applied.counts {
         shared.count(index, |it| {
             it.rows_in += more.rows_in;
@@ -111,7 +112,7 @@ fn take(applied: Applied, shared: &Shared) -> Result<WorkingRows, PipelineError>
         shared.keep(index, ids)?;
     }
     for changes in &applied.changes {
-        shared.trace(changes)?;
+        shared.trace(stage, changes)?;
     }
     Ok(applied.rows)
 }
@@ -128,6 +129,7 @@ fn apply(
         let mut counts = Counts { rows_in: applied.rows.active(), ..Counts::default() };
         let one = One { about: &work.about, clock, tracing };
         let done = match (&work.step, &work.lookup) {
+            _ if applied.rows.set != work.set => one.look(&mut applied, work, &mut counts),
             (RowStep::Delete { selector }, _) => {
                 let done = one.delete(&mut applied, selector.as_ref(), &mut counts);
                 match work.keeps_deleted {
@@ -190,6 +192,25 @@ impl One<'_> {
         rows.deleted = deleted;
         counts.rows_out = rows.active();
         Ok(())
+    }
+
+    /// What becomes of rows that were deleted before groups took the place of others: nothing, but
+    /// that an output may ask for them.
+    fn look(
+        &self,
+        applied: &mut Applied,
+        work: &RowWork,
+        counts: &mut Counts,
+    ) -> Result<(), DataFusionError> {
+        match &work.step {
+            RowStep::Output(output) if output.include_deleted => {
+                self.output(applied, (output, work.index), counts)
+            }
+            RowStep::Delete { .. } if !work.keeps_deleted => self.forget(applied),
+            RowStep::Delete { .. } | RowStep::Update(_) | RowStep::Join(_) | RowStep::Output(_) => {
+                Ok(())
+            }
+        }
     }
 
     /// Lets go of deleted rows, which nothing looks at any more.
@@ -257,7 +278,10 @@ impl One<'_> {
         if self.tracing == Tracing::On {
             applied.changes.extend(self.joined(rows, &has_match, (join, &added))?);
             if let Some(stays) = &stays {
-                applied.changes.extend(self.left(rows, &not(stays)?)?);
+                let leaves = not(stays)?;
+                if leaves.has_true() {
+                    applied.changes.push(trace::went(self.about, (rows, &leaves), self.clock)?);
+                }
             }
         }
         rows.columns.extend(added);
@@ -285,29 +309,20 @@ impl One<'_> {
         changes.collect()
     }
 
-    /// Rows that leave the working set: of these nothing is left, not even an id.
-    fn left(
-        &self,
-        rows: &WorkingRows,
-        leaves: &BooleanArray,
-    ) -> Result<Option<RecordBatch>, ArrowError> {
-        if leaves.true_count() == 0 {
-            return Ok(None);
-        }
-        let before: ArrayRef = Arc::new(self.clock.row_ids(&rows.ids));
-        let after = new_null_array(&DataType::Utf8, rows.len());
-        let change =
-            trace::change(self.about, (rows, leaves, self.clock), (ROW_ID, &before, &after));
-        change.map(Some)
-    }
-
     fn output(
         &self,
         applied: &mut Applied,
         (output, index): (&OutputStep, usize),
         counts: &mut Counts,
     ) -> Result<(), DataFusionError> {
-        let rows = &applied.rows;
+        let unified = match &output.sets {
+            Some(Sets { columns, places }) => {
+                let rows = &applied.rows;
+                Some(placed(rows, (&places[rows.set], columns), rows.set)?)
+            }
+            None => None,
+        };
+        let rows = unified.as_ref().unwrap_or(&applied.rows);
         let visible = match (output.mode, output.include_deleted) {
             (OutputMode::Delete, _) => rows.deleted.clone(),
             (OutputMode::Append | OutputMode::Replace, false) => not(&rows.deleted)?,

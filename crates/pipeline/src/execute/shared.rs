@@ -108,9 +108,10 @@ impl Shared {
         }
     }
 
-    pub(super) fn trace(&self, rows: &RecordBatch) -> Result<(), PipelineError> {
+    /// Tells changes; a stage is called by its first operation.
+    pub(super) fn trace(&self, stage: usize, changes: &RecordBatch) -> Result<(), PipelineError> {
         match &mut self.lock().trace {
-            Some(trace) => trace.write(rows),
+            Some(trace) => trace.write(stage, changes),
             None => Ok(()),
         }
     }

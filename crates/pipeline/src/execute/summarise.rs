@@ -6,7 +6,11 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use futures::{StreamExt as _, TryStreamExt as _};
 use tokio::sync::mpsc;
 
-use super::{Shared, placed, segment::holds, trace::About};
+use super::{
+    Shared, placed,
+    segment::holds,
+    trace::{self, About},
+};
 use crate::{
     PipelineError,
     bind::{AggregateStep, BoundSummary},
@@ -64,23 +68,43 @@ impl Summing {
                 let ids = RowClock::numbers(source, first, count);
                 first += count as u64;
                 let deleted = BooleanArray::from(vec![false; count]);
-                WorkingRows { ids, deleted, columns: batch.columns().to_vec() }
+                WorkingRows { set: 0, ids, deleted, columns: batch.columns().to_vec() }
             })
             .boxed()
     }
 }
 
+/// An `aggregate` at work.
+pub(super) struct Summarising {
+    pub(super) step: AggregateStep,
+    /// The how manieth operation it is.
+    pub(super) index: usize,
+    /// The set that it is about.
+    pub(super) set: usize,
+    pub(super) about: Arc<About>,
+    /// The number of the source of its groups.
+    pub(super) source: u64,
+}
+
 /// `aggregate`: rows pass while they are summed up, and the groups come after them.
 pub(super) fn summarise(
     mut rows: Stream<WorkingRows>,
-    (step, index, about, source): (AggregateStep, usize, Arc<About>, u64),
+    what: Summarising,
     (engine, shared): (&Arc<Engine>, &Arc<Shared>),
 ) -> Stream<WorkingRows> {
     let (engine, shared) = (Arc::clone(engine), Arc::clone(shared));
     spawned(move |out| async move {
+        let Summarising { step, index, set, about, source } = what;
         let failed = |error| PipelineError::arrow(&about.title, error);
         let mut summing = Summing::new(step.summary.clone(), &engine, &about.title)?;
         while let Some(rows) = rows.try_next().await? {
+            if rows.set != set {
+                // Deleted before an earlier `aggregate`.
+                if !out.give(rows).await {
+                    break;
+                }
+                continue;
+            }
             let active = arrow::compute::not(&rows.deleted).map_err(failed)?;
             let mask = match &step.selector {
                 Some(selector) => holds(selector, &rows, Some(&active), &engine.clock)
@@ -90,24 +114,37 @@ pub(super) fn summarise(
             let matched = rows.filtered(&mask).map_err(failed)?;
             let is_taken = summing.add(&matched, &engine.clock).await.map_err(failed)?;
             let passing = match step.into {
-                // Rows that were deleted stay until an output asks for them.
+                // Rows that were deleted stay, as they are, until an output asks for them.
                 Becomes::NewSet => rows.filtered(&rows.deleted).map_err(failed)?,
-                Becomes::SummaryRows => rows.clone(),
+                Becomes::SummaryRows => {
+                    placed(&rows, (&step.of_rows, &step.columns), set).map_err(failed)?
+                }
             };
+            if step.into == Becomes::NewSet && shared.traces() && active.has_true() {
+                let went = trace::went(&about, (&rows, &active), &engine.clock).map_err(failed)?;
+                shared.trace(index, &went)?;
+            }
             shared.count(index, |it| {
                 it.rows_in += rows.active();
                 it.matched += matched.len() as u64;
                 it.rows_out += passing.active();
             });
-            let passing = placed(&passing, &step.of_rows, &step.columns).map_err(failed)?;
             if !is_taken || !out.give(passing).await {
                 break;
             }
         }
         let mut groups = summing.finish(source);
+        let set = match step.into {
+            Becomes::NewSet => set + 1,
+            Becomes::SummaryRows => set,
+        };
         while let Some(rows) = groups.try_next().await? {
             shared.count(index, |it| it.rows_out += rows.active());
-            let rows = placed(&rows, &step.of_summary, &step.columns).map_err(failed)?;
+            if shared.traces() {
+                let came = trace::came(&about, &rows, &engine.clock).map_err(failed)?;
+                shared.trace(index, &came)?;
+            }
+            let rows = placed(&rows, (&step.of_summary, &step.columns), set).map_err(failed)?;
             if !out.give(rows).await {
                 break;
             }

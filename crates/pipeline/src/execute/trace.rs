@@ -1,19 +1,28 @@
 //! Which operation changed what of which row.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    fs::File,
+    io::{BufWriter, Seek as _},
+    path::Path,
+    sync::Arc,
+};
 
 use arrow::{
-    array::{Array as _, ArrayRef, BooleanArray, RecordBatch, StringArray, UInt32Array},
+    array::{
+        Array as _, ArrayRef, BooleanArray, RecordBatch, StringArray, UInt32Array, new_null_array,
+    },
     compute::filter,
     datatypes::{DataType, Field, Schema, SchemaRef},
     error::ArrowError,
+    ipc::{reader::StreamReader, writer::StreamWriter},
     util::display::{ArrayFormatter, FormatOptions},
 };
 use metalith_ingest::{CompleteFile, FileFormat, RowWriter};
 
 use crate::{
     PipelineError,
-    working::{RowClock, WorkingRows},
+    working::{ROW_ID, RowClock, WorkingRows},
 };
 
 /// An operation, as a trace calls it.
@@ -25,22 +34,51 @@ pub(crate) struct About {
     pub(crate) kind: &'static str,
 }
 
-/// A file of changes, a line each.
-pub(super) struct Trace(RowWriter);
+/// A file of changes, a line each. Stages work at the same time; what each of them tells stays
+/// together, so that it does not matter which was faster.
+pub(super) struct Trace {
+    file: RowWriter,
+    /// What stages told so far, in the order of their first operations.
+    stages: BTreeMap<usize, StreamWriter<BufWriter<File>>>,
+}
 
 impl Trace {
     pub(super) fn create(path: &Path) -> Result<Self, PipelineError> {
         let format = FileFormat::of_file(path).unwrap_or(FileFormat::JsonLines);
-        Ok(Self(RowWriter::create(path, schema(), format)?))
+        Ok(Self { file: RowWriter::create(path, schema(), format)?, stages: BTreeMap::new() })
     }
 
-    pub(super) fn write(&mut self, changes: &RecordBatch) -> Result<(), PipelineError> {
-        Ok(self.0.write(changes)?)
+    pub(super) fn write(
+        &mut self,
+        stage: usize,
+        changes: &RecordBatch,
+    ) -> Result<(), PipelineError> {
+        let stage = match self.stages.entry(stage) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let file = tempfile::tempfile().map_err(|it| failed(it.into()))?;
+                place.insert(StreamWriter::try_new_buffered(file, &schema()).map_err(failed)?)
+            }
+        };
+        stage.write(changes).map_err(failed)
     }
 
     pub(super) fn complete(self) -> Result<CompleteFile, PipelineError> {
-        Ok(self.0.complete()?)
+        let Self { mut file, stages } = self;
+        for stage in stages.into_values() {
+            let told = stage.into_inner().map_err(failed)?.into_inner();
+            let mut told = told.map_err(|it| failed(it.into_error().into()))?;
+            told.rewind().map_err(|it| failed(it.into()))?;
+            for changes in StreamReader::try_new_buffered(told, None).map_err(failed)? {
+                file.write(&changes.map_err(failed)?)?;
+            }
+        }
+        Ok(file.complete()?)
     }
+}
+
+fn failed(error: ArrowError) -> PipelineError {
+    PipelineError::arrow("the trace", error)
 }
 
 fn schema() -> SchemaRef {
@@ -80,6 +118,29 @@ pub(super) fn change(
         Arc::new(texts(&filter(after, mask)?)?),
     ];
     RecordBatch::try_new(schema(), arrays)
+}
+
+/// Rows that are in the working set from now on.
+pub(super) fn came(
+    about: &About,
+    rows: &WorkingRows,
+    clock: &RowClock,
+) -> Result<RecordBatch, ArrowError> {
+    let all = BooleanArray::from(vec![true; rows.len()]);
+    let before = new_null_array(&DataType::Utf8, rows.len());
+    let after: ArrayRef = Arc::new(clock.row_ids(&rows.ids));
+    change(about, (rows, &all, clock), (ROW_ID, &before, &after))
+}
+
+/// Rows that leave the working set: of these nothing is left, not even an id.
+pub(super) fn went(
+    about: &About,
+    (rows, mask): (&WorkingRows, &BooleanArray),
+    clock: &RowClock,
+) -> Result<RecordBatch, ArrowError> {
+    let before: ArrayRef = Arc::new(clock.row_ids(&rows.ids));
+    let after = new_null_array(&DataType::Utf8, rows.len());
+    change(about, (rows, mask, clock), (ROW_ID, &before, &after))
 }
 
 fn texts(array: &ArrayRef) -> Result<StringArray, ArrowError> {

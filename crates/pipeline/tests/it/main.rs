@@ -12,6 +12,7 @@ mod objects;
 mod operations;
 mod others;
 mod outputs;
+mod provenance;
 mod random;
 mod scenarios;
 mod schema;

@@ -185,6 +185,45 @@ async fn a_large_object_whose_end_is_refused_leaves_no_parts() {
     assert_eq!(server.unfinished_uploads(), 0);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_given_up_at_any_request_leaves_no_parts() {
+    let (server, folder) = (S3Server::start(), folder());
+    let mut file = "id,note\n".to_owned();
+    for id in 0..20 {
+        file.push_str(&format!("{id},{}\n", "x".repeat(1 << 20)));
+    }
+    put(folder.path(), "in/large.csv", &file);
+    let text = text(&server, "ds-orders, table: large", TO_BUCKET);
+    let object = server.bucket_folder().join("data/new.csv");
+    run_in(folder.path(), &text, Options::default()).await.unwrap();
+    fs::remove_file(&object).unwrap();
+    let requests = server.requests();
+    run_in(folder.path(), &text, Options::default()).await.unwrap();
+    let requests = server.requests() - requests;
+    // Is it there, three parts, the whole, and what there is to be asked before.
+    assert!(requests >= 6, "{requests}");
+    let mut given_up = 0;
+    for request in 1..=requests {
+        fs::remove_file(&object).ok();
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        server.at_request(request, Moment::After, move || {
+            stop.send(()).ok();
+        });
+        tokio::select! {
+            biased;
+            _ = stopped => given_up += 1,
+            done = run_in(folder.path(), &text, Options::default()) => drop(done.unwrap()),
+        }
+        metalith_objects::tidied().await;
+        assert_eq!(server.unfinished_uploads(), 0, "request {request}");
+        if object.exists() {
+            assert_eq!(fs::read_to_string(&object).unwrap(), file, "request {request}");
+        }
+        server.disarm();
+    }
+    assert!(given_up > 0);
+}
+
 #[tokio::test]
 async fn a_bucket_holds_delta_tables_and_tables_of_many_files() {
     let (server, folder) = (S3Server::start(), folder());

@@ -235,6 +235,45 @@ async fn a_trace_tells_what_a_join_gave_and_took() {
 }
 
 #[tokio::test]
+async fn a_trace_tells_which_rows_came_and_which_went() {
+    let folder = folder();
+    put(folder.path(), "in/more.csv", "id,customer,amount,status\n6,dora,1,open\n7,emil,2,open\n");
+    let rest = "operations:\n\
+         - {seq: 1, type: append, alias: more, selector: id = 7,\n   \
+            input: {datasource_id: ds-orders, table: more}}\n\
+         - {seq: 2, type: delete, selector: id < 4}\n\
+         - {seq: 3, type: aggregate, into: summary_rows, selector: status = 'open', aggregations: {amount: SUM(amount)}}\n\
+         - {seq: 4, type: append, input: {datasource_id: ds-orders, table: more},\n   \
+            aggregations: {amount: MAX(amount)}}\n\
+         - {seq: 5, type: aggregate, alias: all, aggregations: {total: SUM(amount)}}\n\
+         - {seq: 6, type: output, destination: {datasource_id: ds-warehouse, table: t.csv}}\n";
+    let trace = folder.path().join("trace.csv");
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        let options = Options { trace: Some(trace.clone()), ..Options::default() };
+        run_in(folder.path(), rest, options).await.unwrap();
+        told.push(fs::read_to_string(&trace).unwrap());
+    }
+    expect![[r#"
+        row_id,operation,type,alias,column,before,after
+        019b76da-a87b-7000-8000-010000000001,1,append,more,_row_id,,019b76da-a87b-7000-8000-010000000001
+        019b76da-a87b-7000-8000-000000000000,2,delete,,_deleted,false,true
+        019b76da-a87b-7000-8000-000000000001,2,delete,,_deleted,false,true
+        019b76da-a87b-7000-8000-000000000002,2,delete,,_deleted,false,true
+        019b76da-a87b-7000-8000-020000000000,3,aggregate,,_row_id,,019b76da-a87b-7000-8000-020000000000
+        019b76da-a87b-7000-8000-040000000000,4,append,,_row_id,,019b76da-a87b-7000-8000-040000000000
+        019b76da-a87b-7000-8000-000000000003,5,aggregate,all,_row_id,019b76da-a87b-7000-8000-000000000003,
+        019b76da-a87b-7000-8000-000000000004,5,aggregate,all,_row_id,019b76da-a87b-7000-8000-000000000004,
+        019b76da-a87b-7000-8000-010000000001,5,aggregate,all,_row_id,019b76da-a87b-7000-8000-010000000001,
+        019b76da-a87b-7000-8000-020000000000,5,aggregate,all,_row_id,019b76da-a87b-7000-8000-020000000000,
+        019b76da-a87b-7000-8000-040000000000,5,aggregate,all,_row_id,019b76da-a87b-7000-8000-040000000000,
+        019b76da-a87b-7000-8000-050000000000,5,aggregate,all,_row_id,,019b76da-a87b-7000-8000-050000000000
+    "#]]
+    .assert_eq(&told[0]);
+    assert!(told.iter().all(|it| *it == told[0]));
+}
+
+#[tokio::test]
 async fn variables_are_values_and_never_conditions() {
     let folder = folder();
     let rest = "variables: {who: anna, least: 5, to: a}\n\

@@ -200,17 +200,107 @@ async fn what_the_pipeline_keeps_cannot_be_assigned() {
 }
 
 #[tokio::test]
-async fn deleted_rows_are_written_before_sums_take_their_place() {
-    check_refused(
-        &format!("operations:\n- {{seq: 1, type: aggregate, group_by: status}}\n{ALL}"),
+async fn deleted_rows_are_still_there_when_sums_take_the_place_of_others() {
+    // Columns of rows, then of both, then of sums; each row has those that it was made with.
+    let deleted_and_summed = format!(
+        "operations:\n\
+         - {{seq: 1, type: delete, selector: amount = 0}}\n\
+         - {{seq: 2, type: update, assignments: {{note: \"'kept'\"}}}}\n\
+         - {{seq: 3, type: aggregate, group_by: customer, aggregations: {{total: SUM(amount)}}}}\n\
+         - {{seq: 4, type: delete, selector: customer IS NULL}}\n\
+         - {{seq: 5, type: update, assignments: {{total: total + 1, amount: 1}}}}\n{ALL}"
+    );
+    check(
+        &deleted_and_summed,
+        &["id", "customer", "amount", "status", "note", "total", "_deleted"],
         expect![[r#"
-            a mistake in test.yaml, nothing was done
-
-            Error: Invalid destination in operation 99 (output)
-              Reason: operation 1 (aggregate) left nothing of rows that were deleted but NULL
-              At: line 10, column 17
-              Hint: archive deleted rows before it, or aggregate `into: summary_rows`
+            2 ben 0 cancelled - - true
+            5 cleo 0 open - - true
+            - - - - - 7 true
+            - anna 1 - - 36 false
         "#]],
+    )
+    .await;
+    // And again: two sets before this one, each deleted row as it was.
+    let twice = format!(
+        "operations:\n\
+         - {{seq: 1, type: delete, selector: amount = 0}}\n\
+         - {{seq: 2, type: aggregate, group_by: customer, aggregations: {{total: SUM(amount)}}}}\n\
+         - {{seq: 3, type: delete, selector: total < 10}}\n\
+         - {{seq: 4, type: aggregate, aggregations: {{customers: COUNT(*), total: SUM(total)}}}}\n\
+         {ALL}"
+    );
+    check(
+        &twice,
+        &["id", "customer", "amount", "total", "customers", "_deleted"],
+        expect![[r#"
+        2 ben 0 - - true
+        5 cleo 0 - - true
+        - - - 7 - true
+        - - - 35 1 false
+    "#]],
+    )
+    .await;
+    // A selector comes after what is visible, and knows all columns.
+    let selected = deleted_and_summed.replace(
+        "include_deleted: true,",
+        "include_deleted: true, selector: status = 'open' OR total > 10,",
+    );
+    check(
+        &selected,
+        &["id", "customer", "total"],
+        expect![[r#"
+        5 cleo -
+        - anna 36
+    "#]],
+    )
+    .await;
+    // Without them, there are no columns of rows before.
+    let report = captured(&deleted_and_summed.replace("include_deleted: true,", "")).await.unwrap();
+    let columns = rows(&report, 0)[0].keys().cloned().collect::<Vec<_>>().join(" ");
+    assert_eq!(columns, "amount customer total");
+}
+
+#[tokio::test]
+async fn a_column_that_would_be_of_two_types_is_refused_where_it_is_written() {
+    let averaged = format!(
+        "operations:\n- {{seq: 1, type: delete, selector: id = 1}}\n\
+         - {{seq: 2, type: aggregate, group_by: status, aggregations: {{amount: AVG(amount)}}}}\n\
+         {ALL}"
+    );
+    check_refused(&averaged, expect![[r#"
+        a mistake in test.yaml, nothing was done
+
+        Error: Invalid columns in operation 99 (output)
+          Reason: column 'amount' is Float64, and Int64 in rows deleted before operation 2 (aggregate)
+          At: line 11, column 17
+          Hint: call what operation 2 (aggregate) computes otherwise, or name others in `columns`
+    "#]]).await;
+    let others =
+        averaged.replace("include_deleted: true,", "include_deleted: true, columns: [status, id],");
+    check(
+        &others,
+        &["status", "id", "_deleted"],
+        expect![[r#"
+        open 1 true
+        cancelled - false
+        open - false
+        returned - false
+    "#]],
+    )
+    .await;
+    // Decimals of several sizes have room in one.
+    let decimals = "operations:\n\
+        - {seq: 1, type: update, assignments: {price: \"CAST(amount AS decimal(10,2))\"}}\n\
+        - {seq: 2, type: delete, selector: id = 1}\n\
+        - {seq: 3, type: aggregate, aggregations: {price: \"SUM(CAST(price AS decimal(12,4)))\"}}\n";
+    check(
+        &format!("{decimals}{ALL}"),
+        &["id", "price", "_deleted"],
+        expect![[r#"
+        1 10.0000 true
+        - 32.0000 false
+    "#]],
     )
     .await;
 }

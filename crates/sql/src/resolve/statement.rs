@@ -20,6 +20,7 @@ use crate::{
 
 pub(super) const DATA_VERSION_BY_FIELD: &str = "metaxy_data_version_by_field";
 const PROVENANCE: &str = "metaxy_provenance";
+const UPDATED_AT: &str = "metaxy_updated_at";
 
 /// A column of a table, by its place.
 pub(super) fn column(place: usize) -> String {
@@ -154,10 +155,30 @@ impl<'a> Writer<'a> {
             false => format!("COALESCE({}, FALSE)", conditions.join(" OR ")),
         };
         let provenance = column(place_of(side.table, PROVENANCE)?);
-        Ok(parts.add(
-            "held".to_owned(),
-            format!("SELECT *, {provenance} AS provenance, {stale} AS stale FROM {current}"),
-        ))
+        if !stored.collapse {
+            return Ok(parts.add(
+                "held".to_owned(),
+                format!("SELECT *, {provenance} AS provenance, {stale} AS stale FROM {current}"),
+            ));
+        }
+        let marked = parts.add(
+            "held_marked".to_owned(),
+            format!("SELECT *, {provenance} AS provenance, {stale} AS is_stale FROM {current}"),
+        );
+        let keys: Vec<String> = stored.keys.iter().map(|it| column(*it)).collect();
+        let keys = keys.join(", ");
+        // As everywhere, what has no time is older than what has one.
+        let order = [place_of(side.table, UPDATED_AT)?].into_iter().chain(side.rows.ids.clone());
+        let order = order.map(|it| format!("{} DESC NULLS LAST", column(it)));
+        let order = order.collect::<Vec<_>>().join(", ");
+        let of_keys = parts.add(
+            "held_of_keys".to_owned(),
+            format!(
+                "SELECT *, BOOL_OR(is_stale) OVER (PARTITION BY {keys}) AS stale, ROW_NUMBER() OVER \
+                 (PARTITION BY {keys} ORDER BY {order}) AS newest FROM {marked}"
+            ),
+        );
+        Ok(parts.add("held".to_owned(), format!("SELECT * FROM {of_keys} WHERE newest = 1")))
     }
 
     /// The expected rows.

@@ -18,6 +18,22 @@ use metalith_testkit::{
     fixtures::all_rows,
 };
 
+/// What tests call PostgreSQL with a database whose own order of texts is none of bytes.
+pub(crate) const BY_DICTIONARY: &str = "postgresql, by dictionary";
+
+/// What every store must keep is tried with these.
+pub(crate) fn kinds() -> impl Iterator<Item = &'static str> {
+    Database::all().map(|it| it.name()).chain([BY_DICTIONARY])
+}
+
+/// An empty database.
+pub(crate) fn empty(kind: &'static str) -> FreshDatabase {
+    match kind {
+        BY_DICTIONARY => databases::fresh_by_dictionary(),
+        kind => databases::fresh(kind),
+    }
+}
+
 /// The backend in a database.
 pub(crate) fn backend(of: &FreshDatabase) -> Arc<dyn Backend> {
     let database = Database::named(of.kind).unwrap();
@@ -26,7 +42,7 @@ pub(crate) fn backend(of: &FreshDatabase) -> Arc<dyn Backend> {
 
 /// A backend in an empty database.
 pub(crate) fn fresh(kind: &'static str) -> Arc<dyn Backend> {
-    backend(&databases::fresh(kind))
+    backend(&empty(kind))
 }
 
 pub(crate) fn feature() -> FeatureKey {

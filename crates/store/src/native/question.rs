@@ -224,10 +224,6 @@ async fn stored(
     expected: &[FieldRef],
 ) -> Result<Option<Stored>, Unasked> {
     let Some(table) = store.open_table(feature.key()).await? else { return Ok(None) };
-    let lineages = feature.spec().deps.iter().map(|dep| &dep.lineage);
-    if lineages.into_iter().any(|it| matches!(it, Lineage::Expansion { .. })) {
-        return because("of the several rows of an expansion the newest one counts");
-    }
     let schema = table.schema();
     let mut keys = Vec::new();
     for (name, field) in feature.join_keys().iter().zip(expected) {
@@ -246,8 +242,10 @@ async fn stored(
     let shown = visible_columns(&names);
     let shown = shown.iter().map(|name| place_in(&schema, name));
     let places: Arc<[usize]> = (0..schema.fields().len()).collect();
+    let mut lineages = feature.spec().deps.iter().map(|dep| &dep.lineage);
     Ok(Some(Stored {
         keys,
+        collapse: lineages.any(|it| matches!(it, Lineage::Expansion { .. })),
         shown: shown.collect::<Result<_, _>>()?,
         stale_if: conditions(feature.key(), &options.staleness, &schema, &places)?,
         rows: current(feature, table, &filters)?,
