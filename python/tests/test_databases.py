@@ -15,7 +15,7 @@ import pytest
 import metalith as ml
 from metalith import store_config
 from metalith._drivers import installed_driver, installed_drivers
-from metalith.errors import InvalidError, NotFoundError
+from metalith.errors import InvalidError, NotFoundError, UnavailableError
 
 ROWS = {"id": ["a", "b"], "metaxy_provenance_by_field": [{"default": "h"}, {"default": "i"}]}
 
@@ -35,10 +35,59 @@ def test_a_table_is_where_the_store_says(clip: type[ml.BaseFeature], tmp_path: P
         table = store.get_store_info(clip)["table_name"]
     script = "import duckdb, sys\nprint(duckdb.connect(sys.argv[1]).table(sys.argv[2]).count('*'))"
     command = [sys.executable, "-c", script, str(tmp_path / "a store.duckdb"), table]
-    # Nobody else may have the file open: the store is gone with its last reference.
-    del store
+    # Nobody else may have the file open: a store that is closed has let it go.
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert "2" in told
+    assert repr(store).endswith("a store.duckdb)")
+
+
+READER = """
+import sys
+import metalith as ml
+with ml.FeatureGraph().use():
+    class Clip(ml.BaseFeature, spec=ml.FeatureSpec(key="raw/clip", id_columns=["id"])):
+        id: str
+    with ml.DuckDBMetadataStore(sys.argv[1]) as store:
+        print(len(store.read(Clip).collect()), flush=True)
+        sys.stdin.read()
+"""
+
+
+def test_several_processes_read_one_file(clip: type[ml.BaseFeature], tmp_path: Path) -> None:
+    file = tmp_path / "it.duckdb"
+    with ml.DuckDBMetadataStore(file).open("write") as store:
+        store.write(clip, pl.DataFrame(ROWS))
+    command = [sys.executable, "-c", READER, str(file)]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as first, subprocess.Popen(command, **pipes) as second:
+        for reader in (first, second):
+            assert reader.stdout is not None and reader.stdout.readline() == "2\n"
+        # Both have it open now, and so may this process; but nobody may write meanwhile.
+        with ml.DuckDBMetadataStore(file) as store:
+            assert len(store.read(clip).collect()) == 2
+        with (
+            pytest.raises(UnavailableError, match="another process has the database open"),
+            ml.DuckDBMetadataStore(file).open("write"),
+        ):
+            pass
+        for reader in (first, second):
+            reader.communicate()
+    with ml.DuckDBMetadataStore(file).open("write") as store:
+        store.write(clip, pl.DataFrame({**ROWS, "id": ["c", "d"]}))
+
+
+def test_what_was_opened_to_read_can_be_written_within(
+    clip: type[ml.BaseFeature], tmp_path: Path
+) -> None:
+    file = tmp_path / "it.duckdb"
+    with ml.DuckDBMetadataStore(file).open("write") as store:
+        store.write(clip, pl.DataFrame(ROWS))
+    with ml.DuckDBMetadataStore(file) as store:
+        before = store.read(clip)
+        with store.open("write"):
+            store.write(clip, pl.DataFrame({**ROWS, "id": ["b", "c"]}))
+        assert len(store.read(clip).collect()) == 3
+        assert len(before.collect()) == 2
 
 
 @pytest.mark.usefixtures("drivers")

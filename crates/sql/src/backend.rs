@@ -9,9 +9,9 @@ use std::{
 use async_trait::async_trait;
 use metalith_base::FeatureKey;
 use metalith_store::{
-    Answer, Backend, Commit, CommitNote, MarkerState, OwnFiles, PlainTables, Question, Replacement,
-    Resolver, Rows, StoreError, StoreMarker, Table, TableAction, TableChange, Transactions, Vacuum,
-    Vacuumed,
+    Answer, Backend, Commit, CommitNote, MarkerState, Mode, OwnFiles, PlainTables, Question,
+    Replacement, Resolver, Rows, StoreError, StoreMarker, Table, TableAction, TableChange,
+    Transactions, Vacuum, Vacuumed,
 };
 
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
     feature_table::{self, Unknown},
     place::Place,
     plain::SqlTables,
-    pool::Pool,
+    pool::{Access, Pool},
     resolve,
     stage::Stage,
     table::SqlTable,
@@ -216,6 +216,14 @@ impl Backend for SqlBackend {
             Some(file) => OwnFiles::File(file.display().to_string()),
             None => OwnFiles::None,
         }
+    }
+
+    async fn prepare_for(&self, mode: Mode) -> Result<(), StoreError> {
+        let access = match mode {
+            Mode::Read => Access::Read,
+            Mode::Write => Access::Write,
+        };
+        self.pool.settle(access).await
     }
 
     async fn marker(&self) -> Result<MarkerState, StoreError> {

@@ -32,6 +32,12 @@ pub(crate) trait Dialect: fmt::Debug + Send + Sync + 'static {
     /// Whether a database is a file of this machine.
     fn is_file(&self) -> bool;
 
+    /// The option, and its value, with which several processes may have a file open at once, all
+    /// of them to read. `None` where any number may anyway.
+    fn reading(&self) -> Option<(&'static str, &'static str)> {
+        None
+    }
+
     /// How its ADBC driver is found and got.
     fn driver(&self) -> DriverFacts;
 

@@ -22,7 +22,7 @@ use crate::{
     dialect::{Plain, PlainForm, Relation},
     failure::{Failure, Reason, Stop},
     feature_table::{self, OF_METAXY},
-    pool::{Lease, Pool, blocking},
+    pool::{Access, Lease, Pool, blocking},
     quote, stage,
     values::{CHUNK, POSITION, Packing},
 };
@@ -313,6 +313,7 @@ impl PlainTables for SqlTables {
 
     async fn prepare(&self, puts: Vec<Put>) -> Result<Prepared, StoreError> {
         self.pool.make_folder()?;
+        self.pool.settle(Access::Write).await?;
         let (mut lease, mut changes) = (None, Vec::new());
         for (place, put) in puts.into_iter().enumerate() {
             let refuse = |problem| StoreError::PlainRows { table: put.table.clone(), problem };

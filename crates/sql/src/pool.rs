@@ -36,10 +36,30 @@ pub(crate) struct Pool {
     place: Arc<Place>,
     /// The file that the database is in, if it is in one.
     file: Option<PathBuf>,
-    database: Mutex<Option<ManagedDatabase>>,
+    open: Mutex<Open>,
+    /// Tells that a connection came back.
+    returned: Condvar,
     idle: Mutex<Vec<Connection>>,
     /// Held by who commits, where writers do not wait for rows of the catalog.
     writer: Mutex<()>,
+}
+
+/// What a database is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Reading, while other processes may do the same.
+    Read,
+    /// Reading and writing.
+    Write,
+}
+
+/// A database, if it is open, and how.
+struct Open {
+    database: Option<ManagedDatabase>,
+    /// What was asked for; as long as nobody did, everything is possible.
+    access: Option<Access>,
+    /// How many connections somebody has.
+    leased: usize,
 }
 
 /// What is open, by kind and address. A file that were opened twice would be two databases, which
@@ -75,7 +95,8 @@ impl Pool {
             dialect,
             place: Arc::new(place),
             file,
-            database: Mutex::default(),
+            open: Mutex::new(Open { database: None, access: None, leased: 0 }),
+            returned: Condvar::new(),
             idle: Mutex::default(),
             writer: Mutex::default(),
         });
@@ -112,16 +133,58 @@ impl Pool {
         })
     }
 
+    /// Makes sure that what comes is possible. What is open already stays as it is, but that a
+    /// database which is open to read, and is to be written, is closed and opened anew.
+    pub(crate) async fn settle(self: &Arc<Self>, access: Access) -> Result<(), StoreError> {
+        if self.dialect.reading().is_none() {
+            return Ok(());
+        }
+        let pool = Arc::clone(self);
+        blocking(move || pool.settle_now(access)).await
+    }
+
+    fn settle_now(&self, access: Access) -> Result<(), StoreError> {
+        let mut open = locked(&self.open);
+        if open.access.is_none() {
+            let is_open = open.database.is_some();
+            open.access = Some(if is_open { Access::Write } else { access });
+        }
+        // Who may write may read as well.
+        if (open.access, access) != (Some(Access::Read), Access::Write) {
+            return Ok(());
+        }
+        if open.database.is_some() {
+            let waited = self.returned.wait_timeout_while(open, CLOSING, |open| open.leased > 0);
+            open = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if open.leased > 0 {
+                return Err(StoreError::Unsupported {
+                    location: self.place.shown().to_owned(),
+                    what: "be written to: this process still reads from it".to_owned(),
+                });
+            }
+            locked(&self.idle).clear();
+            if open.database.take().is_some() {
+                self.leave_file();
+            }
+        }
+        open.access = Some(access);
+        Ok(())
+    }
+
     /// A connection that nobody else has.
     pub(crate) fn connect(self: &Arc<Self>) -> Result<Lease, StoreError> {
+        locked(&self.open).leased += 1;
+        // From here on it counts, and whoever drops it gives it back.
+        let mut lease = Lease { connection: None, pool: Arc::clone(self) };
         loop {
             let Some(mut idle) = locked(&self.idle).pop() else { break };
             if !self.dialect.is_remote() || idle.run("SELECT 1").is_ok() {
-                return Ok(Lease { connection: Some(idle), pool: Arc::clone(self) });
+                lease.connection = Some(idle);
+                return Ok(lease);
             }
         }
-        let connection = self.connect_anew()?;
-        Ok(Lease { connection: Some(connection), pool: Arc::clone(self) })
+        lease.connection = Some(self.connect_anew()?);
+        Ok(lease)
     }
 
     fn connect_anew(&self) -> Result<Connection, StoreError> {
@@ -137,12 +200,18 @@ impl Pool {
     }
 
     fn database(&self) -> Result<ManagedDatabase, StoreError> {
-        let mut database = locked(&self.database);
-        if let Some(database) = database.as_ref() {
+        let mut open = locked(&self.open);
+        if let Some(database) = &open.database {
             return Ok(database.clone());
         }
         let mut driver = driver::load(self.dialect, &self.place)?;
-        let options = self.dialect.options(&self.place);
+        let mut options = self.dialect.options(&self.place);
+        if open.access == Some(Access::Read)
+            && let Some((name, value)) = self.dialect.reading()
+            && options.iter().all(|(given, _)| given != name)
+        {
+            options.push((name.to_owned(), value.to_owned()));
+        }
         let options = options
             .into_iter()
             .map(|(key, value)| (OptionDatabase::from(key.as_str()), value.as_str().into()));
@@ -151,7 +220,7 @@ impl Pool {
             self.leave_file();
             Failure::of(&error, self.dialect, &self.place).when("open", &self.place)
         })?;
-        *database = Some(opened.clone());
+        open.database = Some(opened.clone());
         Ok(opened)
     }
 
@@ -248,7 +317,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 impl Drop for Pool {
     fn drop(&mut self) {
         locked(&self.idle).clear();
-        let database = locked(&self.database).take();
+        let database = locked(&self.open).database.take();
         if database.is_some() {
             drop(database);
             self.leave_file();
@@ -308,5 +377,7 @@ impl Drop for Lease {
                 idle.push(connection);
             }
         }
+        locked(&self.pool.open).leased -= 1;
+        self.pool.returned.notify_all();
     }
 }

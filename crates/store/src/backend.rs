@@ -7,7 +7,7 @@ use datafusion::arrow::{array::ArrayRef, buffer::BooleanBuffer, datatypes::Schem
 use metalith_base::FeatureKey;
 use serde::{Deserialize, Serialize};
 
-use crate::{HashSettings, Resolver, Rows, StoreError};
+use crate::{HashSettings, Mode, Resolver, Rows, StoreError};
 
 /// The folder of a store in which stores of their own lie, one for each space. Their tables are not
 /// its tables.
@@ -44,6 +44,12 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Which files it consists of.
     fn own_files(&self) -> OwnFiles {
         OwnFiles::Below(self.location())
+    }
+
+    /// Told what comes, before anything else is asked: a file that this process only reads may be
+    /// read by others meanwhile.
+    async fn prepare_for(&self, _mode: Mode) -> Result<(), StoreError> {
+        Ok(())
     }
 
     /// The marker of the store, or what is there instead.

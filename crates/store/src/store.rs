@@ -135,6 +135,7 @@ impl Store {
         let asked = options.hash;
         let if_new = asked.or(behind.map(Self::hash)).unwrap_or(options.hash_if_new);
         let format = StoreMarker::FORMAT;
+        backend.prepare_for(options.mode).await?;
         let marker = match (backend.marker().await?, options.mode) {
             (MarkerState::Store(marker), _) => marker,
             (MarkerState::Occupied(found), _) => {

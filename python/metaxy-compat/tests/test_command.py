@@ -1,15 +1,25 @@
 """The command in the words of Metaxy."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import narwhals as nw
 import polars as pl
 import pytest
+import tomli as tomllib
 from metalith.errors import InvalidError
+from rich.console import Console
 
 import metaxy as mx
+from metaxy.cli.utils import (
+    CLIError,
+    CLIErrorCode,
+    exit_with_error,
+    print_error,
+    print_error_list,
+)
 from metaxy.command import find, translated
 from metaxy.graph.status import get_feature_metadata_status
 from metaxy.metadata_store.system import UnknownSnapshotError
@@ -69,6 +79,7 @@ class Said:
 
 def test_a_push_prints_the_version_and_nothing_else(said: Said, graph: mx.FeatureGraph) -> None:
     version = graph.get_project_version("shop")
+    assert said("history") == ""
     assert said("push --tags.commit abc -t release=1") == f"{version}\n"
     assert said("push") == f"{version}\n"
     assert said("history --limit 1").startswith(f"{version}  ")
@@ -80,7 +91,8 @@ def test_a_push_prints_the_version_and_nothing_else(said: Said, graph: mx.Featur
 def test_features_are_listed_and_described_as_json(said: Said) -> None:
     listed = json.loads(said("list features -f json"))
     assert listed["feature_count"] == 2
-    video, crop = listed["features"]
+    assert "deps" not in listed["features"][1]
+    video, crop = json.loads(said("list features -f json -v"))["features"]
     assert (video["key"], video["is_root"], crop["deps"]) == ("video", True, ["video"])
     assert crop["fields"][0]["deps"] == [{"feature": "video", "fields": ["default"]}]
     crop = json.loads(said("describe features crop --format json"))
@@ -103,6 +115,15 @@ def test_graphs_are_drawn_and_compared(said: Said, tmp_path: Path) -> None:
             different = said(f"graph-diff render {words}")
             assert "crop" in different
             assert "video" not in different
+        both = json.loads(said("graph-diff render latest --format json"))
+        assert {key: it["status"] for key, it in both["nodes"].items()} == {
+            "video": "unchanged",
+            "crop": "changed",
+        }
+        around = "graph-diff render latest current --feature video --down 0"
+        assert "crop" not in said(around)
+        with pytest.raises(InvalidError, match="Graphviz"):
+            said(f"{around} --format graphviz")
         assert "total_features: 2" in said("describe graph latest")
         with pytest.raises(UnknownSnapshotError):
             said("graph render --snapshot nope")
@@ -174,16 +195,45 @@ def test_what_is_not_in_sync_is_an_exit_code(
     capsys.readouterr()
     shown = json.loads(said("metadata status crop nothing --format json"))
     assert shown["warnings"] == {"missing_in_graph": ["nothing"]}
-    with pytest.raises(InvalidError, match="no feature is named"):
-        code("")
+    assert json.loads(said("metadata status nothing --format json"))["warning"] == (
+        "No valid features to check"
+    )
+    for words, kind in [
+        ("", "MISSING_REQUIRED_FLAG"),
+        ("crop --all-features", "CONFLICTING_FLAGS"),
+    ]:
+        with pytest.raises(SystemExit, match="1"):
+            code(f"{words} --format json")
+        assert json.loads(capsys.readouterr().out)["error"] == kind
     with mx.FeatureGraph().use():
         assert json.loads(said("metadata status --all-features --format json"))["features"] == {}
 
 
 def test_settings_are_printed(said: Said) -> None:
     assert json.loads(said("config print -f json"))["project"] == "shop"
-    assert 'project = "shop"' in said("config print")
+    printed = tomllib.loads(said("config print"))
+    assert (printed["project"], printed["store"]) == ("shop", "dev")
     assert "dev (default)  DeltaMetadataStore" in said("list stores")
+    listed = json.loads(said("list stores -f json"))
+    assert (listed["default_store"], listed["store_count"]) == ("dev", len(listed["stores"]))
+    (name, *_) = [it["name"] for it in listed["stores"] if it["is_default"]]
+    (dev, *_) = listed["stores"]
+    assert name == "dev" and dev["fallbacks"] == []
+    assert (
+        dev["info"] == f"DeltaMetadataStore(path={said.config.stores['dev'].config['root_path']})"
+    )
+
+
+def test_features_are_listed_for_people(said: Said) -> None:
+    listed = said("list features --verbose").splitlines()
+    assert [it.split() for it in listed[:2]] == [
+        ["shop"],
+        ["Feature", "Version", "Source", "Dependencies"],
+    ]
+    assert "Total: 2 feature(s) (1 root, 1 dependent)" in listed
+    assert listed[-1].endswith("video.default")
+    with mx.FeatureGraph().use():
+        assert said("list features") == "No features found in the current project.\n"
 
 
 @pytest.mark.parametrize(
@@ -214,3 +264,27 @@ def test_what_both_have_is_said_in_metaliths_words(
 ) -> None:
     found = [" ".join(it) for it in translated(given.split(), config)]
     assert found == wanted
+
+
+def test_scripts_tell_of_errors_as_the_command_did(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console(file=sys.stdout)
+    print_error(console, "cannot load", ValueError("no [/such] file"), prefix="!")
+    print_error_list(console, {f"f{it}": f"[{it}]" for it in range(3)}, header="bad:", max_items=2)
+    assert capsys.readouterr().out.splitlines() == [
+        "! cannot load: no [/such] file",
+        "bad:",
+        "  ✗ f0: [0]",
+        "  ✗ f1: [1]",
+        "  ... and 1 more",
+    ]
+    error = CLIError(CLIErrorCode.GENERIC_ERROR, "no", {"key": "a"}, hint="look at [toml]")
+    with pytest.raises(SystemExit):
+        exit_with_error(error, "json")
+    assert json.loads(capsys.readouterr().out) == {
+        "error": "GENERIC_ERROR",
+        "message": "no",
+        "key": "a",
+    }
+    with pytest.raises(SystemExit):
+        exit_with_error(error, "plain")
+    assert capsys.readouterr().out == "Error: no\nHint: look at [toml]\n"

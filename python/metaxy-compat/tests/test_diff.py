@@ -8,9 +8,14 @@ import pytest
 
 import metaxy as mx
 from metaxy.ext.polars.handlers.delta import DeltaMetadataStore
-from metaxy.graph.diff.diff_models import GraphDiff
+from metaxy.graph import MermaidRenderer
+from metaxy.graph.diff import GraphData, GraphWalker, NodeStatus
+from metaxy.graph.diff.diff_models import FieldChange, GraphDiff, NodeChange
 from metaxy.graph.diff.differ import GraphDiffer, SnapshotResolver
+from metaxy.graph.diff.rendering import render_field_deps_mermaid
+from metaxy.graph.diff.rendering.field_deps import resolve_field_dependencies_from_snapshot
 from metaxy.graph.diff.rendering.formatter import DiffFormatter
+from metaxy.utils.exceptions import MetaxyEmptyCodeVersionError
 
 
 @pytest.fixture(autouse=True)
@@ -123,3 +128,80 @@ def test_a_word_that_means_no_graph_is_told(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=told):
             resolve(word, store, graph)
     assert not GraphDiff(from_project_version="1", to_project_version="2").has_changes
+
+
+def snapshot(graph: mx.FeatureGraph) -> dict[str, dict[str, object]]:
+    return {
+        key: {**feature, "fields": graph.get_feature_version_by_field(key)}
+        for key, feature in graph.to_snapshot().items()
+    }
+
+
+def test_a_graph_is_walked_through() -> None:
+    data = GraphData.from_feature_graph(declare("a", "b", "c", "d"))
+    walker = GraphWalker(data)
+    assert [str(it.key) for it in walker.topological_sort()] == ["a", "b", "c", "d"]
+    assert [str(it.key) for it in walker.topological_sort({"d", "b"})] == ["b", "d"]
+    assert [str(it.key) for it in walker.bfs_from(mx.FeatureKey("c"), 1)] == ["c", "b"]
+    assert walker.bfs_from(mx.FeatureKey("z")) == []
+    assert [str(it.key) for it in walker.get_root_nodes()] == ["a"]
+
+    near = walker.extract_subgraph(mx.FeatureKey("c"), up=1, down=0)
+    assert set(near.nodes) == {"b", "c"} and len(near.edges) == 1
+    assert set(walker.extract_subgraph(mx.FeatureKey("c"), up=0).nodes) == {"c", "d"}
+    with pytest.raises(ValueError, match="Feature 'z' not found in graph"):
+        walker.extract_subgraph(mx.FeatureKey("z"))
+
+
+def test_graphs_and_differences_are_plain_data() -> None:
+    graph, other = declare("a", "b"), declare("a", "b", "c", code_version="2")
+    data = GraphData.from_feature_graph(graph)
+    node = data.get_node(mx.FeatureKey("b"))
+    assert node is not None and node.project == "shop" and node.fields[0].code_version == "1"
+    # Features have no code version of their own.
+    with pytest.raises(MetaxyEmptyCodeVersionError, match="`a` has empty code_version"):
+        data.to_struct()
+    nodes = {key: it.model_copy(update={"code_version": "1"}) for key, it in data.nodes.items()}
+    data = data.model_copy(update={"nodes": nodes})
+    assert GraphData.from_struct(data.to_struct()) == data
+    assert "a" in MermaidRenderer(graph_data=GraphData.from_snapshot(snapshot(graph))).render()
+
+    differ, (old, new) = GraphDiffer(), (snapshot(graph), snapshot(other))
+    merged = differ.create_merged_graph_data(new, old, differ.diff(new, old))
+    both = GraphData.from_merged_diff(merged)
+    assert [str(it.key) for it in both.get_nodes_by_status(NodeStatus.REMOVED)] == ["c"]
+    with pytest.raises(ValueError, match="DiffFormatter"):
+        MermaidRenderer(graph_data=both).render()
+
+    change = NodeChange(
+        feature_key=mx.FeatureKey("b"),
+        old_version="1",
+        new_version="2",
+        old_code_version="1",
+        new_code_version="2",
+        added_fields=[
+            FieldChange(field_key=mx.FieldKey("new"), new_version="1", new_code_version="1")
+        ],
+    )
+    diff = GraphDiff(from_project_version="1", to_project_version="2", changed_nodes=[change])
+    assert GraphDiff.from_struct(diff.to_struct(), "1", "2") == diff
+
+
+def test_fields_are_drawn_with_what_they_are_computed_from() -> None:
+    found = snapshot(declare("a/video", "a/crop", "face"))
+    lineage = resolve_field_dependencies_from_snapshot(found)
+    assert lineage["a/video"] == {}
+    assert lineage["face"] == {"frames": {"a/crop": ["frames"]}}
+    drawn = render_field_deps_mermaid(found, features=["a/video", "a/crop"], direction="LR")
+    assert drawn.splitlines() == [
+        "flowchart LR",
+        '    subgraph a_video["a/video"]',
+        '        a_video_frames["frames"]',
+        "    end",
+        '    subgraph a_crop["a/crop"]',
+        '        a_crop_frames["frames"]',
+        "    end",
+        "    a_video_frames --> a_crop_frames",
+        "    style a_video stroke:#4C78A8,stroke-width:2px",
+        "    style a_crop stroke:#4C78A8,stroke-width:2px",
+    ]

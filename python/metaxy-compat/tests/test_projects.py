@@ -188,9 +188,9 @@ def test_features_of_other_projects_are_locked_and_loaded(
         id: str
 
     assert lock(project, []) == 0
-    assert capsys.readouterr().out.startswith(f"+ order ({version})\n")
+    assert capsys.readouterr().err.startswith(f"+ order ({version})\n")
     assert lock(project, []) == 0
-    assert "is up to date: 1 features" in capsys.readouterr().out
+    assert "is up to date: 1 features" in capsys.readouterr().err
     with mx.FeatureGraph().use() as graph:
         mx.init()
         assert graph.get_feature_definition("order").is_external

@@ -66,6 +66,20 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Tree:
     return result
 
 
+def paths(tree: Mapping[str, Any], above: str = "") -> list[str]:
+    """Every key of a tree, those within others with a dot between.
+
+    >>> paths({"config": {"path": "a"}})
+    ['config', 'config.path']
+    """
+    found: list[str] = []
+    for key, value in tree.items():
+        found.append(f"{above}{key}")
+        if isinstance(value, Mapping):
+            found.extend(paths(cast("Tree", value), f"{above}{key}."))
+    return found
+
+
 def extended(parent: Mapping[str, Any], child: Mapping[str, Any]) -> Tree:
     """A file over the one it extends: tables are put together, lists too, the rest is replaced."""
     result = dict(parent)

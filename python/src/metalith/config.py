@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -32,6 +33,7 @@ from metalith._settings import (
     extended,
     find_file,
     merged,
+    paths,
     read_toml,
     to_toml,
 )
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 StoreT = TypeVar("StoreT", bound="MetadataStore")
 
 SHORTEST_HASH = 8
+_READ = {"is": "read from a file"}
 
 _active: "Active[BaseConfig | None]" = Active("config", None)
 
@@ -88,8 +91,9 @@ class BaseConfig(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _over_the_environment(cls, given: Any) -> Any:
-        if not isinstance(given, Mapping):
+    def _over_the_environment(cls, given: Any, info: ValidationInfo) -> Any:
+        # What was read has the environment in it already.
+        if info.context is _READ or not isinstance(given, Mapping):
             return given
         passed = cls._normalized(dict(cast("Mapping[str, Any]", given)))
         return merged(cls._environment(passed), passed)
@@ -122,7 +126,12 @@ class BaseConfig(BaseModel):
         declared = cast("Mapping[str, Any]", known.get("stores") or {})
         for name in list(stores):
             if cls.stores_need_type and "type" not in stores[name] and name not in declared:
-                warnings.warn(f"variables of store `{name}` give no type: ignored", stacklevel=2)
+                fields = ", ".join(paths(stores[name]))
+                warnings.warn(
+                    f"Ignoring incomplete store config '{name}': missing required 'type' field "
+                    f"(has fields: {fields}); it is from environment variables",
+                    stacklevel=2,
+                )
                 del stores[name]
         return found
 
@@ -153,7 +162,7 @@ class BaseConfig(BaseModel):
             read = cls._read(file)
             try:
                 tree = cls._normalized(cls._of_file(read))
-                config = cls.model_validate(merged(tree, cls._environment(tree)))
+                config = cls.model_validate(merged(tree, cls._environment(tree)), context=_READ)
             except ValueError as problem:
                 raise InvalidConfigError(f"in `{file}`: {problem}") from problem
             config._file = file
@@ -269,7 +278,9 @@ class BaseConfig(BaseModel):
 
         `options` go to its constructor, over what is configured.
         """
-        name = name or self.store
+        return self._store(name or self.store, expected_type, options)
+
+    def _store(self, name: str, expected_type: type[Any] | None, options: Tree) -> Any:
         given = self._store_settings(name)
         cls = store_class(name, given.type)
         if expected_type is not None and not issubclass(cls, expected_type):

@@ -88,10 +88,13 @@ def load_package_entrypoints(
     *,
     graph: "FeatureGraph | None" = None,
     filter_project: str | None = None,
+    installed: Iterable[EntryPoint] | None = None,
 ) -> None:
     """Imports what installed packages name; with `filter_project` only that project and what it
-    requires."""
-    found: Sequence[EntryPoint] = list(entry_points(group=group))
+    requires. `installed` is what they name, where it was looked for already."""
+    found: Sequence[EntryPoint] = list(
+        entry_points(group=group) if installed is None else installed
+    )
     if filter_project is not None:
         allowed = _required_by(filter_project)
         found = [it for it in found if allowed is None or _distribution(it) in allowed]

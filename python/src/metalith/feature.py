@@ -176,11 +176,13 @@ class BaseFeature(BaseModel, metaclass=FeatureMeta, spec=None):
         spec = type(self).__dict__.get("__metalith_spec__")
         fields = type(self).model_fields
         ids: tuple[str, ...] = () if spec is None else spec.id_columns
-        missing = ", ".join(f"`{name}`" for name in ids if name not in fields)
+        missing = {name for name in ids if name not in fields}
         if missing:
+            declared = ", ".join(name for name in fields if name not in _SYSTEM)
             raise ValueError(
-                f"`{type(self).__name__}` does not declare id columns of its spec: {missing}; "
-                f"it has {', '.join(f'`{name}`' for name in fields if name not in _SYSTEM)}"
+                f"ID columns {{{', '.join(repr(name) for name in sorted(missing))}}} specified in "
+                f"spec are not present in model fields. Available fields: {declared} "
+                f"(class `{type(self).__name__}`)"
             )
         return self
 

@@ -1,4 +1,5 @@
-//! DuckDB: a file, one process at a time, all of Arrow's usual types.
+//! DuckDB: a file, for one process that writes or any number that read, all of Arrow's usual
+//! types.
 
 use adbc_core::error::Error;
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
@@ -21,6 +22,10 @@ impl Dialect for DuckDb {
 
     fn is_file(&self) -> bool {
         true
+    }
+
+    fn reading(&self) -> Option<(&'static str, &'static str)> {
+        Some(("access_mode", "READ_ONLY"))
     }
 
     fn driver(&self) -> DriverFacts {

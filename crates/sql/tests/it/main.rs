@@ -5,5 +5,6 @@ mod bad_input;
 mod contract;
 mod foreign;
 mod native;
+mod readers;
 mod rules;
 mod support;

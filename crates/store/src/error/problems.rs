@@ -343,7 +343,10 @@ impl fmt::Display for PlaceProblem {
             }
             Self::ReadOnly => write!(f, "the store was opened for reading"),
             Self::InUse => {
-                write!(f, "another process has the database open, and it lets in one at a time")
+                write!(
+                    f,
+                    "another process has the database open: either one writes it, or any number read it"
+                )
             }
             Self::NoDriver { database, driver, detail, .. } => {
                 write!(f, "the ADBC driver `{driver}` for {database} was not found: {detail}")

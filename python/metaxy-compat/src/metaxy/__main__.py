@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ from metaxy.utils.external_features import sync_external_features
 from metaxy.utils.lock_file import load_lock_file
 
 
-def main() -> int:
-    """Runs the command; returns its exit code."""
-    given, arguments = _global_options().parse_known_args(sys.argv[1:])
+def main(given_arguments: Sequence[str] | None = None) -> int:
+    """Runs the command, by default with the arguments of the process; returns its exit code."""
+    given, arguments = _global_options().parse_known_args(
+        sys.argv[1:] if given_arguments is None else list(given_arguments)
+    )
     try:
         config = MetaxyConfig.load(given.config_file)
         if given.project is not None:

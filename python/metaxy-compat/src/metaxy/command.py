@@ -12,6 +12,7 @@ from operator import or_
 from pathlib import Path
 from typing import Any
 
+from metalith._settings import to_toml
 from metalith.errors import InvalidError
 from metalith.graph import FeatureGraph
 from metalith.keys import FeatureKey
@@ -21,6 +22,7 @@ from metalith.stores import MetadataStore
 from metaxy import status_command
 from metaxy.config import InvalidConfigError, MetaxyConfig
 from metaxy.graph import describe_graph
+from metaxy.graph.diff.differ import GraphDiffer, snapshot_data
 from metaxy.graph.diff.rendering import (
     BaseRenderer,
     CardsRenderer,
@@ -29,6 +31,7 @@ from metaxy.graph.diff.rendering import (
     RenderConfig,
     TerminalRenderer,
 )
+from metaxy.graph.diff.rendering.formatter import DiffFormatter
 from metaxy.metadata_store.fallback import WithFallbacks
 from metaxy.metadata_store.system import SystemTableStorage
 
@@ -70,9 +73,14 @@ def push(config: MetaxyConfig, arguments: Arguments) -> int:
         tags[name] = value
     with config.get_store(given.store).open("w") as store:
         done = SystemTableStorage(store).push_graph_snapshot(project=config.project, tags=tags)
-    if done.updated_features:
-        _tell(f"declared otherwise than before: {', '.join(done.updated_features)}")
-    _tell("recorded already" if done.already_pushed else "recorded")
+    if not done.already_pushed:
+        _tell("Recorded feature graph")
+    elif done.updated_features:
+        _tell("Updated feature information (no topological changes)")
+    else:
+        _tell("Snapshot already recorded (no changes)")
+    for key in done.updated_features:
+        _tell(f"  - {key}: declared otherwise than before")
     print(done.project_version)
     return 0
 
@@ -95,9 +103,15 @@ def history(config: MetaxyConfig, arguments: Arguments) -> int:
     given = parser.parse_args(arguments)
     with config.get_store(given.store) as store:
         found = SystemTableStorage(store).read_graph_snapshots(config.project)
-    for row in found.head(given.limit or len(found)).iter_rows(named=True):
+    if not len(found):
+        _tell("No graph snapshots recorded yet")
+        return 0
+    _tell("Graph Snapshot History: project version, recorded at, feature count")
+    shown = found.head(len(found) if given.limit is None else given.limit)
+    for row in shown.iter_rows(named=True):
         version, count = row["metaxy_project_version"], row["feature_count"]
         print(f"{version}  {row['recorded_at']:%Y-%m-%d %H:%M:%S}  {count} features")
+    _tell(f"Total snapshots: {len(shown)}")
     return 0
 
 
@@ -107,26 +121,73 @@ def list_features(config: MetaxyConfig, arguments: Arguments) -> int:
     parser.add_argument("-v", "--verbose", action="store_true", help="with fields and upstreams")
     given = parser.parse_args(arguments)
     found = [_feature(key) for key in _own_features(config)]
+    listed = [_listed(it, verbose=given.verbose) for it in found]
     if given.format == "json":
-        _print_json({"feature_count": len(found), "features": [_listed(it) for it in found]})
+        _print_json({"feature_count": len(found), "features": listed})
         return 0
-    for it in found:
-        print(f"{it['key']}  {it['version']}  {it['source']}")
-        for field in it["fields"] if given.verbose else ():
-            print(f"  {field['key']}  {field['version']}")
+    if not listed:
+        print("No features found in the current project.")
+        return 0
+    for project in dict.fromkeys(it["project"] for it in listed):
+        print(project)
+        own = [it for it in listed if it["project"] == project]
+        _print_table(
+            ("Feature", "Version", "Source", *(["Dependencies"] if given.verbose else [])),
+            [(it["key"], it["version"], it["source"], ", ".join(it.get("deps", ()))) for it in own],
+        )
+    roots, external = (sum(it[name] for it in listed) for name in ("is_root", "is_external"))
+    counts = [f"{roots} root", f"{len(listed) - roots} dependent"]
+    counts += [f"{external} external"] if external else []
+    print(f"Total: {len(listed)} feature(s) ({', '.join(counts)})")
+    for it in listed if given.verbose else ():
+        print(f"\n{it['key']} ({it['project']}) {it['source']}")
+        rows = [
+            (
+                field["key"],
+                field["code_version"],
+                field["version"],
+                ", ".join(
+                    f"{dep['feature']}.{name}"
+                    for dep in field.get("deps", ())
+                    for name in dep["fields"]
+                ),
+            )
+            for field in it["fields"]
+        ]
+        _print_table(("Field", "Code Version", "Version", "Dependencies"), rows)
     return 0
 
 
 def list_stores(config: MetaxyConfig, arguments: Arguments) -> int:
     """Lists the stores that are configured."""
     given = _parser("list stores", "List the configured stores.", form=True).parse_args(arguments)
-    stores = {name: config.get_store(name).display() for name in config.stores}
+    stores = [
+        {
+            "name": name,
+            "is_default": name == config.store,
+            "info": config.get_store(name).display(),
+            "fallbacks": list(it.config.get("fallback_stores") or it.fallback_stores),
+        }
+        for name, it in config.stores.items()
+    ]
+    stores.sort(key=lambda it: (not it["is_default"], it["name"]))
     if given.format == "json":
-        listed = [{"name": name, "display": shown} for name, shown in stores.items()]
-        _print_json({"default": config.store, "stores": listed})
+        told = {"default_store": config.store, "store_count": len(stores), "stores": stores}
+        _print_json(told)
         return 0
-    for name, shown in stores.items():
-        print(f"{name}{' (default)' if name == config.store else ''}  {shown}")
+    if not stores:
+        print("No stores configured.")
+        return 0
+    rows = [
+        (
+            f"{it['name']} (default)" if it["is_default"] else it["name"],
+            it["info"],
+            ", ".join(map(str, it["fallbacks"])),
+        )
+        for it in stores
+    ]
+    _print_table(("Name", "Info", "Fallbacks"), rows)
+    print(f"Total: {len(stores)} store(s)")
     return 0
 
 
@@ -197,11 +258,26 @@ def render_diff(config: MetaxyConfig, arguments: Arguments) -> int:
     parser.add_argument("--store", dest="named_store")
     parser.add_argument("-f", "--format", choices=[*RENDERERS, "json"], default="terminal")
     parser.add_argument("-o", "--output", type=Path)
+    parser.add_argument("--feature", help="the one in the middle")
+    parser.add_argument("--up", type=int)
+    parser.add_argument("--down", type=int)
+    parser.add_argument("--minimal", action="store_true")
+    parser.add_argument("--verbose", action="store_true")
     given = parser.parse_args(arguments)
     store = given.named_store or given.store
     old, new = (_graph(config, name, store) for name in (given.old, given.new))
     renderer = RENDERERS.get(given.format)
-    return _put(old.diff(new, "json" if renderer is None else renderer.form), given.output)
+    if renderer is not None and given.feature is None:
+        return _put(old.diff(new, renderer.form), given.output)
+    form = "terminal" if given.format == "cards" else given.format
+    if form == "graphviz":
+        raise InvalidError("what is around a feature is not drawn for Graphviz")
+    differ = GraphDiffer()
+    before, after = (snapshot_data(it, config.project) for it in (old, new))
+    merged = differ.create_merged_graph_data(before, after, differ.diff(before, after))
+    merged = differ.filter_merged_graph(merged, given.feature, given.up, given.down)
+    drawn = DiffFormatter().format(merged_data=merged, format=form, verbose=given.verbose)
+    return _put(drawn, given.output)
 
 
 def print_config(config: MetaxyConfig, arguments: Arguments) -> int:
@@ -209,10 +285,15 @@ def print_config(config: MetaxyConfig, arguments: Arguments) -> int:
     parser = _parser("config print", "Print the configuration.")
     parser.add_argument("-f", "--format", choices=["toml", "json"], default="toml")
     given = parser.parse_args(arguments)
+    stores = {
+        name: {"type": it.type, **it.model_dump(mode="json", exclude_defaults=True)}
+        for name, it in config.stores.items()
+    }
+    told = {**config.model_dump(mode="json", exclude={"stores"}), "stores": stores}
     if given.format == "json":
-        _print_json(config.model_dump(mode="json", exclude_none=True))
+        _print_json(told)
     else:
-        print(config.to_toml(), end="")
+        print(to_toml(told), end="")
     return 0
 
 
@@ -260,13 +341,13 @@ def lock(config: MetaxyConfig, arguments: Arguments) -> int:
         selection=reduce(or_, config.extra_features) if config.extra_features else None,
     )
     for it in done.added:
-        print(f"+ {it.key} ({it.version})")
+        _tell(f"+ {it.key} ({it.version})")
     for it in done.updated:
         change = "no other version" if it.metadata_only else it.new_version
-        print(f"~ {it.key} ({it.old_version} -> {change})")
+        _tell(f"~ {it.key} ({it.old_version} -> {change})")
     for it in done.removed:
-        print(f"- {it.key} ({it.version})")
-    print(f"{path} {'written' if done.changed else 'is up to date'}: {done.count} features")
+        _tell(f"- {it.key} ({it.version})")
+    _tell(f"{path} {'written' if done.changed else 'is up to date'}: {done.count} features")
     return 0
 
 
@@ -373,13 +454,17 @@ def _feature(key: FeatureKey) -> dict[str, Any]:
     }
 
 
-def _listed(feature: dict[str, Any]) -> dict[str, Any]:
-    names = ("key", "version", "is_external", "project", "source", "fields")
+def _listed(feature: dict[str, Any], *, verbose: bool) -> dict[str, Any]:
+    names = ("key", "version", "is_external", "project", "source")
     spec = FeatureGraph.get_active().get_feature_definition(feature["key"]).spec
+    fields = [
+        {name: it for name, it in field.items() if verbose or name != "deps"}
+        for field in feature["fields"]
+    ]
     told = {name: feature[name] for name in names}
-    told |= {"is_root": not spec.deps, "field_count": len(spec.fields)}
+    told |= {"is_root": not spec.deps, "field_count": len(fields), "fields": fields}
     deps = [str(dep.feature) for dep in spec.deps]
-    return {**told, "deps": deps} if deps else told
+    return {**told, "deps": deps} if deps and verbose else told
 
 
 def _described(key: FeatureKey) -> dict[str, Any]:
@@ -397,6 +482,14 @@ def _described(key: FeatureKey) -> dict[str, Any]:
 
 def _print_json(value: Any) -> None:
     print(json.dumps(value, indent=2))
+
+
+def _print_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    lines = [names, *(row[: len(names)] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (it.ljust(width) for it, width in zip(line, widths, strict=True))
+        print("  " + "  ".join(cells).rstrip())
 
 
 def _put(text: str, path: Path | None) -> int:

@@ -1,14 +1,11 @@
 """Loading the modules in which a project's features are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from metalith import entrypoints as _entrypoints
-from metalith.entrypoints import (
-    EntrypointLoadError,
-    load_entrypoints,
-    load_module_entrypoint,
-)
+from metalith.entrypoints import EntrypointLoadError
 from metalith.graph import FeatureGraph
 
 from metaxy.config import MetaxyConfig
@@ -29,6 +26,23 @@ DEFAULT_ENTRY_POINT_GROUP = "metaxy.project"
 VARIABLES = "METAXY_ENTRYPOINT"
 
 
+def load_module_entrypoint(module_path: str, *, graph: FeatureGraph | None = None) -> None:
+    """Imports a module, so that its features are in the graph, by default the active one."""
+    try:
+        _entrypoints.load_module_entrypoint(module_path, graph=graph)
+    except EntrypointLoadError as problem:
+        cause = problem.__cause__
+        raise EntrypointLoadError(
+            f"Failed to import entrypoint module '{module_path}': {cause}", hint=problem.hint
+        ) from cause
+
+
+def load_entrypoints(entrypoints: Iterable[str], *, graph: FeatureGraph | None = None) -> None:
+    """Imports several modules."""
+    for module_path in entrypoints:
+        load_module_entrypoint(module_path, graph=graph)
+
+
 def load_package_entrypoints(
     group: str = DEFAULT_ENTRY_POINT_GROUP,
     *,
@@ -36,7 +50,14 @@ def load_package_entrypoints(
     filter_project: str | None = None,
 ) -> None:
     """Imports what installed packages name."""
-    _entrypoints.load_package_entrypoints(group, graph=graph, filter_project=filter_project)
+    found = entry_points().select(group=group)
+    try:
+        _entrypoints.load_package_entrypoints(
+            group, graph=graph, filter_project=filter_project, installed=found
+        )
+    except EntrypointLoadError as problem:
+        told = f"Failed to load package entrypoint: {problem.message}"
+        raise EntrypointLoadError(told, hint=problem.hint) from problem.__cause__
 
 
 def load_env_entrypoints() -> None:
@@ -53,14 +74,12 @@ def load_features(
     filter_project: str | None = None,
 ) -> FeatureGraph:
     """Loads everything that the configuration, packages and variables name: the active graph."""
-    return _entrypoints.load_features(
-        entrypoints,
-        package_entrypoint_group,
-        load_packages=load_packages,
-        load_env=load_env,
-        filter_project=filter_project,
-        env_prefix=VARIABLES,
-    )
+    load_entrypoints(MetaxyConfig.get().entrypoints if entrypoints is None else entrypoints)
+    if load_packages:
+        load_package_entrypoints(package_entrypoint_group, filter_project=filter_project)
+    if load_env:
+        load_env_entrypoints()
+    return FeatureGraph.get_active()
 
 
 def init(

@@ -48,6 +48,20 @@ class ConfiguredMetadataStore(MetadataStore):
         tree = {"project": "store", "space": self._space, "store": "it", "stores": {"it": settings}}
         return to_toml(tree)
 
+    def _leave(self) -> None:
+        super()._leave()
+        self._let_go()
+
+    def close(self) -> None:
+        super().close()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        with self._lock:
+            # Who has a file open keeps others out. What is in memory is gone without its place.
+            if not self._opened and self._settings.get("type") != "memory":
+                self._found = None
+
     def _place(self) -> _metalith.Place:
         # One place for all that is opened: what is in memory is gone with it.
         if self._found is None:

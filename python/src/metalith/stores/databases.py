@@ -83,7 +83,7 @@ class DatabaseMetadataStore(ConfiguredMetadataStore):
 
 
 class DuckDBMetadataStore(DatabaseMetadataStore):
-    """A store in a file of DuckDB, which one process at a time has open; or in `:memory:`.
+    """A store in a file of DuckDB, which one process writes or any number read; or in `:memory:`.
 
     Also one that Metaxy made: say how that hashes. `pip install duckdb` brings the driver.
 

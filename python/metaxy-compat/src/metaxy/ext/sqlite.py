@@ -41,4 +41,4 @@ class SQLiteMetadataStore(IbisMetadataStore, stores.SQLiteMetadataStore):
             actor=actor,
         )
         self.database = str(database)
-        self._named_fallbacks = tuple(fallback_stores or ())
+        self._fall_back_to(fallback_stores)

@@ -1,5 +1,33 @@
 """The base of all stores."""
 
-from metalith.stores import MetadataStore
+from typing import Literal
 
-__all__ = ["MetadataStore"]
+import narwhals as nw
+from metalith.stores import MetadataStore
+from pydantic import BaseModel, ConfigDict
+
+from metaxy._hashing import HashAlgorithm
+
+__all__ = ["MetadataStore", "MetadataStoreConfig", "VersioningEngineOptions"]
+
+VersioningEngineOptions = Literal["auto", "native", "polars"]
+
+
+class MetadataStoreConfig(BaseModel):
+    """What every store is made of in `metaxy.toml`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    fallback_stores: list[str] | None = None
+    hash_algorithm: HashAlgorithm | None = None
+    versioning_engine: VersioningEngineOptions = "auto"
+    auto_create_tables: bool | None = None
+
+
+def _is_map_column(df: nw.DataFrame | nw.LazyFrame, column: str) -> bool:
+    """Whether a column has maps, of Arrow or of `polars_map`."""
+    native = nw.to_native(df)
+    if hasattr(native, "collect_schema"):
+        kind = type(native.collect_schema()[column])
+        return (kind.__module__.partition(".")[0], kind.__name__) == ("polars_map", "Map")
+    return str(native.schema.field(column).type).startswith("map<")

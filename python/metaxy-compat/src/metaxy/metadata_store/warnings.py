@@ -1,8 +1,8 @@
-"""Warnings of stores. There is one engine, so nothing warns of another."""
+"""Warnings of stores."""
 
 
 class PolarsMaterializationWarning(UserWarning):
-    """Rows are computed in memory."""
+    """A database does not find an increment itself, since not everything is in it."""
 
 
 class MetaxyColumnMissingWarning(UserWarning):

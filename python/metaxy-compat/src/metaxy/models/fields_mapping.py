@@ -10,12 +10,18 @@ from metalith.fields import (
     NoneFieldsMapping,
     SpecificFieldsMapping,
 )
+from pydantic import TypeAdapter
+
+FieldsMappingAdapter = TypeAdapter(
+    AllFieldsMapping | SpecificFieldsMapping | NoneFieldsMapping | DefaultFieldsMapping
+)
 
 __all__ = [
     "AllFieldsMapping",
     "BaseFieldsMapping",
     "DefaultFieldsMapping",
     "FieldsMapping",
+    "FieldsMappingAdapter",
     "FieldsMappingResolutionContext",
     "FieldsMappingType",
     "NoneFieldsMapping",

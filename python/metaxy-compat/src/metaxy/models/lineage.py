@@ -9,6 +9,8 @@ from metalith.lineage import (
     LineageRelationshipType,
 )
 
+LineageRelationshipUnion = IdentityRelationship | AggregationRelationship | ExpansionRelationship
+
 __all__ = [
     "AggregationRelationship",
     "BaseLineageRelationship",
@@ -16,4 +18,5 @@ __all__ = [
     "IdentityRelationship",
     "LineageRelationship",
     "LineageRelationshipType",
+    "LineageRelationshipUnion",
 ]

@@ -1,5 +1,7 @@
 """Names of features and fields."""
 
+from typing import Any
+
 from metalith.keys import (
     CoercibleToFeatureKey,
     CoercibleToFieldKey,
@@ -15,12 +17,17 @@ from metalith.keys import (
     ValidatedFieldKeySequenceAdapter,
     coerce_to_feature_key,
 )
+from pydantic import TypeAdapter
 
 from metaxy.metadata_store.system import PushResult
 
 KEY_SEPARATOR = "/"
 FEATURE_KEY_SEPARATOR = "/"
 FIELD_KEY_SEPARATOR = "/"
+FeatureKeyAdapter = TypeAdapter(FeatureKey)
+FieldKeyAdapter = TypeAdapter(FieldKey)
+ValidatedFeatureKeyList = list[ValidatedFeatureKey]
+FeatureDepMetadata = dict[str, Any]
 
 __all__ = [
     "FEATURE_KEY_SEPARATOR",
@@ -28,11 +35,15 @@ __all__ = [
     "KEY_SEPARATOR",
     "CoercibleToFeatureKey",
     "CoercibleToFieldKey",
+    "FeatureDepMetadata",
     "FeatureKey",
+    "FeatureKeyAdapter",
     "FieldKey",
+    "FieldKeyAdapter",
     "PushResult",
     "ValidatedFeatureKey",
     "ValidatedFeatureKeyAdapter",
+    "ValidatedFeatureKeyList",
     "ValidatedFeatureKeySequence",
     "ValidatedFeatureKeySequenceAdapter",
     "ValidatedFieldKey",

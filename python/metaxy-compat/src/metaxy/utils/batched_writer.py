@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import narwhals as nw
 from metalith.frames import collect_to_arrow
+from metalith.graph import FeatureGraph
 from metalith.keys import CoercibleToFeatureKey, FeatureKey, coerce_to_feature_key
 from metalith.stores import MetadataStore
 from typing_extensions import Self
@@ -125,11 +126,13 @@ class BufferedMetadataWriter:
     def _write(self, held: Mapping[FeatureKey, list[Any]]) -> None:
         if not held:
             return
-        frames = {key: _joined(rows) for key, rows in held.items()}
+        writes = {key: _writes(key, rows) for key, rows in held.items()}
         with self._store.open("write"):
-            self._store.write_multi(frames)
-        for key, rows in frames.items():
-            self._written[key] = self._written.get(key, 0) + len(rows)
+            for turn in range(max(map(len, writes.values()))):
+                frames = {key: them[turn] for key, them in writes.items() if turn < len(them)}
+                self._store.write_multi(frames)
+                for key, rows in frames.items():
+                    self._written[key] = self._written.get(key, 0) + len(rows)
 
     def _release(self) -> None:
         """Lets go of whoever waits."""
@@ -155,6 +158,18 @@ class BufferedMetadataWriter:
 
 
 _NOTHING = object()
+
+
+def _writes(key: FeatureKey, given: list[Any]) -> list[Any]:
+    """What is written at once. A sample that was given again is written again, later."""
+    import polars as pl
+
+    joined = _joined(given)
+    ids = list(FeatureGraph.get_active().get_feature_definition(key).id_columns)
+    if len(given) == 1 or not set(ids) <= set(joined.column_names):
+        return [joined]
+    samples: Any = pl.from_arrow(joined.select(ids))
+    return given if samples.is_duplicated().any() else [joined]
 
 
 def _joined(rows: list[Any]) -> Any:

@@ -1,5 +1,7 @@
 """The lock file: what other projects' features were when it was written."""
 
+from pathlib import Path
+
 from metalith import lockfile
 from metalith.definition import FeatureDefinition
 from metalith.lockfile import (
@@ -7,7 +9,6 @@ from metalith.lockfile import (
     FeatureUpdate,
     LockedFeature,
     LockedFeatureInfo,
-    LockFile,
     LockFileResult,
     generate_lock_file,
 )
@@ -24,6 +25,19 @@ __all__ = [
     "generate_lock_file",
     "load_lock_file",
 ]
+
+
+class LockFile(lockfile.LockFile):
+    """What a lock file says.
+
+    >>> LockFile.from_toml(LockFile(features={}).to_toml()).features
+    {}
+    """
+
+    @classmethod
+    def from_toml(cls, content: str, *, path: Path | None = None) -> "LockFile":
+        """Reads the text of a lock file."""
+        return cls(features=cls.parse(content, path).features)
 
 
 def load_lock_file(config: MetaxyConfig) -> list[FeatureDefinition]:

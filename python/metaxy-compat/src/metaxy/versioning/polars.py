@@ -56,6 +56,16 @@ class PolarsVersioningEngine:
         found = nw.from_native(rows.with_columns(column))
         return found.lazy() if _is_lazy(df) else found
 
+    @staticmethod
+    def keep_latest_by_group(
+        df: Frame, group_columns: Sequence[str], timestamp_columns: Sequence[str]
+    ) -> Frame:
+        """Of each group the row with the latest time; of several times the first that is there."""
+        times = nw.coalesce(*(nw.col(name) for name in timestamp_columns))
+        rows = df.with_columns(times.alias(_ROW)).sort(_ROW)
+        kept = rows.unique(list(group_columns), keep="last", **_in_order(rows))
+        return kept.drop(_ROW)
+
     def load_upstream_with_provenance(
         self,
         upstream: Mapping[FeatureKey, Frame],
@@ -95,6 +105,11 @@ class PolarsVersioningEngine:
         if current is None:
             return found.new, None, None, None
         return found.new, found.stale, found.orphaned, None
+
+
+def _in_order(rows: Frame) -> dict[str, Any]:
+    """Frames without an order of their own are told one."""
+    return {"order_by": _ROW} if _is_lazy(rows) else {"maintain_order": True}
 
 
 def _is_lazy(df: Frame) -> bool:

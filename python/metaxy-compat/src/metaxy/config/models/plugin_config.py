@@ -1,5 +1,11 @@
-"""Settings, where Metaxy has them."""
+"""Settings of plugins."""
 
-from metaxy.config import PluginConfig
+from pydantic import BaseModel, ConfigDict
 
-__all__ = ["PluginConfig"]
+
+class PluginConfig(BaseModel):
+    """Settings of a plugin."""
+
+    model_config = ConfigDict(extra="allow")
+
+    enable: bool = False

@@ -1,6 +1,5 @@
 """Features as assets of Dagster."""
 
-import dagster as dg
 from metalith.ext.dagster import (
     DeleteMetadataConfig,
     FeatureStats,
@@ -25,9 +24,8 @@ from metalith.ext.dagster import (
     observable_metaxy_asset,
     select_metaxy_assets,
 )
-from metalith.ext.dagster.cleanup import run
-from metalith.ext.dagster.constants import DELETION_RESOURCE_KEY
 
+from metaxy.ext.dagster.cleanup import delete
 from metaxy.ext.dagster.constants import (
     DAGSTER_METAXY_FEATURE_METADATA_KEY,
     DAGSTER_METAXY_INFO_METADATA_KEY,
@@ -36,13 +34,6 @@ from metaxy.ext.dagster.constants import (
     DAGSTER_METAXY_PROJECT_TAG_KEY,
     METAXY_DAGSTER_METADATA_KEY,
 )
-
-
-@dg.op(required_resource_keys={DELETION_RESOURCE_KEY})
-def delete(context: dg.OpExecutionContext, config: DeleteMetadataConfig) -> None:
-    """Deletes samples; the store is the resource `metaxy_store`."""
-    run(context, config, method="delete")
-
 
 __all__ = [
     "DAGSTER_METAXY_FEATURE_METADATA_KEY",

@@ -31,7 +31,7 @@ class ExtensionSpec(NamedTuple):
 class DuckDBMetadataStoreConfig(IbisMetadataStoreConfig):
     """What a store in DuckDB is made of in `metaxy.toml`."""
 
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     database: str | Path
     config: dict[str, str] | None = None
@@ -64,7 +64,7 @@ class DuckDBMetadataStore(IbisMetadataStore, stores.DuckDBMetadataStore):
         actor: str | None = None,
         driver: str | PathLike[str] | None = None,
     ) -> None:
-        del extensions, auto_create_tables
+        del auto_create_tables
         here = "keep metadata in a file, or in a `DeltaMetadataStore`"
         if ducklake is not None:
             refuse("DuckLake", here)
@@ -82,8 +82,23 @@ class DuckDBMetadataStore(IbisMetadataStore, stores.DuckDBMetadataStore):
             actor=actor,
         )
         self.database = str(database)
+        self.connection_params: dict[str, Any] = {**(config or {}), "database": self.database}
+        """What the database is opened with."""
+        self.extensions = _specified(extensions or ())
+        """What Metaxy would load."""
         self._versioning_engine = versioning_engine
-        self._named_fallbacks = tuple(fallback_stores or ())
+        self._fall_back_to(fallback_stores)
+
+    def _open(self, mode: str) -> None:
+        is_remote = "://" in self.database or self.database.startswith(("md:", "motherduck:"))
+        is_there = is_remote or (self.database != "" and Path(self.database).is_file())
+        self.connection_params.pop("read_only", None)
+        if mode == "r" and is_there:
+            self.connection_params["read_only"] = True
+        super()._open(mode)
+
+    def _load_extensions(self) -> None:
+        """Nothing: versions are computed outside of the database."""
 
     @classmethod
     def config_model(cls) -> type[DuckDBMetadataStoreConfig]:
@@ -94,3 +109,18 @@ class DuckDBMetadataStore(IbisMetadataStore, stores.DuckDBMetadataStore):
     def sqlalchemy_url(self) -> str:
         """The database as SQLAlchemy calls it."""
         return f"duckdb:///{self.database}"
+
+
+def _specified(given: Sequence[str | Mapping[str, Any] | ExtensionSpec]) -> list[ExtensionSpec]:
+    """Extensions in one form, with the one that hashes."""
+    found = [
+        ExtensionSpec(it)
+        if isinstance(it, str)
+        else it
+        if isinstance(it, ExtensionSpec)
+        else ExtensionSpec(**it)
+        for it in given
+    ]
+    if all(it.name != "hashfuncs" for it in found):
+        found.append(ExtensionSpec("hashfuncs", "community"))
+    return found

@@ -65,7 +65,7 @@ class PostgreSQLMetadataStore(IbisMetadataStore, stores.PostgreSQLMetadataStore)
             actor=actor,
         )
         self._versioning_engine = versioning_engine
-        self._named_fallbacks = tuple(fallback_stores or ())
+        self._fall_back_to(fallback_stores)
 
     @classmethod
     def config_model(cls) -> type[PostgreSQLMetadataStoreConfig]:

@@ -158,10 +158,15 @@ class GraphDiffer:
                 graph = storage.load_graph_from_snapshot(project_version, project)
         except ValueError as problem:
             raise ValueError(f"Failed to load snapshot {project_version}: {problem}") from problem
-        return {
-            key: {**feature, "fields": graph.get_feature_version_by_field(key)}
-            for key, feature in graph.to_snapshot(project=project).items()
-        }
+        return snapshot_data(graph, project)
+
+
+def snapshot_data(graph: FeatureGraph, project: str | None) -> Snapshot:
+    """The features of a graph, with the versions of their fields."""
+    return {
+        key: {**feature, "fields": graph.get_feature_version_by_field(key)}
+        for key, feature in graph.to_snapshot(project=project).items()
+    }
 
 
 def _declared(feature: Feature) -> Any:

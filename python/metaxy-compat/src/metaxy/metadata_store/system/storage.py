@@ -148,11 +148,12 @@ class SystemTableStorage:
 
         rows = self._rows(project)
         if not rows:
-            return pl.DataFrame(schema=_columns())
+            return pl.DataFrame(schema=columns())
         return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def _columns() -> dict[str, Any]:
+def columns() -> dict[str, Any]:
+    """What is recorded about a feature, and in which types."""
     import polars as pl
 
     texts = ("project", "feature_key", "metaxy_feature_version", "metaxy_definition_version")

@@ -8,28 +8,22 @@ from typing import Any, Literal
 from metalith import stores
 from metalith.keys import FeatureKey
 from metalith.stores import MetadataStore
-from pydantic import BaseModel, ConfigDict
 
 from metaxy._hashing import HashAlgorithm
-from metaxy.metadata_store.fallback import WithFallbacks
+from metaxy.metadata_store._calls import MetaxyStore
+from metaxy.metadata_store.base import MetadataStoreConfig
 
 
-class DeltaMetadataStoreConfig(BaseModel):
+class DeltaMetadataStoreConfig(MetadataStoreConfig):
     """What a store on Delta Lake is made of in `metaxy.toml`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     root_path: str | Path
     storage_options: dict[str, Any] | None = None
     layout: Literal["nested", "flat"] = "nested"
     delta_write_options: dict[str, Any] | None = None
-    fallback_stores: list[str] | None = None
-    hash_algorithm: HashAlgorithm | None = None
-    versioning_engine: Literal["auto", "native", "polars"] = "auto"
-    auto_create_tables: bool | None = None
 
 
-class DeltaMetadataStore(WithFallbacks, stores.DeltaMetadataStore):
+class DeltaMetadataStore(MetaxyStore, stores.DeltaMetadataStore):
     """Metalith's store with the defaults of Metaxy's: it hashes with `xxhash32`.
 
     `versioning_engine`, `auto_create_tables` and `delta_write_options` mean nothing here: there is
@@ -62,12 +56,16 @@ class DeltaMetadataStore(WithFallbacks, stores.DeltaMetadataStore):
             actor=actor,
         )
         self._versioning_engine = versioning_engine
-        self._named_fallbacks = tuple(fallback_stores or ())
+        self._fall_back_to(fallback_stores)
 
     @classmethod
     def config_model(cls) -> type[DeltaMetadataStoreConfig]:
         """What `from_config` takes."""
         return DeltaMetadataStoreConfig
+
+    def display(self) -> str:
+        """What it is, for people."""
+        return f"DeltaMetadataStore(path={self._root_uri})"
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from metalith.graph import DrawnAs, FeatureGraph
 from metalith.keys import FeatureKey
 from typing_extensions import Self
 
-from metaxy.graph.diff import GraphData
+from metaxy.graph.diff.models import GraphData
+from metaxy.graph.diff.rendering.field_deps import render_field_deps_mermaid
+from metaxy.graph.diff.rendering.theme import Theme
 
 __all__ = [
     "BaseRenderer",
@@ -16,6 +18,8 @@ __all__ = [
     "MermaidRenderer",
     "RenderConfig",
     "TerminalRenderer",
+    "Theme",
+    "render_field_deps_mermaid",
 ]
 
 
@@ -87,7 +91,7 @@ class BaseRenderer:
         if graph_data is None:
             if graph is None:
                 raise ValueError("give `graph` or `graph_data`")
-            graph_data = GraphData(graph)
+            graph_data = GraphData.from_feature_graph(graph)
         self.graph_data = graph_data
         self.config = config or RenderConfig()
 

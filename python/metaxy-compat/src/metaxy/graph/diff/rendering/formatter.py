@@ -103,8 +103,12 @@ class DiffFormatter:
 
     def format_json_merged(self, merged_data: dict[str, Any]) -> str:
         """Both graphs, for programs."""
+        names = ("status", "old_version", "new_version", "dependencies")
         nodes = {
-            key: {**node, "field_changes": [_told(it) for it in node["field_changes"]]}
+            key: {
+                **{name: node[name] for name in names},
+                "field_changes": [_told(it) for it in node["field_changes"]],
+            }
             for key, node in merged_data["nodes"].items()
         }
         return json.dumps({"nodes": nodes, "edges": merged_data["edges"]}, indent=2)

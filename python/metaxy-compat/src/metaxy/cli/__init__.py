@@ -1,0 +1,1 @@
+"""The command, where Metaxy has it."""
