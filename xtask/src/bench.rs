@@ -1,19 +1,20 @@
 //! Metalith and its peer, side by side: the work is done by `tools/bench/bench.py`. Deletions, which
 //! no peer does, are measured by `tools/bench/deletions.py`, how cost grows by
-//! `tools/bench/growth.py`; pipelines are measured against Polars by `tools/bench/pipelines.py`.
+//! `tools/bench/growth.py`; pipelines are measured against Polars by `tools/bench/pipelines.py`, and a
+//! server under many clients by `tools/bench/load.py`.
 
 use std::{path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result};
 
 use crate::{
-    interop, python, root,
+    databases, interop, python, root,
     step::{cargo, command, step},
     tidy,
 };
 
 /// Builds our binary, installs the peer, and measures both. Options go to the script. With
-/// `deletions`, `growth` or `pipelines` first, only these are measured.
+/// `deletions`, `growth`, `load` or `pipelines` first, only these are measured.
 pub(crate) fn run(options: &[String]) -> Result<()> {
     step("build", || {
         let packages = ["--package", "metalith-cli", "--package", "metalith-python"];
@@ -37,10 +38,17 @@ pub(crate) fn run(options: &[String]) -> Result<()> {
                 .args(options),
         )
     };
+    let load = |store: &str, options: &[String]| {
+        // PostgreSQL, and the driver for it.
+        let databases = databases::folder()?.display().to_string();
+        let own = ["--databases", &databases, "--store", store].map(str::to_owned);
+        script("load.py", &[&own[..], options].concat())
+    };
     if let [first, options @ ..] = options {
         match first.as_str() {
             "deletions" => return step("bench deletions", || script("deletions.py", options)),
             "growth" => return step("bench growth", || script("growth.py", options)),
+            "load" => return step("bench load", || load("delta", options)),
             "pipelines" => return step("bench pipelines", || script("pipelines.py", options)),
             _ => {}
         }
@@ -49,7 +57,9 @@ pub(crate) fn run(options: &[String]) -> Result<()> {
     step("bench", || script("bench.py", &[&package[..], options].concat()))?;
     step("bench deletions", || script("deletions.py", &[]))?;
     step("bench growth", || script("growth.py", &[]))?;
-    step("bench pipelines", || script("pipelines.py", &[]))
+    step("bench pipelines", || script("pipelines.py", &[]))?;
+    step("bench load", || load("delta", &[]))?;
+    step("bench load on PostgreSQL", || load("postgresql", &[]))
 }
 
 fn target() -> Result<PathBuf> {

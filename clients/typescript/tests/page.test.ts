@@ -165,3 +165,35 @@ test("the first thing that a keyboard finds leads past the navigation", async ()
   await page.keyboard.press("Enter");
   assert.equal(new URL(page.url()).hash, "#content");
 });
+
+test("where tokens are needed the page asks for one, and lets nobody else in", async () => {
+  let token = "";
+  await using locked = await World.open((it) => (token = it));
+  await using look = await locked.look("/deletions");
+  const { page } = look;
+  await page.waitForURL(`${locked.url}/login`);
+  await look.keep("login");
+  const enter = async (text: string) => {
+    await page.getByLabel("Token").fill(text);
+    await look.button("Enter").click();
+  };
+  await enter("not a token");
+  await page.getByRole("alert").getByText("This token opens nothing.").waitFor();
+  await look.keep("login-refused");
+  await enter(token);
+  await page.waitForURL(`${locked.url}/`);
+  await page.getByRole("heading", { name: "Overview" }).waitFor();
+
+  // The scripts of the page speak for whoever came in, and no script can read how.
+  await page.goto(`${locked.url}/deletions`);
+  await look.plan("path = 'noon.mp4'");
+  await look.dialog.getByRole("button", { name: "Delete", exact: true }).click();
+  await page.waitForURL(/\/deletions\/./);
+  await page.getByText("by berta").waitFor();
+  assert.equal(await page.evaluate(() => document.cookie), "");
+
+  await page.goto(`${locked.url}/logout`);
+  await page.waitForURL(`${locked.url}/login`);
+  await page.goto(`${locked.url}/jobs`);
+  await page.waitForURL(`${locked.url}/login`);
+});

@@ -154,12 +154,14 @@ impl DeltaBackend {
         let source = source.clone();
         let change = RowChange { source, columns, written, table, kind, precondition, once };
         let source = &change.source;
-        let _turn = self.turns.wait(&source.feature).await;
-        let Committed { version, is_new } =
-            commit::commit(&self.snapshots, source, intent, &change).await?;
+        let turn = self.turns.wait(&source.feature).await;
+        let committed = commit::commit(&self.snapshots, source, intent, &change).await;
+        drop(turn);
+        let Committed { version, is_new } = committed?;
         if !is_new {
             return Ok(Commit { version, rows: 0, bytes: 0, is_new });
         }
+        commit::checkpoint(&self.snapshots, source, version).await;
         let (rows, bytes) = (change.written.rows(), change.written.bytes());
         Ok(Commit { version, rows, bytes, is_new })
     }
@@ -231,7 +233,7 @@ impl Backend for DeltaBackend {
     }
 
     async fn vacuum(&self, feature: &FeatureKey, request: Vacuum) -> Result<Vacuumed, StoreError> {
-        match self.source(feature).load().await? {
+        match self.latest(&self.source(feature)).await? {
             Some(latest) => vacuum::vacuum(&latest, request).await,
             None => Ok(Vacuumed::default()),
         }

@@ -6,11 +6,12 @@ use std::{
 };
 
 use metalith_base::FeatureKey;
-use metalith_store::StoreError;
+use metalith_store::{StoreError, Turns};
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 
 use crate::{
     log_entry,
+    small::SmallFiles,
     snapshot::{Snapshot, Source},
 };
 
@@ -21,12 +22,17 @@ const FOOTERS: usize = 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Snapshots {
     known: Mutex<HashMap<FeatureKey, Arc<Snapshot>>>,
+    /// Of several who want to know the state of a table one finds out, and the others look whether
+    /// that is still so.
+    turns: Turns,
 }
 
 /// Footers of data files, which never change.
 #[derive(Debug, Default)]
 pub(crate) struct Footers {
     known: Mutex<KnownFooters>,
+    /// The rows of those files that have few.
+    pub(crate) small: SmallFiles,
 }
 
 #[derive(Debug, Default)]
@@ -44,7 +50,16 @@ impl Snapshots {
         &self,
         source: &Source,
     ) -> Result<Option<Arc<Snapshot>>, StoreError> {
-        let known = self.lock().get(&source.feature).map(Arc::clone);
+        let known = self.known(&source.feature);
+        if let Some(known) = known
+            && known.fingerprint.is_some()
+            && is_there(source, &known).await?
+            && !has_next(source, &known).await?
+        {
+            return Ok(Some(known));
+        }
+        let _turn = self.turns.wait(&source.feature).await;
+        let known = self.known(&source.feature);
         let latest = match known {
             Some(known) if known.fingerprint.is_some() && is_there(source, &known).await? => {
                 match source.advance(&known).await? {
@@ -64,6 +79,11 @@ impl Snapshots {
         Ok(latest)
     }
 
+    /// The table as it was when it was looked at last.
+    pub(crate) fn known(&self, feature: &FeatureKey) -> Option<Arc<Snapshot>> {
+        self.lock().get(feature).map(Arc::clone)
+    }
+
     pub(crate) fn forget(&self, feature: &FeatureKey) {
         self.lock().remove(feature);
     }
@@ -76,6 +96,11 @@ impl Snapshots {
 async fn is_there(source: &Source, known: &Snapshot) -> Result<bool, StoreError> {
     let entry = log_entry::file(&source.folder, known.version);
     Ok(source.place.head(&entry).await? == known.fingerprint)
+}
+
+async fn has_next(source: &Source, known: &Snapshot) -> Result<bool, StoreError> {
+    let next = log_entry::file(&source.folder, known.version + 1);
+    Ok(source.place.head(&next).await?.is_some())
 }
 
 impl Footers {

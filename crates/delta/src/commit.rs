@@ -1,6 +1,6 @@
 //! Making a commit: the next entry of the log, if its number is free.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use deltalake_core::{checkpoints, kernel::Action};
 use metalith_store::StoreError;
@@ -70,7 +70,6 @@ pub(crate) async fn commit(
         }
         match put? {
             Put::Created => {
-                checkpoint(source, latest, version).await;
                 return Ok(Committed { version, is_new: true });
             }
             Put::Exists => taken = version,
@@ -130,8 +129,9 @@ async fn put(
 
 /// Sums up the log now and then, so that opening a table does not read all of it. If that fails,
 /// the table is as good as before, and a later commit tries again.
-async fn checkpoint(source: &Source, before: Option<Arc<Snapshot>>, version: u64) {
-    let interval = before
+pub(crate) async fn checkpoint(snapshots: &Snapshots, source: &Source, version: u64) {
+    let interval = snapshots
+        .known(&source.feature)
         .and_then(|table| {
             let state = table.delta.snapshot().ok()?;
             state.metadata().configuration().get("delta.checkpointInterval")?.parse().ok()

@@ -82,6 +82,12 @@ pub(crate) fn actions(entry: &[u8]) -> Option<Vec<Action>> {
     lines.map(|line| serde_json::from_slice(line).ok()).collect()
 }
 
+/// The tags in an entry.
+pub(crate) fn tags(entry: &[u8]) -> Vec<String> {
+    let tag = |action: Value| action["txn"]["appId"].as_str().map(str::to_owned);
+    lines(entry).filter_map(Result::ok).filter_map(tag).collect()
+}
+
 /// The operation and version of a commit, as a person would say it.
 pub(crate) async fn describe(
     place: &Place,

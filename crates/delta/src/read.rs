@@ -28,6 +28,7 @@ use crate::{
     error, log_entry, partition,
     remote_file::RemoteFile,
     selection::Selection,
+    small,
     snapshot::{Snapshot, Source},
 };
 
@@ -46,6 +47,12 @@ pub(crate) async fn read_chunk(
     let Some(file) = table.files.get(chunk) else {
         return Err(source.corrupt(format!("chunk {chunk} does not exist")));
     };
+    if small::is_small(file)
+        && let Some(rows) = small_rows(table, file).await?
+    {
+        return small::chosen(table, file, &rows, &request)
+            .map_err(|failed| damaged(&source, file, failed.into()));
+    }
     let schema: SchemaRef =
         Arc::new(table.schema.project(&request.columns).map_err(StoreError::arrow)?);
     let footer = table.footer(file).await?;
@@ -60,6 +67,26 @@ pub(crate) async fn read_chunk(
     match table.place.local(&format!("{}/{}", table.folder, file.path)) {
         Some(path) => reading.local(&path, schema).await,
         None => reading.remote(schema),
+    }
+}
+
+/// The rows of a small file, read at most once as long as there is room; `None` where the file is not
+/// one of this machine.
+async fn small_rows(table: &Snapshot, file: &DataFile) -> Result<Option<RecordBatch>, StoreError> {
+    let relative = format!("{}/{}", table.folder, file.path);
+    if let Some(known) = table.footers.small.get(&relative) {
+        return Ok(Some(known));
+    }
+    let Some(path) = table.place.local(&relative) else { return Ok(None) };
+    let footer = table.footer(file).await?;
+    let read = tokio::task::spawn_blocking(move || small::read(&path, footer)).await;
+    let read = read.unwrap_or_else(|stopped| Err(ParquetError::External(Box::new(stopped))));
+    match read {
+        Ok(rows) => {
+            table.footers.small.put(&relative, rows.clone());
+            Ok(Some(rows))
+        }
+        Err(failed) => Err(unreadable(&table.source(), table.version, file, failed).await),
     }
 }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use deltalake_core::{
     DeltaTable, DeltaTableError,
-    kernel::{Action, LogicalFileView},
+    kernel::{Action, LogicalFileView, Remove},
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use metalith_base::FeatureKey;
@@ -17,6 +17,7 @@ use crate::{
     cache::Footers,
     data_file::{DataFile, is_elsewhere},
     error, facts, features,
+    history::History,
     log_entry::{self, Obstacle},
     place::{Fingerprint, Place},
     read, schema, since,
@@ -40,8 +41,8 @@ pub(crate) struct Snapshot {
     pub(crate) id: String,
     pub(crate) schema: SchemaRef,
     pub(crate) version: u64,
-    /// Tags of commits that happen only once, of those since the state that `delta` is of.
-    tags: HashSet<String>,
+    /// What the commits left behind since the state that `delta` is of.
+    pub(crate) history: Arc<History>,
     /// Columns that are not in the data files.
     pub(crate) partitioned_by: HashSet<String>,
     pub(crate) files: Vec<DataFile>,
@@ -89,22 +90,23 @@ impl Source {
                 return Ok(None);
             };
             for action in actions {
-                let Some(()) = since.take(action) else { return Ok(None) };
+                let Some(()) = since.take(action, version + 1) else { return Ok(None) };
             }
             (version, fingerprint) = (version + 1, Some(seen));
         }
         if version == old.version {
             return Ok(Some(Arc::clone(old)));
         }
-        let Since { mut added, gone, mut tags } = since;
-        tags.extend(old.tags.iter().cloned());
+        let Since { mut added, gone, tags, removed } = since;
+        tags.into_iter().for_each(|(tag, version)| old.history.note_tag(tag, version));
+        removed.into_iter().for_each(|file| old.history.note_removed(file));
         let kept = old.files.iter().filter(|file| !gone.contains(&file.path));
         added.extend(kept.map(|file| (file.clone(), true)));
         let files = self.counted(added).await?;
         Ok(Some(Arc::new(Snapshot {
             fingerprint,
             version,
-            tags,
+            history: Arc::clone(&old.history),
             chunks: chunks(&files),
             files,
             delta: old.delta.clone(),
@@ -143,7 +145,7 @@ impl Source {
             fingerprint,
             id: state.metadata().id().to_owned(),
             version,
-            tags: HashSet::new(),
+            history: Arc::default(),
             partitioned_by: state.metadata().partition_columns().iter().cloned().collect(),
             schema,
             files,
@@ -225,23 +227,27 @@ struct Since {
     added: Vec<(DataFile, bool)>,
     /// Paths of which what was said before does not hold any more.
     gone: HashSet<String>,
-    /// Tags of commits that happen only once.
-    tags: HashSet<String>,
+    /// Tags of commits that happen only once, with the versions that they made.
+    tags: Vec<(String, u64)>,
+    removed: Vec<Remove>,
 }
 
 impl Since {
     /// Takes an action into account; `None` when it changes more than files.
-    fn take(&mut self, action: Action) -> Option<()> {
+    fn take(&mut self, action: Action, version: u64) -> Option<()> {
         match action {
             Action::Add(add) => {
                 // Adding a file again replaces what was said about it.
                 self.forget(&add.path);
                 self.added.push(DataFile::added(add)?);
             }
-            Action::Remove(remove) => self.forget(&remove.path),
+            Action::Remove(remove) => {
+                self.forget(&remove.path);
+                self.removed.push(remove);
+            }
             Action::Metadata(_) | Action::Protocol(_) => return None,
             Action::Txn(transaction) => {
-                self.tags.insert(transaction.app_id);
+                self.tags.push((transaction.app_id, version));
             }
             Action::Cdc(_) | Action::CommitInfo(_) | Action::DomainMetadata(_) => {}
         }
@@ -330,12 +336,15 @@ impl Table for Snapshot {
     }
 
     async fn has_commit(&self, tag: &str) -> Result<bool, StoreError> {
-        if self.tags.contains(tag) {
+        if self.history.has_tag(tag, self.version) {
             return Ok(true);
         }
         let failed = |failed| error::storage("read", self.place.shown(&self.folder), failed);
         let log_store = self.delta.log_store();
         let state = self.delta.snapshot().map_err(failed)?;
+        if let Some(tags) = self.history.before(&self.place, &self.folder, state.version()).await? {
+            return Ok(tags.contains(tag));
+        }
         let found = state.transaction_version(log_store.as_ref(), tag).await;
         Ok(found.map_err(failed)?.is_some())
     }

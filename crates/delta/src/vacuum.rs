@@ -15,6 +15,45 @@ const AT_ONCE: usize = 16;
 /// Removes what the table does not need: files that commits replaced longer than `keep` ago, and
 /// files that were never committed, older than `keep` and than an hour.
 pub(crate) async fn vacuum(table: &Snapshot, request: Vacuum) -> Result<Vacuumed, StoreError> {
+    // Of those who remove rows for good each asks for this. Listing the folder takes the longer, the
+    // more often that was.
+    if request.keep.is_zero() && !request.dry_run && table.history.is_all() {
+        return remove_replaced(table).await;
+    }
+    let vacuumed = of_listing(table, request).await?;
+    if request.keep.is_zero() && !request.dry_run {
+        table.history.note_listed();
+    }
+    Ok(vacuumed)
+}
+
+/// Removes what commits replaced since the folder was listed.
+async fn remove_replaced(table: &Snapshot) -> Result<Vacuumed, StoreError> {
+    let live: HashSet<&str> = table.files.iter().map(|file| file.path.as_str()).collect();
+    let mut replaced = table.history.replaced();
+    replaced.retain(|path, _| !live.contains(path.as_str()));
+    let bytes = replaced.values().map(|file| file.bytes).sum();
+    let files = replaced.len() as u64;
+    remove(table, replaced.into_keys().collect()).await?;
+    Ok(Vacuumed { files, bytes })
+}
+
+async fn remove(table: &Snapshot, doomed: Vec<String>) -> Result<(), StoreError> {
+    stream::iter(doomed)
+        .map(|path| async move {
+            let relative = format!("{}/{path}", table.folder);
+            table.place.remove(&relative).await?;
+            table.footers.small.forget(&relative);
+            table.history.note_gone(&path);
+            Ok(())
+        })
+        .buffer_unordered(AT_ONCE)
+        .try_collect::<Vec<()>>()
+        .await
+        .map(drop)
+}
+
+async fn of_listing(table: &Snapshot, request: Vacuum) -> Result<Vacuumed, StoreError> {
     let keep = i64::try_from(request.keep.as_millis()).unwrap_or(i64::MAX);
     let now = now_millis();
     let live: HashSet<&str> = table.files.iter().map(|file| file.path.as_str()).collect();
@@ -39,13 +78,7 @@ pub(crate) async fn vacuum(table: &Snapshot, request: Vacuum) -> Result<Vacuumed
         }
     }
     if !request.dry_run {
-        stream::iter(doomed)
-            .map(
-                |path| async move { table.place.remove(&format!("{}/{path}", table.folder)).await },
-            )
-            .buffer_unordered(AT_ONCE)
-            .try_collect::<Vec<()>>()
-            .await?;
+        remove(table, doomed).await?;
     }
     Ok(vacuumed)
 }
@@ -61,5 +94,6 @@ async fn replaced(table: &Snapshot) -> Result<HashMap<String, i64>, StoreError> 
         let since = tombstone.deletion_timestamp().unwrap_or_default();
         replaced.insert(tombstone.path().into_owned(), since);
     }
+    replaced.extend(table.history.replaced().into_iter().map(|(path, file)| (path, file.at)));
     Ok(replaced)
 }

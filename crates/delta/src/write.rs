@@ -87,7 +87,8 @@ pub(crate) async fn write(
         written.finish(file, entry()).await?;
     }
     if let Some(folder) = table.place.local(&table.folder) {
-        sync_folder(&folder);
+        // Where it cannot be flushed, the file system keeps its own promises.
+        tokio::task::spawn_blocking(move || sync_folder(&folder)).await.ok();
     }
     Ok(written)
 }

@@ -14,8 +14,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::system_rows::{self, Row, numbers, table, texts, time};
 
-const TABLE: &str = "metalith-system/audit";
-const HEAD: &str = "metalith-system/audit-head";
+pub(crate) const TABLE: &str = "metalith-system/audit";
+pub(crate) const HEAD: &str = "metalith-system/audit-head";
 /// What stands for the entry before the first.
 const START: &str = "";
 /// How often somebody else may be faster. Each time somebody made progress.

@@ -31,14 +31,14 @@ use std::{str::FromStr, time::Instant};
 
 use metalith_base::{FeatureKey, Timestamp};
 use metalith_expr::Expr;
-use metalith_store::{DeletionMode, DeletionPlan, Keys};
+use metalith_store::{DeletionMode, DeletionPlan, Keys, StoreError};
 
 pub use self::{
     at_work::being_deleted,
     drop_feature::drop_feature,
     error::DeletionError,
     execute::{Done, Finished, StepDone, finish_interrupted, retry_due_purges, retry_purges},
-    list::{Deletion, DeletionState, list},
+    list::{Deletion, DeletionState, is_on_record, list},
     protect::{Blocker, Reference},
     restore::{RestoreMode, Restored, restore},
 };
@@ -47,6 +47,10 @@ use crate::{
     Context,
     journal::{Intent, IntentStep},
 };
+
+/// How often a plan is made again because somebody removed rows meanwhile that it reads. Each time
+/// somebody made progress.
+const ATTEMPTS: usize = 20;
 
 /// Which features a deletion takes along.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -211,7 +215,16 @@ impl CascadePlan {
         context: Context<'_>,
         request: &CascadeRequest,
     ) -> Result<Self, DeletionError> {
-        plan::make(context, request).await
+        let mut attempt = 1;
+        loop {
+            match plan::make(context, request).await {
+                // Somebody removed rows for good meanwhile, files and all.
+                Err(DeletionError::Store(StoreError::Conflict { .. })) if attempt < ATTEMPTS => {
+                    attempt += 1;
+                }
+                made => return made,
+            }
+        }
     }
 
     /// The id under which every feature's part will be carried out.

@@ -19,7 +19,7 @@ use crate::{
     system_rows::{self, Row, table, texts, time},
 };
 
-const TABLE: &str = "metalith-system/holds";
+pub(crate) const TABLE: &str = "metalith-system/holds";
 
 /// A hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,9 +119,8 @@ pub(crate) async fn held(
         within: scope.within,
         ..ReadOptions::default()
     };
-    let rows = store.read(graph, feature, &options).await?;
-    let schema = rows.schema();
-    Ok(Some(Keys::new(&ids, &ids, &schema, &rows.collect().await?)?))
+    let rows = store.read_whole(graph, feature, &options).await?;
+    Ok(Some(Keys::new(&ids, &ids, &rows.schema, &rows.batches)?))
 }
 
 async fn record(store: &Store, hold: &Hold, event: Event) -> Result<(), StoreError> {

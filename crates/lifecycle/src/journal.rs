@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::system_rows::{self, bytes, numbers, table, texts};
 
-const TABLE: &str = "metalith-system/pending";
+pub(crate) const TABLE: &str = "metalith-system/pending";
 const DELETION: &str = "deletion";
 const INTENT: &str = "intent";
 const KEYS: &str = "keys";

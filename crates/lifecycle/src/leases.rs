@@ -8,10 +8,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use metalith_base::Timestamp;
+use metalith_base::{FeatureKey, Timestamp};
 use metalith_store::{CommitNote, Rows, Store, StoreError};
 
-use crate::system_rows::{self, table, texts, time};
+use crate::system_rows::{self, texts, time};
 
 const TABLE: &str = "metalith-system/leases";
 /// How often somebody else may be faster. Each time somebody made progress.
@@ -37,7 +37,7 @@ pub async fn acquire(
     holder: &str,
     lasts: Duration,
 ) -> Result<Option<Lease>, StoreError> {
-    let _turn = store.turn(&table(TABLE)).await;
+    let _turn = store.turn(&table()).await;
     for _ in 0..ATTEMPTS {
         let (version, leases) = read(store).await?;
         let now = store.now();
@@ -51,13 +51,13 @@ pub async fn acquire(
             return Ok(Some(lease));
         }
     }
-    let (feature, with) = (table(TABLE), "other leases".to_owned());
+    let (feature, with) = (table(), "other leases".to_owned());
     Err(StoreError::Conflict { feature, with, attempts: ATTEMPTS })
 }
 
 /// Gives a lease back before its end. One that somebody else holds by now is left alone.
 pub async fn release(store: &Store, lease: &Lease) -> Result<(), StoreError> {
-    let _turn = store.turn(&table(TABLE)).await;
+    let _turn = store.turn(&table()).await;
     for _ in 0..ATTEMPTS {
         let (version, leases) = read(store).await?;
         let now = store.now();
@@ -83,7 +83,7 @@ pub async fn held(store: &Store) -> Result<BTreeMap<String, Lease>, StoreError> 
 
 /// Removes rows of leases that ended long ago, so that the table stays small.
 pub async fn sweep(store: &Store) -> Result<(), StoreError> {
-    let Some(rows) = store.read_system(&table(TABLE)).await? else { return Ok(()) };
+    let Some(rows) = store.read_system(&table()).await? else { return Ok(()) };
     let forgotten = Timestamp::from_micros(store.now().as_micros() - micros(FORGOTTEN));
     let limit = part_of_day(forgotten);
     let batches = rows.collect().await?;
@@ -94,17 +94,22 @@ pub async fn sweep(store: &Store) -> Result<(), StoreError> {
     old.sort_unstable();
     old.dedup();
     for part in old {
-        store.remove_system_rows(&table(TABLE), "ends", part).await?;
+        store.remove_system_rows(&table(), "ends", part).await?;
     }
     Ok(())
+}
+
+/// The table that they are in.
+pub fn table() -> FeatureKey {
+    system_rows::table(TABLE)
 }
 
 /// The last row of every name, and the version of the table that it was read from at the latest.
 async fn read(store: &Store) -> Result<(Option<u64>, BTreeMap<String, Lease>), StoreError> {
     // The version first: what is committed in between makes the next write fail.
-    let version = store.read_system_tail(&table(TABLE)).await?.map(|tail| tail.version);
+    let version = store.read_system_tail(&table()).await?.map(|tail| tail.version);
     let mut leases = BTreeMap::new();
-    if let Some(rows) = store.read_system(&table(TABLE)).await? {
+    if let Some(rows) = store.read_system(&table()).await? {
         let mut found: Vec<(Timestamp, Lease)> = Vec::new();
         for row in system_rows::rows(&rows.collect().await?) {
             let (Some(name), Some(holder)) = (row.text("name"), row.text("holder")) else {
@@ -134,7 +139,7 @@ async fn write(store: &Store, lease: &Lease, version: Option<u64>) -> Result<boo
         Some(version) => note.only_at(version),
         None => note.only_new(),
     };
-    match store.append_system(&table(TABLE), Rows::from_batch(row), note).await {
+    match store.append_system(&table(), Rows::from_batch(row), note).await {
         Ok(_) => Ok(true),
         Err(StoreError::Conflict { .. }) => Ok(false),
         Err(error) => Err(error),

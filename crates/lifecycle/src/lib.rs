@@ -21,4 +21,13 @@ pub mod retention;
 pub mod snapshots;
 mod system_rows;
 
+use metalith_base::FeatureKey;
+
 pub use self::context::{Context, Own};
+
+/// The tables in which it is written down what is done here: they grow by a row or a few at a time.
+pub fn own_tables() -> impl Iterator<Item = FeatureKey> {
+    let kept = objects::kept::TABLE;
+    let names = [audit::TABLE, audit::HEAD, holds::TABLE, journal::TABLE, kept];
+    names.into_iter().map(system_rows::table).chain([leases::table()])
+}

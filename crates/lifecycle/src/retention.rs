@@ -273,9 +273,8 @@ async fn read(
 ) -> Result<Keys, StoreError> {
     let ids = &feature.spec().id_columns;
     let options = ReadOptions { columns: Some(ids.clone()), ..options };
-    let rows = context.store.read(context.graph, feature.key(), &options).await?;
-    let schema = rows.schema();
-    Keys::new(ids, ids, &schema, &rows.collect().await?)
+    let rows = context.store.read_whole(context.graph, feature.key(), &options).await?;
+    Keys::new(ids, ids, &rows.schema, &rows.batches)
 }
 
 /// The samples that no hold keeps, and how many are held.

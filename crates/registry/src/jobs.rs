@@ -152,15 +152,12 @@ impl Jobs {
         Ok(job)
     }
 
-    /// Takes up every job that is not over and that nobody is at work on.
-    pub async fn take_up(&self) -> Result<(), RegistryError> {
+    /// Takes up every job that is not over and that nobody is at work on. Says how many are not over.
+    pub async fn take_up(&self) -> Result<usize, RegistryError> {
         let session = Session::new(&self.shared.space, &self.shared.holder);
-        for job in readable::<Job>(&session, None).await? {
-            if !job.status.is_over() {
-                self.start(&job);
-            }
-        }
-        Ok(())
+        let jobs = readable::<Job>(&session, None).await?;
+        let unfinished = jobs.iter().filter(|job| !job.status.is_over());
+        Ok(unfinished.inspect(|job| self.start(job)).count())
     }
 
     /// A job's record with what is known here about how far it is.

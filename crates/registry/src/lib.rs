@@ -32,7 +32,8 @@ pub use crate::{
         NewDataset, NewModel, activate, deactivate, parse_id, register_dataset, register_model,
     },
     record::{
-        Dataset, Job, JobState, Model, Page, Record, Usage, find, list, list_without_samples,
+        Dataset, Job, JobState, Model, Page, Record, Usage, find, job_table, list,
+        list_without_samples,
     },
     space::{Session, Space},
 };

@@ -12,12 +12,16 @@ use futures::TryStreamExt as _;
 use metalith_base::FeatureKey;
 use metalith_expr::{Expr, column, lit};
 use metalith_graph::columns;
-use metalith_store::{Precondition, ReadOptions, Rows, WriteOptions};
+use metalith_store::{Precondition, ReadOptions, Rows, StoreError, WriteOptions};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{RegistryError, Session};
+
+/// How often something is read again because somebody removed rows meanwhile. Each time somebody made
+/// progress.
+const ATTEMPTS: usize = 20;
 
 pub(crate) const JOB: &str = "synthetic/job";
 pub(crate) const DATASET: &str = "synthetic/dataset";
@@ -301,27 +305,43 @@ pub async fn list_without_samples(
 ) -> Result<(Vec<Dataset>, usize), RegistryError> {
     // Datasets first: one that gets its samples in between is none of them.
     let mut datasets = readable::<Dataset>(session, None).await?;
-    let feature = key::<Sample>();
-    if session.store().stored_schema(session.graph(), &feature).await?.is_some() {
-        let options = ReadOptions {
-            columns: Some([Sample::ID, Dataset::ID].map(str::to_owned).to_vec()),
-            feature_history: true,
-            ..ReadOptions::default()
-        };
-        let rows = session.store().read(session.graph(), &feature, &options).await?;
-        let (mut batches, mut with_samples) = (rows.into_stream(), HashSet::new());
-        while let Some(batch) = batches.try_next().await? {
-            let column = batch.schema().index_of(Dataset::ID)?;
-            let ids = cast(batch.column(column), &DataType::Utf8)?;
-            for id in ids.as_string::<i32>().iter().flatten() {
-                if !with_samples.contains(id) {
-                    with_samples.insert(id.to_owned());
-                }
+    let mut attempt = 1;
+    let with_samples = loop {
+        match with_samples(session).await {
+            // Somebody removed samples for good meanwhile, files and all.
+            Err(RegistryError::Store(StoreError::Conflict { .. })) if attempt < ATTEMPTS => {
+                attempt += 1;
+            }
+            found => break found?,
+        }
+    };
+    datasets.retain(|dataset| !with_samples.contains(&dataset.dataset_id));
+    Ok(page_of(datasets, page))
+}
+
+/// The ids of the datasets that samples belong to.
+async fn with_samples(session: &Session) -> Result<HashSet<String>, RegistryError> {
+    let (feature, mut found) = (key::<Sample>(), HashSet::new());
+    if session.store().stored_schema(session.graph(), &feature).await?.is_none() {
+        return Ok(found);
+    }
+    let options = ReadOptions {
+        columns: Some([Sample::ID, Dataset::ID].map(str::to_owned).to_vec()),
+        feature_history: true,
+        ..ReadOptions::default()
+    };
+    let rows = session.store().read(session.graph(), &feature, &options).await?;
+    let mut batches = rows.into_stream();
+    while let Some(batch) = batches.try_next().await? {
+        let column = batch.schema().index_of(Dataset::ID)?;
+        let ids = cast(batch.column(column), &DataType::Utf8)?;
+        for id in ids.as_string::<i32>().iter().flatten() {
+            if !found.contains(id) {
+                found.insert(id.to_owned());
             }
         }
-        datasets.retain(|dataset| !with_samples.contains(&dataset.dataset_id));
     }
-    Ok(page_of(datasets, page))
+    Ok(found)
 }
 
 fn page_of<R: Record>(mut all: Vec<R>, page: Page) -> (Vec<R>, usize) {
@@ -375,7 +395,7 @@ async fn lines<R: Record>(
         feature_history: true,
         ..ReadOptions::default()
     };
-    let batches = store.read(graph, &feature, &options).await?.collect().await?;
+    let batches = store.read_whole(graph, &feature, &options).await?.batches;
     let mut text = Vec::new();
     let mut writer = LineDelimitedWriter::new(&mut text);
     for batch in &batches {
@@ -409,6 +429,11 @@ pub(crate) async fn write_if<R: Record>(
     let options = WriteOptions { precondition, ..WriteOptions::default() };
     session.store().write(session.graph(), &key::<R>(), rows, &options).await?;
     Ok(())
+}
+
+/// The feature whose samples jobs are.
+pub fn job_table() -> FeatureKey {
+    key::<Job>()
 }
 
 pub(crate) fn key<R: Record>() -> FeatureKey {

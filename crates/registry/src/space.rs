@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use metalith_graph::{FeatureGraph, OnDelete};
-use metalith_lifecycle::Context;
+use metalith_lifecycle::{Context, deletion::is_on_record};
 use metalith_objects::ObjectPlaces;
 use metalith_project::Project;
 use metalith_store::{Mode, Store, StoreError};
@@ -61,9 +61,11 @@ impl Session {
         &self.space
     }
 
-    /// The id of the deletion that was begun last, for those who cannot wait for its end.
-    pub fn deletion(&self) -> Option<String> {
-        self.deletion.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The id of the deletion that was begun last, for those who cannot wait for its end: as soon as
+    /// it is on record.
+    pub async fn recorded_deletion(&self) -> Option<String> {
+        let id = self.deletion.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        is_on_record(&self.store, &id).await.unwrap_or_default().then_some(id)
     }
 
     /// Says which deletion begins now.

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -10,7 +13,7 @@ use metalith_base::Timestamp;
 use metalith_lifecycle::objects::audit::ObjectsReport;
 use metalith_project::Project;
 use metalith_registry::{Jobs, RegistryError, Session, Space, tokens::Tokens};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::{
     Limits, Settings, api::deletions::Plans, changes::Changes, metrics::Metrics, replay::Replays,
@@ -25,6 +28,8 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) replays: Replays,
+    /// Who has one is worked for.
+    pub(crate) seats: Semaphore,
     /// Where tokens are kept: the space of the project itself.
     home: Arc<Desk>,
     project: Project,
@@ -40,6 +45,12 @@ pub(crate) struct Desk {
     pub(crate) plans: Plans,
     /// Of all spaces.
     pub(crate) changes: Changes,
+    /// Whether anybody worked here since this was last looked at.
+    is_busy: AtomicBool,
+    /// The versions of tables in which there was nothing to do, and when that was seen.
+    rest: Mutex<Option<(Instant, Vec<Option<u64>>)>>,
+    /// When files of tables were last looked for that nobody needs.
+    swept: Mutex<Option<Instant>>,
     /// What lay in storage when this server listed it last, and when that was.
     storage: Mutex<Option<(Timestamp, Arc<ObjectsReport>)>>,
 }
@@ -53,7 +64,36 @@ impl Desk {
         let space = Arc::new(Space::open(project).await?);
         let jobs = Jobs::new(&space, settings.jobs);
         let (plans, changes) = (Plans::default(), changes.clone());
-        Ok(Arc::new(Self { space, jobs, plans, changes, storage: Mutex::default() }))
+        Ok(Arc::new(Self {
+            space,
+            jobs,
+            plans,
+            changes,
+            is_busy: AtomicBool::new(false),
+            rest: Mutex::default(),
+            swept: Mutex::default(),
+            storage: Mutex::default(),
+        }))
+    }
+
+    /// Takes note that somebody works here.
+    pub(crate) fn note_work(&self) {
+        self.is_busy.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether anybody worked here since this was last asked.
+    pub(crate) fn was_busy(&self) -> bool {
+        self.is_busy.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether it is time to look for files that nobody needs; then it is not for so long.
+    pub(crate) fn is_to_be_swept(&self, every: Duration) -> bool {
+        let mut swept = lock(&self.swept);
+        let is_due = swept.is_none_or(|at| at.elapsed() >= every);
+        if is_due {
+            *swept = Some(Instant::now());
+        }
+        is_due
     }
 
     /// What lies in storage, as far as this server has listed it.
@@ -67,10 +107,21 @@ impl Desk {
         *self.storage.lock().unwrap_or_else(PoisonError::into_inner) = Some((at, Arc::new(report)));
     }
 
-    /// Takes up jobs that nobody is at work on. A project without a registry has none.
-    pub(crate) async fn take_up_jobs(&self) -> Result<(), RegistryError> {
+    /// Whether there was nothing to do in this state of its tables, not long ago.
+    pub(crate) fn is_at_rest(&self, state: &[Option<u64>], for_long: Duration) -> bool {
+        lock(&self.rest).as_ref().is_some_and(|(at, of)| of == state && at.elapsed() < for_long)
+    }
+
+    /// Takes note of a state of its tables in which there is nothing to do.
+    pub(crate) fn rests(&self, state: Vec<Option<u64>>) {
+        *lock(&self.rest) = Some((Instant::now(), state));
+    }
+
+    /// Takes up jobs that nobody is at work on, and says how many are not over. A project without a
+    /// registry has none.
+    pub(crate) async fn take_up_jobs(&self) -> Result<usize, RegistryError> {
         match self.jobs.take_up().await {
-            Err(RegistryError::NoRegistry) => Ok(()),
+            Err(RegistryError::NoRegistry) => Ok(0),
             done => done,
         }
     }
@@ -92,6 +143,7 @@ impl App {
             limits: settings.limits,
             metrics: Metrics::default(),
             replays: Replays::default(),
+            seats: Semaphore::new(settings.limits.at_work.max(1)),
             home,
             project,
             desks: Mutex::default(),

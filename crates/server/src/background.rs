@@ -3,15 +3,20 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use metalith_base::Diagnostic;
+use arrow::datatypes::SchemaRef;
+use metalith_base::{Diagnostic, FeatureKey};
+use metalith_graph::{Retention, columns};
 use metalith_lifecycle::{
     deletion::{DeletionState, finish_interrupted, list, retry_due_purges},
     leases,
-    objects::audit::{compare, declared_prefixes},
-    retention,
+    objects::{
+        audit::{compare, declared_prefixes},
+        look_again,
+    },
+    own_tables, retention,
 };
-use metalith_registry::{RegistryError, Session};
-use metalith_store::MaintainOptions;
+use metalith_registry::{RegistryError, Session, job_table};
+use metalith_store::{MaintainOptions, StoreError};
 use tokio::{
     sync::{Semaphore, watch},
     task::{Id, JoinSet},
@@ -35,8 +40,9 @@ const STATISTICS: &str = "statistics";
 /// How often they are listed.
 const RARELY: Duration = AN_HOUR;
 const AN_HOUR: Duration = Duration::from_secs(60 * 60);
-/// How many chunks a table of records may have.
-const CHUNKS: u64 = 50;
+/// How many small chunks a table of records may have, and how often that is looked at.
+const CHUNKS: usize = 32;
+const OFTEN: Duration = Duration::from_secs(1);
 const ONE_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Does it again and again until the server ends. Each space has turns of its own: one that is slow
@@ -108,12 +114,19 @@ impl Rounds {
 }
 
 /// One turn in one space. Jobs go by leases of their own; the rest is done by one server at a time.
+/// Where nothing has happened since a turn that found nothing to do, there is nothing to do.
 async fn turn(app: &App, desk: &Desk, holder: &str, mut stopped: watch::Receiver<bool>) {
     if *stopped.borrow() {
         return;
     }
-    told("jobs could not be taken up", desk.take_up_jobs().await);
     let session = desk.session("background");
+    let state = state(&session).await;
+    if state.as_ref().is_some_and(|state| desk.is_at_rest(state, AN_HOUR)) {
+        return;
+    }
+    let unfinished = desk.take_up_jobs().await;
+    let has_jobs = !matches!(unfinished, Ok(0));
+    told("jobs could not be taken up", unfinished.map(drop));
     let store = session.store();
     let lease = match leases::acquire(store, LEASE, holder, TURN).await {
         Ok(Some(lease)) => lease,
@@ -121,12 +134,30 @@ async fn turn(app: &App, desk: &Desk, holder: &str, mut stopped: watch::Receiver
         Err(error) => return told("whose turn it is could not be found out", Err::<(), _>(error)),
     };
     tokio::select! {
-        () = work(app, desk, &session) => {}
+        is_all_done = work(app, desk, &session) => {
+            if let Some(state) = state.filter(|_| is_all_done && !has_jobs) {
+                desk.rests(state);
+            }
+        }
         () = keep(&session, holder) => {}
         // Every step of it may be interrupted.
         () = ended(&mut stopped) => {}
     }
     told("a lease could not be given back", leases::release(store, &lease).await);
+}
+
+/// The versions of the tables that say what there is to do. `None` where that does not say all: what
+/// is kept for a time only is due some day, whether or not anything happens.
+async fn state(session: &Session) -> Option<Vec<Option<u64>>> {
+    let mut features = session.graph().features();
+    if features.any(|feature| feature.definition().retention != Retention::default()) {
+        return None;
+    }
+    let mut versions = Vec::new();
+    for table in own_tables().filter(|table| *table != leases::table()).chain([job_table()]) {
+        versions.push(session.store().table_version(&table).await.ok()?);
+    }
+    Some(versions)
 }
 
 /// Renews the lease. Ends only when that fails; then another server may be at work.
@@ -141,8 +172,9 @@ async fn keep(session: &Session, holder: &str) {
     }
 }
 
-/// Each part of it by itself: one that fails keeps none of the others from being done.
-async fn work(app: &App, desk: &Desk, session: &Session) {
+/// Each part of it by itself: one that fails keeps none of the others from being done. Says whether
+/// all of it was done, and nothing waits.
+async fn work(app: &App, desk: &Desk, session: &Session) -> bool {
     let context = session.context();
     let mut finished = Vec::new();
     match finish_interrupted(context).await {
@@ -162,8 +194,11 @@ async fn work(app: &App, desk: &Desk, session: &Session) {
         Err(error) => told("retention could not be applied", Err::<(), _>(error)),
     }
     told("leases could not be swept", leases::sweep(session.store()).await);
-    tidy_up(session).await;
-    told("figures could not be read", figures(app, desk, session).await);
+    tidy_up(desk, session).await;
+    let waiting = figures(app, desk, session).await;
+    let is_all_done = matches!(waiting, Ok(0));
+    told("figures could not be read", waiting.map(drop));
+    is_all_done
 }
 
 /// What fails is told, and tried again in the next round.
@@ -173,35 +208,81 @@ fn told<E: Diagnostic>(what: &str, done: Result<(), E>) {
     }
 }
 
-/// Puts the many small chunks of records together, of which each change makes one.
-async fn tidy_up(session: &Session) {
-    let store = session.store();
-    for feature in session.graph().features().filter(|feature| feature.is_record()) {
-        let looked = MaintainOptions { vacuum: None, dry_run: true, ..MaintainOptions::default() };
-        let chunks = store.maintain(feature.key(), &looked).await.map(|it| it.chunks_before);
-        if chunks.unwrap_or_default() <= CHUNKS {
-            continue;
+/// Puts the many small chunks together that changes make, one each, of records and of what the store
+/// writes down about itself. Where people are at work that is looked at again and again: whoever
+/// reads such a table reads all of its chunks.
+pub(crate) async fn tidy(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        for desk in app.open_desks().into_iter().filter(|desk| desk.was_busy()) {
+            let session = desk.session("background");
+            for table in small_tables(&session).await {
+                if let Err(error) = session.store().tidy(&table, CHUNKS).await {
+                    // Somebody rewrote them meanwhile, most likely.
+                    tracing::info!(%table, %error, "its chunks stay for now");
+                }
+            }
         }
-        let done = MaintainOptions { vacuum: Some(AN_HOUR), ..MaintainOptions::default() };
-        if let Err(error) = store.maintain(feature.key(), &done).await {
-            // Somebody rewrote them meanwhile, most likely.
-            tracing::info!(feature = %feature.key(), %error, "its chunks stay for now");
+        tokio::select! {
+            () = tokio::time::sleep(OFTEN) => {}
+            () = ended(&mut stopped) => {}
         }
     }
 }
 
-/// How deep the queue is, and what lies around.
-async fn figures(app: &App, desk: &Desk, session: &Session) -> Result<(), RegistryError> {
+/// The tables that grow by a few rows at a time: records, features of which people delete samples,
+/// and what is written down about that.
+async fn small_tables(session: &Session) -> Vec<FeatureKey> {
+    let (store, graph) = (session.store(), session.graph());
+    let mut tables: Vec<FeatureKey> = own_tables().collect();
+    for feature in graph.features().filter(|feature| !feature.is_external()) {
+        // What fails here fails again, and is told, where the table is worked on.
+        let schema = store.stored_schema(graph, feature.key()).await.ok().flatten();
+        let has_tombstones = |it: SchemaRef| it.index_of(columns::DELETION_ID).is_ok();
+        if feature.is_record() || schema.is_some_and(has_tombstones) {
+            tables.push(feature.key().clone());
+        }
+    }
+    tables
+}
+
+/// Puts small chunks together where nobody was at work lately, and removes files that were replaced.
+async fn tidy_up(desk: &Desk, session: &Session) {
+    let store = session.store();
+    let vacuum = desk.is_to_be_swept(AN_HOUR).then_some(AN_HOUR);
+    for table in small_tables(session).await {
+        let done = async {
+            store.tidy(&table, CHUNKS).await?;
+            if vacuum.is_some() && store.table_version(&table).await?.is_some() {
+                let sweep =
+                    MaintainOptions { compact: false, vacuum, ..MaintainOptions::default() };
+                store.maintain(&table, &sweep).await?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = done.await {
+            tracing::info!(%table, %error, "its chunks stay for now");
+        }
+    }
+}
+
+/// How deep the queue is, and what lies around. Says how many deletions are not over.
+async fn figures(app: &App, desk: &Desk, session: &Session) -> Result<u64, RegistryError> {
     let deletions = list(session.store()).await?;
     let waiting = |state| deletions.iter().filter(|it| it.state == state).count() as u64;
     let space = desk.space.name();
     let metrics = &app.metrics;
-    metrics.set("metalith_purge_queue", space, waiting(DeletionState::PurgePending));
-    metrics.set("metalith_deletions_unfinished", space, waiting(DeletionState::Unfinished));
+    let (pending, unfinished) =
+        (waiting(DeletionState::PurgePending), waiting(DeletionState::Unfinished));
+    metrics.set("metalith_purge_queue", space, pending);
+    metrics.set("metalith_deletions_unfinished", space, unfinished);
     if statistics_are_due(session).await? {
+        match look_again(session.context()).await {
+            Ok(report) => metrics.freed(&report),
+            Err(error) => told("kept objects could not be looked at", Err::<(), _>(error)),
+        }
         statistics(app, desk, session).await;
     }
-    Ok(())
+    Ok(pending + unfinished)
 }
 
 /// Whether nobody on this store has listed all objects of late.

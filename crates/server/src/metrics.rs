@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use metalith_lifecycle::{deletion::Done, objects::Cleanup};
+use metalith_lifecycle::{
+    deletion::Done,
+    objects::{Cleanup, PurgeReport},
+};
 use metalith_registry::{Dataset, Job, deleted};
 
 /// Upper ends of the classes of times, in seconds.
@@ -85,15 +88,27 @@ impl Metrics {
         }
         self.bytes_freed.fetch_add(done.files.bytes, Ordering::Relaxed);
         let Some(report) = &done.objects else { return };
+        self.files_deleted.fetch_add(report.deleted, Ordering::Relaxed);
+        self.bytes_freed.fetch_add(report.bytes, Ordering::Relaxed);
         let outcome = match report.cleanup() {
             Cleanup::Complete => &self.cleanups,
             Cleanup::Kept => &self.cleanups_kept,
-            Cleanup::Pending => &self.cleanups_failed,
+            // What is tried again was counted when it was tried first.
+            Cleanup::Pending if !done.is_first => return,
+            Cleanup::Pending => {
+                self.files_failed.fetch_add(report.failed, Ordering::Relaxed);
+                self.cleanups_failed.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
         };
         outcome.fetch_add(1, Ordering::Relaxed);
+        // What stays is known when nothing is left to be done.
         self.files_kept.fetch_add(report.skipped, Ordering::Relaxed);
+    }
+
+    /// Objects that went later than what they belonged to.
+    pub(crate) fn freed(&self, report: &PurgeReport) {
         self.files_deleted.fetch_add(report.deleted, Ordering::Relaxed);
-        self.files_failed.fetch_add(report.failed, Ordering::Relaxed);
         self.bytes_freed.fetch_add(report.bytes, Ordering::Relaxed);
     }
 
@@ -116,7 +131,11 @@ impl Metrics {
             ("metalith_datasets_deleted_total", "datasets deleted", &self.datasets_deleted),
             ("metalith_jobs_deleted_total", "jobs deleted", &self.jobs_deleted),
             ("metalith_objects_deleted_total", "objects deleted", &self.files_deleted),
-            ("metalith_objects_failed_total", "failures to delete an object", &self.files_failed),
+            (
+                "metalith_objects_failed_total",
+                "objects that could not be deleted at first",
+                &self.files_failed,
+            ),
             ("metalith_objects_kept_total", "objects that others name", &self.files_kept),
             ("metalith_bytes_freed_total", "bytes freed, of tables and objects", &self.bytes_freed),
         ] {

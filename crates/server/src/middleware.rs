@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, atomic::Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -17,6 +17,8 @@ use uuid::Uuid;
 use crate::{app::App, ongoing::Ongoing, problem::Problem, replay};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// For how long a request keeps its seat.
+const SEATED: Duration = Duration::from_secs(5);
 /// The longest id of a request that is taken over from the client.
 const ID_LENGTH: usize = 100;
 
@@ -91,13 +93,28 @@ async fn limit(State(app): State<Arc<App>>, mut request: Request, next: Next) ->
     }
     let ongoing = Ongoing::default();
     request.extensions_mut().insert(ongoing.clone());
-    match tokio::time::timeout(app.limits.time, next.run(request)).await {
+    match tokio::time::timeout(app.limits.time, seated(&app, next.run(request))).await {
         Ok(response) => response,
         // What is carried to its end is no failure.
-        Err(_) => ongoing.answer().unwrap_or_else(|| {
+        Err(_) => ongoing.answer().await.unwrap_or_else(|| {
             let detail = "it took too long, and was given up";
             Problem::new(StatusCode::GATEWAY_TIMEOUT, "server.timeout", detail).into_response()
         }),
+    }
+}
+
+/// Does some work as soon as there is a seat. Many at once would only take each other's time, and all
+/// connections to a database. What takes long, as what waits for storage does, goes on without.
+async fn seated<T>(app: &App, work: impl Future<Output = T>) -> T {
+    // Nobody closes them.
+    let seat = app.seats.acquire().await;
+    tokio::pin!(work);
+    match tokio::time::timeout(SEATED, &mut work).await {
+        Ok(done) => done,
+        Err(_) => {
+            drop(seat);
+            work.await
+        }
     }
 }
 
@@ -122,7 +139,8 @@ async fn protect(request: Request, next: Next) -> Response {
         ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        // Not less: browsers that name no referrer at all send forms without saying from where.
+        (header::REFERRER_POLICY, "same-origin"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ] {

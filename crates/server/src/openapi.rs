@@ -76,6 +76,20 @@ pub fn document() -> Value {
     document
 }
 
+/// What can be looked at that is nearest to where a request goes: its path, cut down to one of which
+/// there is something to be had.
+pub(crate) fn nearest(route: &str, path: &str) -> String {
+    let document = document();
+    let parts: Vec<&str> = route.split('/').collect();
+    let can_be_had = |count: &usize| {
+        let route = parts[..*count].join("/");
+        document["paths"][route.as_str()]["get"].is_object()
+    };
+    let count = (2..=parts.len()).rev().find(can_be_had);
+    let Some(count) = count else { return "/".to_owned() };
+    path.split('/').take(count).collect::<Vec<_>>().join("/")
+}
+
 /// Which failures any request may end in that is not open to everybody.
 const FAILURES: [(&str, &str); 8] = [
     ("400", "something about the request makes no sense"),
@@ -188,3 +202,6 @@ fn tell_arrow(response: &mut Value) {
     response["content"][ARROW] = binary;
     response["headers"]["metalith-total"] = text("how many there are in all, beside Arrow");
 }
+
+#[cfg(test)]
+mod tests;

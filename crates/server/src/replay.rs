@@ -11,7 +11,7 @@ use std::{
 
 use axum::{
     body::Body,
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode},
     middleware::Next,
     response::{IntoResponse as _, Response},
@@ -199,7 +199,8 @@ pub(crate) async fn once(State(app): State<Arc<App>>, request: Request, next: Ne
         Ok(Begun::Now(under_way)) => under_way,
     };
     if let Some(ongoing) = parts.extensions.get::<Ongoing>() {
-        ongoing.is_keyed(parts.uri.path());
+        let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        ongoing.is_keyed(route, parts.uri.path());
     }
     // On a task of its own, which goes on when the client goes away.
     let request = Request::from_parts(parts, Body::from(body));

@@ -48,9 +48,11 @@ pub struct Limits {
     pub time: Duration,
     /// How long what is at work when the server ends is waited for.
     pub farewell: Duration,
-    /// How many are answered at once, and how many changes go on; further ones are told to come
-    /// back.
+    /// How many are taken at once, and how many changes go on; further ones are told to come back.
     pub at_once: usize,
+    /// How many of those are worked on at once; the others wait in the order in which they came. One
+    /// that takes long keeps nobody waiting for it.
+    pub at_work: usize,
     /// The most that a page of a list has.
     pub page: usize,
 }
@@ -63,6 +65,7 @@ impl Settings {
             time: Duration::from_secs(300),
             farewell: Duration::from_secs(60),
             at_once: 256,
+            at_work: 24,
             page: 10_000,
         };
         Self { listen, jobs: JobSettings::default(), every: Duration::from_secs(60), limits }
@@ -103,6 +106,7 @@ pub async fn start(project: Project, settings: Settings) -> Result<Running, Serv
     let router = router(&app);
     let tasks = vec![
         tokio::spawn(accept(listener, router, stopped.clone(), settings.limits.farewell)),
+        tokio::spawn(background::tidy(Arc::clone(&app), stopped.clone())),
         tokio::spawn(background::run(Arc::clone(&app), stopped)),
     ];
     tracing::info!(%address, "listening");

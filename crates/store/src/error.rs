@@ -2,7 +2,7 @@
 
 mod problems;
 
-use std::{borrow::Cow, error::Error};
+use std::{borrow::Cow, error::Error, sync::Arc};
 
 use datafusion::{arrow::error::ArrowError, error::DataFusionError};
 use metalith_base::{Diagnostic, FeatureKey, Kind, nearest};
@@ -176,6 +176,17 @@ impl StoreError {
             DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
                 Self::engine(subject, *inner)
             }
+            // Several parts of a plan wait for one that failed, and each is told.
+            DataFusionError::Shared(shared) => match Arc::try_unwrap(shared) {
+                Ok(inner) => Self::engine(subject, inner),
+                Err(shared) => match conflict_in(&shared) {
+                    Some(conflict) => conflict,
+                    None => Self::Engine {
+                        subject: subject.into(),
+                        source: Box::new(DataFusionError::Shared(shared)),
+                    },
+                },
+            },
             other => Self::Engine { subject: subject.into(), source: Box::new(other) },
         }
     }
@@ -187,6 +198,23 @@ impl StoreError {
     pub(crate) fn request(feature: &FeatureKey, problem: RequestProblem) -> Self {
         Self::Request { feature: feature.clone(), problem }
     }
+}
+
+/// The conflict that an error of the query engine is about, if it is about one: then it is worth
+/// trying again.
+fn conflict_in(error: &DataFusionError) -> Option<StoreError> {
+    if let DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) = error {
+        return conflict_in(inner);
+    }
+    if let DataFusionError::Shared(inner) = error {
+        return conflict_in(inner);
+    }
+    let DataFusionError::External(inner) = error else { return None };
+    let StoreError::Conflict { feature, with, attempts } = inner.downcast_ref::<StoreError>()?
+    else {
+        return None;
+    };
+    Some(StoreError::Conflict { feature: feature.clone(), with: with.clone(), attempts: *attempts })
 }
 
 /// Carries an error of ours through the query engine; [`StoreError::engine`] unpacks it.

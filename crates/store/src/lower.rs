@@ -17,9 +17,10 @@ use datafusion::{
 };
 use metalith_base::{FeatureKey, Timestamp};
 use metalith_expr::{
-    Aggregate, Case, Comparison, DateUnit, Expr, Literal, Operator, Rules, Test, Type, Typed,
-    TypedKind, check, check_condition, require_type,
+    Aggregate, Case, Column as SchemaColumn, Comparison, DateUnit, Expr, ExprKind, Literal,
+    Operator, Rules, Schema, Test, Type, Typed, TypedKind, check, check_condition, require_type,
 };
+use metalith_graph::columns;
 
 pub use self::types::{expression_type, stored_as};
 use crate::{RequestProblem, StoreError};
@@ -56,7 +57,7 @@ pub(crate) fn lower_filters(
     if filters.is_empty() {
         return Ok(None);
     }
-    let checked = checked_filters(feature, filters, schema)?;
+    let checked = checked_of_rows(feature, filters, schema)?;
     let mut items = Vec::new();
     for filter in &checked {
         match filter.kind() {
@@ -88,7 +89,7 @@ pub(crate) fn lower_any(
         return Ok(None);
     }
     let lower = Lower { schema, now };
-    let checked = checked_filters(feature, filters, schema)?;
+    let checked = checked_of_rows(feature, filters, schema)?;
     let lowered = checked.iter().map(|filter| lower.expr(filter)).collect();
     Ok(Some(halved(lowered, PlanExpr::or)))
 }
@@ -99,8 +100,43 @@ pub(crate) fn checked_filters(
     filters: &[Expr],
     schema: &DFSchema,
 ) -> Result<Vec<Typed>, StoreError> {
-    let columns = types::expression_schema(schema);
-    let check = |filter| check_condition(filter, &columns, Rules::default());
+    checked_against(feature, filters, &types::expression_schema(schema))
+}
+
+/// The same, where conditions may also name what tombstones say: of rows among which there has been
+/// no tombstone yet it is NULL. Such columns come after all others.
+fn checked_of_rows(
+    feature: &FeatureKey,
+    filters: &[Expr],
+    schema: &DFSchema,
+) -> Result<Vec<Typed>, StoreError> {
+    let stored = types::expression_schema(schema);
+    let is_absent = |name: &str| stored.columns().iter().all(|column| column.name != name);
+    let is_named = |name: &str| filters.iter().any(|filter| names(filter, name));
+    let absent = columns::OF_DELETIONS.into_iter().filter(|name| is_absent(name) && is_named(name));
+    let absent = absent.map(|name| match name {
+        columns::RECOVERABLE_UNTIL => SchemaColumn::new(name, Type::Timestamp { zoned: true }),
+        _ => SchemaColumn::new(name, Type::Text),
+    });
+    let all = Schema::new(stored.columns().iter().cloned().chain(absent));
+    checked_against(feature, filters, &all)
+}
+
+fn names(filter: &Expr, name: &str) -> bool {
+    if let ExprKind::Column(parts) = filter.kind() {
+        return parts.first().is_some_and(|part| part == name);
+    }
+    let mut found = false;
+    filter.kind().for_each_child(&mut |child| found |= names(child, name));
+    found
+}
+
+fn checked_against(
+    feature: &FeatureKey,
+    filters: &[Expr],
+    columns: &Schema,
+) -> Result<Vec<Typed>, StoreError> {
+    let check = |filter| check_condition(filter, columns, Rules::default());
     let failed = |source| StoreError::Filter { feature: feature.clone(), source };
     filters.iter().map(|filter| check(filter).map_err(failed)).collect()
 }
@@ -162,9 +198,11 @@ impl Lower<'_> {
         match typed.kind() {
             TypedKind::Literal(literal) => types::literal(literal, typed.data_type()),
             TypedKind::Decimal(digits) => types::decimal(*digits, typed.data_type()),
-            TypedKind::Column(index) => {
+            TypedKind::Column(index) if *index < self.schema.fields().len() => {
                 PlanExpr::Column(Column::from(self.schema.qualified_field(*index)))
             }
+            // What no row has yet.
+            TypedKind::Column(_) => types::literal(&Literal::Null, typed.data_type()),
             TypedKind::Member { value, name } => get_field(self.expr(value), name.as_str()),
             TypedKind::Today => {
                 let days = self.now.as_micros().div_euclid(MICROS_PER_DAY);

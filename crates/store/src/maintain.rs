@@ -9,6 +9,9 @@ use crate::{
     Change, ChunkRequest, CommitNote, Replacement, Rows, Store, StoreError, Table, Vacuum, Vacuumed,
 };
 
+/// Chunks with fewer rows are put together often.
+const FEW_ROWS: usize = 4096;
+
 /// What to do about a table.
 #[derive(Clone, Copy, Debug)]
 pub struct MaintainOptions {
@@ -80,6 +83,26 @@ impl Store {
             report.bytes_freed = bytes;
         }
         Ok(report)
+    }
+
+    /// Puts the smallest chunks of a table together where there are more than so many: for tables to
+    /// which many add a few rows each, and which others read all the time. What is not small is left
+    /// alone, so this costs little, however large the table is. Says whether there was anything to do.
+    pub async fn tidy(&self, table: &FeatureKey, most: usize) -> Result<bool, StoreError> {
+        self.require_write()?;
+        let count = |found: &Arc<dyn Table>| small_chunks(found.as_ref(), FEW_ROWS).len();
+        let found = self.backend().open_table(table).await?;
+        if found.is_none_or(|found| count(&found) <= most) {
+            return Ok(false);
+        }
+        let _turn = self.turn(table).await;
+        let found = self.require_own_table(table).await?;
+        let small = small_chunks(found.as_ref(), FEW_ROWS);
+        if small.is_empty() {
+            return Ok(false);
+        }
+        self.compact(table, &found, small).await?;
+        Ok(true)
     }
 
     /// Removes the files that a hard deletion replaced, so that no byte of what they held is left.

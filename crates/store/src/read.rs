@@ -12,11 +12,12 @@ use metalith_expr::Expr;
 use metalith_graph::{Feature, FeatureGraph, columns};
 
 use crate::{
-    DeletionPlan, Keys, RequestProblem, Rows, Store, StoreError, Table,
+    DeletionPlan, Frame, Keys, RequestProblem, Rows, Store, StoreError, Table,
     chunk_scan::Selection,
     current::Visibility,
     expected::scan,
     lower::{column, lower_filters},
+    retry::until_undisturbed,
 };
 
 /// Which rows and columns to read. The default reads current rows with all columns.
@@ -84,6 +85,18 @@ impl Store {
             .and_then(LogicalPlanBuilder::build)
             .map_err(failed)?;
         self.run(plan, feature.as_str()).await
+    }
+
+    /// Reads a feature to the end. Where somebody removes rows for good meanwhile, files and all, it is
+    /// read once more.
+    pub async fn read_whole(
+        &self,
+        graph: &FeatureGraph,
+        feature: &FeatureKey,
+        options: &ReadOptions,
+    ) -> Result<Frame, StoreError> {
+        let read = || async { self.read(graph, feature, options).await?.into_frame().await };
+        until_undisturbed(read).await
     }
 
     /// Reads the rows that a hard deletion would remove, history included: those that meet the

@@ -60,6 +60,10 @@ impl Store {
     ) -> Result<RestoreReceipt, StoreError> {
         self.require_write()?;
         let feature = graph.feature(feature)?;
+        let _turn = match request.dry_run {
+            true => None,
+            false => Some(self.turn(feature.key()).await),
+        };
         until_undisturbed(|| self.restore_once(graph, feature, request)).await
     }
 

@@ -4,7 +4,10 @@ use metalith_base::FeatureKey;
 use metalith_expr::Expr;
 use metalith_graph::FeatureGraph;
 
-use crate::{ReadOptions, ResolveOptions, Store, StoreError, chain::Found, current::Visibility};
+use crate::{
+    ReadOptions, ResolveOptions, Store, StoreError, chain::Found, current::Visibility,
+    retry::until_undisturbed,
+};
 
 /// Of which samples the status is.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -60,7 +63,8 @@ impl Store {
         graph: &FeatureGraph,
         feature: &FeatureKey,
     ) -> Result<FeatureStatus, StoreError> {
-        self.status_of(graph, feature, &StatusOptions::default()).await
+        let options = StatusOptions::default();
+        until_undisturbed(|| self.status_of(graph, feature, &options)).await
     }
 
     /// The same for some of the samples. What is stored is told of all.

@@ -72,7 +72,13 @@ impl Store {
         if let Some(run) = &options.materialization_id {
             note = note.with("materializationId", run);
         }
-        self.backend().append(feature, rows, note).await
+        if options.precondition != Precondition::None {
+            return self.backend().append(feature, rows, note).await;
+        }
+        let (rows, passing) = self.passing(feature, rows);
+        let commit = self.backend().append(feature, rows, note).await;
+        drop(passing);
+        commit
     }
 
     /// Refuses what [`write`](Self::write) would refuse of these rows, and writes nothing. Rows of

@@ -106,6 +106,16 @@ pub async fn list(store: &Store) -> Result<Vec<Deletion>, StoreError> {
     Ok(found.into_values().collect())
 }
 
+/// Whether anything is to be seen of a deletion: it was written down, or is over.
+pub async fn is_on_record(store: &Store, id: &str) -> Result<bool, StoreError> {
+    // Who ends a deletion has written its entry before.
+    if journal::pending(store).await?.iter().any(|it| it.intent.id == id) {
+        return Ok(true);
+    }
+    let entries = audit::read(store).await?;
+    Ok(entries.iter().any(|entry| entry.deletion.as_deref() == Some(id)))
+}
+
 impl Deletion {
     fn new(id: String, at: Timestamp) -> Self {
         Self {

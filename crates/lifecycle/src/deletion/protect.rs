@@ -325,8 +325,8 @@ impl Restriction<'_> {
         feature: &Feature,
         options: ReadOptions,
     ) -> Result<Vec<Shown>, DeletionError> {
-        let rows = self.walk.store.read(self.walk.graph, feature.key(), &options).await?;
-        Ok(rows.collect().await?.iter().flat_map(shown).collect())
+        let rows = self.walk.store.read_whole(self.walk.graph, feature.key(), &options).await?;
+        Ok(rows.batches.iter().flat_map(shown).collect())
     }
 }
 

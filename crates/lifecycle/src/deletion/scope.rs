@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use datafusion::arrow::datatypes::Schema;
 use metalith_base::FeatureKey;
 use metalith_expr::{Expr, ExprKind};
-use metalith_graph::FeatureGraph;
+use metalith_graph::{FeatureGraph, columns};
 use metalith_store::{Keys, Store, StoreError};
 
 use super::{
@@ -33,7 +33,9 @@ pub(crate) async fn of_request(
     let Some(schema) = store.stored_schema(graph, &request.feature).await? else {
         return Ok(Scope { filters: request.filters.clone(), ..scope });
     };
-    let own = names(&schema);
+    let mut own = names(&schema);
+    // What tombstones say is of the feature itself, also where there have been none yet.
+    own.extend(columns::OF_DELETIONS.map(str::to_owned));
     for filter in &request.filters {
         let named = named_columns(filter);
         let owner = match named.iter().find(|name| !own.contains(*name)) {

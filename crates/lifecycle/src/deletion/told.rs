@@ -62,15 +62,14 @@ async fn subjects(context: Context<'_>, step: &IntentStep) -> Result<Vec<Subject
         feature_history: true,
         ..ReadOptions::default()
     };
-    let rows = context.store.read(context.graph, &step.feature, &options).await?;
-    let rows = rows.collect().await?;
+    let rows = context.store.read_whole(context.graph, &step.feature, &options).await?;
     let named = |column: String| if column == name { format!("{noun}_name") } else { column };
     let subject = |row: Shown| {
         let below = folder(feature, &row);
         let facts = row.into_iter().map(|(column, value)| (named(column), Value::String(value)));
         Subject { feature: step.feature.clone(), facts: facts.collect(), below }
     };
-    Ok(rows.iter().flat_map(shown).map(subject).collect())
+    Ok(rows.batches.iter().flat_map(shown).map(subject).collect())
 }
 
 /// Below which the objects of a sample are, if its name says so.

@@ -313,10 +313,8 @@ impl<'a> Walk<'a> {
         let ids = feature.spec().id_columns.iter();
         let columns: BTreeSet<String> = ids.chain(stored).cloned().collect();
         let options = ReadOptions { columns: Some(columns.into_iter().collect()), ..options };
-        let rows = self.store.read(self.graph, feature.key(), &options).await?;
-        let schema = rows.schema();
-        let batches = rows.collect().await?;
-        Keys::new(names, stored, &schema, &batches).map(Some)
+        let rows = self.store.read_whole(self.graph, feature.key(), &options).await?;
+        Keys::new(names, stored, &rows.schema, &rows.batches).map(Some)
     }
 
     /// What is for ever looks at hidden samples as well: they could be restored.

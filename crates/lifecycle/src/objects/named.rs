@@ -16,6 +16,10 @@ use xxhash_rust::xxh64::xxh64;
 
 use crate::{Context, deletion::DeletionError};
 
+/// How often rows are read again because somebody removed some meanwhile. Each time somebody made
+/// progress.
+const ATTEMPTS: usize = 20;
+
 /// What a row names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Named {
@@ -68,14 +72,33 @@ pub(crate) async fn each(
     columns.extend(objects.size.clone());
     columns.sort();
     columns.dedup();
-    let rows = match which {
-        Which::Everything => store.read_everything(feature.key(), &filters, &columns).await?,
-        Which::Removed(plan) => store.read_removed(plan, &filters, &columns).await?,
-        Which::Kept(plan) => store.read_kept(plan, &filters, &columns).await?,
-    };
-    let Some(rows) = rows else { return Ok(()) };
-    in_rows(rows, objects, &mut visit).await?;
-    Ok(())
+    let mut attempt = 1;
+    loop {
+        let rows = match which {
+            Which::Everything => store.read_everything(feature.key(), &filters, &columns).await?,
+            Which::Removed(plan) => store.read_removed(plan, &filters, &columns).await?,
+            Which::Kept(plan) => store.read_kept(plan, &filters, &columns).await?,
+        };
+        let Some(rows) = rows else { return Ok(()) };
+        let mut odd = Vec::new();
+        // What was named before a read broke off is named once more, and that is the same.
+        let mut sort_out = |named, size| match named {
+            Named::Odd(_) => odd.push((named, size)),
+            named => visit(named, size),
+        };
+        match in_rows(rows, objects, &mut sort_out).await {
+            // Somebody removed rows for good meanwhile, files and all.
+            Err(StoreError::Conflict { .. })
+                if matches!(which, Which::Everything) && attempt < ATTEMPTS =>
+            {
+                attempt += 1;
+            }
+            done => {
+                odd.into_iter().for_each(|(named, size)| visit(named, size));
+                return Ok(done?);
+            }
+        }
+    }
 }
 
 async fn in_rows(

@@ -19,7 +19,7 @@ use axum::{
 use metalith_base::FeatureKey;
 use metalith_graph::Feature;
 use metalith_registry::{Page, Session};
-use metalith_store::{FeatureStatus, Keys, ReadOptions, ResolveOptions, StoreError};
+use metalith_store::{FeatureStatus, Frame, Keys, ReadOptions, ResolveOptions, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -336,9 +336,8 @@ pub(crate) async fn page_of(
         return Ok(Found { schema, batches: Vec::new(), total: 0 });
     }
     let all = ReadOptions { columns: Some(ids.clone()), ..options.clone() };
-    let read = store.read(graph, key, &all).await?;
-    let schema = read.schema();
-    let in_order = ordered(ids, &schema, &read.collect().await?).map_err(StoreError::arrow)?;
+    let Frame { schema, batches } = store.read_whole(graph, key, &all).await?;
+    let in_order = ordered(ids, &schema, &batches).map_err(StoreError::arrow)?;
     let total = in_order.iter().map(RecordBatch::num_rows).sum();
     let chosen = cut(&in_order, page.offset, page.limit);
     let within = Keys::new(ids, ids, &schema, &chosen)?;
@@ -349,9 +348,7 @@ pub(crate) async fn page_of(
         columns
     });
     let options = ReadOptions { within: Some(within), columns, ..options };
-    let read = store.read(graph, key, &options).await?;
-    let schema = read.schema();
-    let batches = read.collect().await?;
+    let Frame { schema, batches } = store.read_whole(graph, key, &options).await?;
     let batches = ordered(ids, &schema, &batches).map_err(StoreError::arrow)?;
     Ok(Found { schema, batches, total })
 }

@@ -229,3 +229,46 @@ async fn what_waits_to_be_purged_is_shown_and_tried_again() {
     assert_eq!((&purged["objects_deleted"], &purged["unfinished"]), (&json!(4), &json!(0)));
     assert_eq!(world.get(&path).await.json()["state"], "done");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_tombstones_say_can_be_asked_before_there_is_one() {
+    let world = World::new().await;
+    videos(&world).await;
+    let asked = async |filter: &str| {
+        let escaped = [(" ", "%20"), ("=", "%3D"), ("<", "%3C"), (">", "%3E")];
+        let escape = |text: String, (sign, code): (&str, &str)| text.replace(sign, code);
+        let filter = escaped.into_iter().fold(filter.to_owned(), escape);
+        let answer =
+            world.get(&format!("{RAW}/samples?include_deleted=true&filter={filter}")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        names(&answer).len()
+    };
+    let counts = async || {
+        [
+            asked("metalith_deleted_by = 'tester'").await,
+            asked("metalith_deleted_by IS NULL").await,
+            asked("metalith_recoverable_until < now()").await,
+            asked("metalith_deletion_id IS NULL AND size > 1").await,
+        ]
+    };
+    assert_eq!(counts().await, [0, 3, 0, 2]);
+
+    // Deletions take the same filters; crops are asked for by what their own tombstones say, not
+    // by what those of the videos say that they were made of.
+    let plan = async |feature: &str, mode: &str, filter: &str| {
+        let body = json!({ "feature": feature, "filters": [filter], "mode": mode });
+        let plan = world.post("/api/v1/deletions/plans", body).await;
+        assert_eq!(plan.status, StatusCode::CREATED, "{}", plan.text());
+        plan.json()
+    };
+    for mode in ["soft", "hard"] {
+        let planned = plan("video/raw", mode, "metalith_deleted_by = 'tester'").await;
+        assert_eq!(planned["samples"], 0, "{planned}");
+    }
+    let hidden = plan("video/raw", "soft", "path = 'a.mp4'").await;
+    let execute = format!("/api/v1/deletions/plans/{}/execute", text(&hidden, "id"));
+    assert_eq!(world.post(&execute, json!({})).await.status, StatusCode::OK);
+    assert_eq!(counts().await, [1, 2, 0, 2]);
+    let planned = plan("video/crop", "hard", "metalith_deleted_by = 'tester'").await;
+    assert_eq!(planned["samples"], 0, "{planned}");
+}

@@ -4,6 +4,7 @@
 mod deletions;
 mod general;
 mod jobs;
+mod load;
 mod page;
 mod pipelines;
 mod security;

@@ -194,7 +194,8 @@ impl World {
     /// A job as soon as it is such.
     pub(crate) async fn job_when(&self, job: &Value, is_such: impl Fn(&Value) -> bool) -> Value {
         let path = format!("/api/v1/jobs/synthetic/{}", text(job, "job_id"));
-        for _ in 0..600 {
+        // Machines that do other things as well take their time.
+        for _ in 0..2400 {
             let job = self.get(&path).await.json();
             if is_such(&job) {
                 return job;
