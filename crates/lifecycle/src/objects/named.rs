@@ -84,7 +84,7 @@ pub(crate) async fn each(
         // What was named before a read broke off is named once more, and that is the same.
         let mut sort_out = |named, size| match named {
             Named::Odd(_) => odd.push((named, size)),
-            named => visit(named, size),
+            Named::One(_) | Named::Below(_) => visit(named, size),
         };
         match in_rows(rows, objects, &mut sort_out).await {
             // Somebody removed rows for good meanwhile, files and all.
