@@ -1,27 +1,26 @@
 //! What rows that become samples were computed from.
 
-mod expected;
-
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use arrow::{
-    array::{Array as _, ArrayRef, AsArray as _, RecordBatch, StringArray, StructArray},
-    compute::cast,
+    array::{Array, ArrayRef, AsArray as _, RecordBatch, StringArray, StructArray, new_null_array},
+    compute::{cast, interleave},
     datatypes::{
         DataType, Date32Type, Field, Fields, Float64Type, Schema, SchemaRef, TimeUnit,
         TimestampMicrosecondType,
     },
     error::ArrowError,
+    row::{OwnedRow, RowConverter, SortField},
     util::display::array_value_to_string,
 };
-use futures::StreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _};
 use metalith_base::FeatureKey;
 use metalith_graph::{Feature, FeatureGraph, columns};
 use metalith_ingest::{VersionColumn, assemble_versions};
 use metalith_store::{Rows, Store, StoreError};
 use xxhash_rust::xxh64::Xxh64;
 
-use crate::{PipelineError, engine::Engine, input::strictly, working::is_reserved};
+use crate::{PipelineError, input::strictly, working::is_reserved};
 
 /// Adds `metaxy_provenance_by_field` where rows lack it.
 ///
@@ -29,10 +28,10 @@ use crate::{PipelineError, engine::Engine, input::strictly, working::is_reserved
 /// are: provenance is what a resolve expects of their join keys. What has no upstream is its own
 /// origin: provenance changes with the values of the row.
 pub(crate) async fn complete(
-    (store, graph): (&Store, &FeatureGraph),
+    store: &Store,
+    graph: &FeatureGraph,
     key: &FeatureKey,
     rows: Rows,
-    engine: &Engine,
 ) -> Result<Rows, PipelineError> {
     let feature = graph.feature(key).map_err(StoreError::from)?;
     if rows.schema().index_of(columns::PROVENANCE_BY_FIELD).is_ok() {
@@ -41,8 +40,66 @@ pub(crate) async fn complete(
     if !is_resolved(feature, &rows) {
         return Ok(of_values(feature, rows));
     }
-    let expected = store.expected_provenance(graph, key).await?;
-    expected::add(feature, (rows, expected), engine)
+    let known = Expected::read(feature, store.expected_provenance(graph, key).await?).await?;
+    let schema = with_provenance(&rows.schema(), &known.data_type);
+    let form = SchemaRef::clone(&schema);
+    let batches = rows.into_stream().map(move |batch| {
+        let batch = batch?;
+        known.complete(&batch, &form).map_err(StoreError::arrow)
+    });
+    Ok(Rows::new(schema, batches))
+}
+
+/// What is expected of samples, by their join keys.
+struct Expected {
+    names: Vec<String>,
+    types: Vec<DataType>,
+    converter: RowConverter,
+    /// Of each key the batch and the row there.
+    places: HashMap<OwnedRow, (usize, usize)>,
+    /// Provenance, batch by batch, and NULL at the end.
+    provenance: Vec<ArrayRef>,
+    data_type: DataType,
+}
+
+impl Expected {
+    /// Reads rows with the join keys in front, and provenance behind them.
+    async fn read(feature: &Feature, rows: Rows) -> Result<Self, StoreError> {
+        let schema = rows.schema();
+        let (names, width) = (feature.join_keys().to_vec(), feature.join_keys().len());
+        let types: Vec<DataType> =
+            schema.fields()[..width].iter().map(|it| it.data_type().clone()).collect();
+        let fields = types.iter().map(|it| SortField::new(it.clone())).collect();
+        let converter = RowConverter::new(fields).map_err(StoreError::arrow)?;
+        let data_type = schema.field(width).data_type().clone();
+        let (mut places, mut provenance) = (HashMap::new(), Vec::new());
+        let mut batches = rows.into_stream();
+        while let Some(batch) = batches.try_next().await? {
+            let keys = converter.convert_columns(&batch.columns()[..width]);
+            let keys = keys.map_err(StoreError::arrow)?;
+            let number = provenance.len();
+            places.extend(keys.iter().enumerate().map(|(row, key)| (key.owned(), (number, row))));
+            provenance.push(Arc::clone(batch.column(width)));
+        }
+        provenance.push(new_null_array(&data_type, 1));
+        Ok(Self { names, types, converter, places, provenance, data_type })
+    }
+
+    fn complete(&self, batch: &RecordBatch, form: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+        let keys = self.names.iter().zip(&self.types).map(|(name, data_type)| {
+            strictly(batch.column(batch.schema().index_of(name)?), data_type)
+        });
+        let keys = keys.collect::<Result<Vec<ArrayRef>, ArrowError>>()?;
+        let rows = self.converter.convert_columns(&keys)?;
+        // A row without an upstream has NULL here, which the store refuses and names.
+        let none = (self.provenance.len() - 1, 0);
+        let places: Vec<(usize, usize)> =
+            rows.iter().map(|row| self.places.get(&row.owned()).copied().unwrap_or(none)).collect();
+        let known: Vec<&dyn Array> = self.provenance.iter().map(AsRef::as_ref).collect();
+        let mut arrays = batch.columns().to_vec();
+        arrays.push(interleave(&known, &places)?);
+        RecordBatch::try_new(SchemaRef::clone(form), arrays)
+    }
 }
 
 /// No rows of a schema, as samples of a feature: as they would be with versions and provenance.

@@ -239,7 +239,7 @@ async fn work(
     let Passed { filled, trace } = pass(program, &engine, &shared).await?;
     match options.dry_run {
         true => rehearse(filled, (surroundings, seen)).await?,
-        false => publish(filled, reads, (surroundings, recording), &engine).await?,
+        false => publish(filled, reads, (surroundings, recording)).await?,
     }
     // What was asked for is done; a trace is only told about it.
     if let Some(Err(error)) = trace.map(metalith_ingest::CompleteFile::publish) {

@@ -27,7 +27,6 @@ use super::sinks::{Complete, Filled};
 use crate::{
     PipelineError, Surroundings,
     bind::{DeltaDestination, Destination, FeatureDestination, PlainDestination},
-    engine::Engine,
     files,
     model::OutputMode,
     provenance,
@@ -59,9 +58,8 @@ pub(crate) async fn publish(
     filled: Vec<Filled>,
     reads: Reads,
     (surroundings, recording): (&Surroundings<'_>, &Recording),
-    engine: &Engine,
 ) -> Result<(), PipelineError> {
-    let mut publishing = Publishing { surroundings, reads, engine, uploads: BTreeMap::new() };
+    let mut publishing = Publishing { surroundings, reads, uploads: BTreeMap::new() };
     let done = publishing.all(filled, recording).await;
     for upload in publishing.uploads.into_values() {
         upload.abort().await;
@@ -188,7 +186,6 @@ struct Publishing<'a> {
     surroundings: &'a Surroundings<'a>,
     /// In which state everything must still be that others could have changed.
     reads: Reads,
-    engine: &'a Engine,
     /// Objects that are made of what is sent already, by the place of their output.
     uploads: BTreeMap<usize, Upload>,
 }
@@ -375,8 +372,7 @@ impl Publishing<'_> {
             true => feature.spec().deps.iter().map(|it| &it.feature).collect(),
             false => Vec::new(),
         };
-        let mut rows =
-            provenance::complete((store, graph), &destination.key, rows, self.engine).await?;
+        let mut rows = provenance::complete(store, graph, &destination.key, rows).await?;
         // Rows that were computed from another state of them are not what this provenance says.
         for key in upstreams {
             if let Some(read) = self.reads.table(&table_place(&store.location(), key))

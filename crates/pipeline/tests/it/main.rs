@@ -12,7 +12,6 @@ mod objects;
 mod operations;
 mod others;
 mod outputs;
-mod provenance;
 mod random;
 mod scenarios;
 mod schema;
