@@ -63,17 +63,41 @@ def test_several_processes_read_one_file(clip: type[ml.BaseFeature], tmp_path: P
         for reader in (first, second):
             assert reader.stdout is not None and reader.stdout.readline() == "2\n"
         # Both have it open now, and so may this process; but nobody may write meanwhile.
-        with ml.DuckDBMetadataStore(file) as store:
+        own = ml.DuckDBMetadataStore(file)
+        with own as store:
+            assert len(store.read(clip).collect()) == 2
+            with (
+                pytest.raises(UnavailableError, match="another process has the database open"),
+                store.open("write"),
+            ):
+                pass
             assert len(store.read(clip).collect()) == 2
         with (
             pytest.raises(UnavailableError, match="another process has the database open"),
-            ml.DuckDBMetadataStore(file).open("write"),
+            own.open("write"),
         ):
             pass
+        with own as store:
+            assert len(store.read(clip).collect()) == 2
         for reader in (first, second):
             reader.communicate()
     with ml.DuckDBMetadataStore(file).open("write") as store:
         store.write(clip, pl.DataFrame({**ROWS, "id": ["c", "d"]}))
+
+
+def test_a_store_that_is_fallen_back_to_is_let_go(
+    clip: type[ml.BaseFeature], tmp_path: Path
+) -> None:
+    prod = ml.DuckDBMetadataStore(tmp_path / "prod.duckdb")
+    with prod.open("write"):
+        prod.write(clip, pl.DataFrame(ROWS))
+    branch = ml.DuckDBMetadataStore(tmp_path / "branch.duckdb", fallback_stores=[prod])
+    with branch.open("write"):
+        assert len(branch.read(clip).collect()) == 2
+    writer = READER.replace("as store", ".open('write') as store")
+    command = [sys.executable, "-c", writer, str(tmp_path / "prod.duckdb")]
+    told = subprocess.run(command, check=True, capture_output=True, text=True, input="").stdout
+    assert told == "2\n"
 
 
 def test_what_was_opened_to_read_can_be_written_within(

@@ -233,7 +233,14 @@ impl Backend for DeltaBackend {
     }
 
     async fn vacuum(&self, feature: &FeatureKey, request: Vacuum) -> Result<Vacuumed, StoreError> {
-        match self.latest(&self.source(feature)).await? {
+        let source = self.source(feature);
+        if let Some(latest) = self.latest(&source).await?
+            && let Ok(vacuumed) = vacuum::vacuum(&latest, request).await
+        {
+            return Ok(vacuumed);
+        }
+        // Others may have cleaned up the part of the log that is remembered.
+        match source.load().await? {
             Some(latest) => vacuum::vacuum(&latest, request).await,
             None => Ok(Vacuumed::default()),
         }

@@ -98,11 +98,12 @@ impl Source {
             return Ok(Some(Arc::clone(old)));
         }
         let Since { mut added, gone, tags, removed } = since;
-        tags.into_iter().for_each(|(tag, version)| old.history.note_tag(tag, version));
-        removed.into_iter().for_each(|file| old.history.note_removed(file));
         let kept = old.files.iter().filter(|file| !gone.contains(&file.path));
         added.extend(kept.map(|file| (file.clone(), true)));
         let files = self.counted(added).await?;
+        // All that could fail has not: what is remembered is shared by all states that follow.
+        tags.into_iter().for_each(|(tag, version)| old.history.note_tag(tag, version));
+        removed.into_iter().for_each(|file| old.history.note_removed(file));
         Ok(Some(Arc::new(Snapshot {
             fingerprint,
             version,

@@ -27,7 +27,6 @@ pub use self::context::{Context, Own};
 
 /// The tables in which it is written down what is done here: they grow by a row or a few at a time.
 pub fn own_tables() -> impl Iterator<Item = FeatureKey> {
-    let kept = objects::kept::TABLE;
-    let names = [audit::TABLE, audit::HEAD, holds::TABLE, journal::TABLE, kept];
+    let names = [audit::TABLE, audit::HEAD, holds::TABLE, journal::TABLE];
     names.into_iter().map(system_rows::table).chain([leases::table()])
 }

@@ -5,12 +5,8 @@
 //! not one that could be restored or that history keeps, and not one of a store beside this one.
 
 pub mod audit;
-pub(crate) mod kept;
 pub(crate) mod named;
 pub(crate) mod purge;
 
 pub(crate) use self::purge::Below;
-pub use self::{
-    kept::look_again,
-    purge::{Cleanup, PurgeReport},
-};
+pub use self::purge::{Cleanup, PurgeReport};

@@ -112,20 +112,6 @@ async fn delete_batch(
     batch.into_iter().zip(outcomes).collect()
 }
 
-/// When an object was changed last, in microseconds; `None` when it is not there.
-pub async fn changed_at(
-    place: &OpenedLocation,
-    uri: &ObjectUri,
-) -> Result<Option<i64>, ObjectError> {
-    let failed = |source| ObjectError::storage("look at", uri.to_string(), source);
-    let path = target(place.clone(), uri.clone()).await.map_err(failed)?;
-    match place.store.head(&path).await {
-        Ok(found) => Ok(Some(found.last_modified.timestamp_micros())),
-        Err(StorageError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(failed(error.into())),
-    }
-}
-
 /// The key that an address means. One with percent-escapes means an object whose key has them, if
 /// there is such a one; if there is also one whose key has them decoded, nobody can tell.
 async fn target(

@@ -27,7 +27,7 @@ mod transfer;
 mod uri;
 
 pub use crate::{
-    delete::{Deleted, changed_at, delete_all},
+    delete::{Deleted, delete_all},
     error::{ObjectError, ObjectReason, classify},
     list::{ObjectEntry, list, list_below},
     location::{ObjectLocation, without_secrets},

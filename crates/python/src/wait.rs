@@ -56,7 +56,13 @@ pub(crate) fn end_workers(py: Python<'_>) {
     let workers = WORKERS.lock().unwrap_or_else(PoisonError::into_inner).take();
     match workers {
         Some((owner, runtime)) if owner == process::id() => {
-            py.detach(|| runtime.shutdown_timeout(GRACE));
+            py.detach(|| {
+                // What is half sent to a bucket is being given up.
+                runtime.block_on(async {
+                    tokio::time::timeout(GRACE, metalith_objects::tidied()).await.ok()
+                });
+                runtime.shutdown_timeout(GRACE);
+            });
         }
         // After a fork its threads are not here.
         inherited => std::mem::forget(inherited),

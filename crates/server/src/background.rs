@@ -9,10 +9,7 @@ use metalith_graph::{Retention, columns};
 use metalith_lifecycle::{
     deletion::{DeletionState, finish_interrupted, list, retry_due_purges},
     leases,
-    objects::{
-        audit::{compare, declared_prefixes},
-        look_again,
-    },
+    objects::audit::{compare, declared_prefixes},
     own_tables, retention,
 };
 use metalith_registry::{RegistryError, Session, job_table};
@@ -215,7 +212,7 @@ pub(crate) async fn tidy(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
         for desk in app.open_desks().into_iter().filter(|desk| desk.was_busy()) {
             let session = desk.session("background");
-            for table in small_tables(&session).await {
+            for (table, _) in small_tables(&session).await {
                 if let Err(error) = session.store().tidy(&table, CHUNKS).await {
                     // Somebody rewrote them meanwhile, most likely.
                     tracing::info!(%table, %error, "its chunks stay for now");
@@ -231,25 +228,38 @@ pub(crate) async fn tidy(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
 
 /// The tables that grow by a few rows at a time: records, features of which people delete samples,
 /// and what is written down about that.
-async fn small_tables(session: &Session) -> Vec<FeatureKey> {
+async fn small_tables(session: &Session) -> Vec<(FeatureKey, Whose)> {
     let (store, graph) = (session.store(), session.graph());
-    let mut tables: Vec<FeatureKey> = own_tables().collect();
+    let mut tables: Vec<_> = own_tables().map(|table| (table, Whose::Ours)).collect();
     for feature in graph.features().filter(|feature| !feature.is_external()) {
         // What fails here fails again, and is told, where the table is worked on.
         let schema = store.stored_schema(graph, feature.key()).await.ok().flatten();
         let has_tombstones = |it: SchemaRef| it.index_of(columns::DELETION_ID).is_ok();
-        if feature.is_record() || schema.is_some_and(has_tombstones) {
-            tables.push(feature.key().clone());
+        if feature.is_record() {
+            tables.push((feature.key().clone(), Whose::Ours));
+        } else if schema.is_some_and(has_tombstones) {
+            tables.push((feature.key().clone(), Whose::Users));
         }
     }
     tables
 }
 
-/// Puts small chunks together where nobody was at work lately, and removes files that were replaced.
+/// Whose rows a table has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// What a server writes, a few rows at a time.
+    Ours,
+    /// Others write here as well, and may take long for it, or look at earlier states.
+    Users,
+}
+
+/// Puts small chunks together where nobody was at work lately, and removes files that were replaced:
+/// of the server's own tables. When those of others go is for people to say (`maintain`).
 async fn tidy_up(desk: &Desk, session: &Session) {
     let store = session.store();
     let vacuum = desk.is_to_be_swept(AN_HOUR).then_some(AN_HOUR);
-    for table in small_tables(session).await {
+    for (table, whose) in small_tables(session).await {
+        let vacuum = vacuum.filter(|_| whose == Whose::Ours);
         let done = async {
             store.tidy(&table, CHUNKS).await?;
             if vacuum.is_some() && store.table_version(&table).await?.is_some() {
@@ -276,10 +286,6 @@ async fn figures(app: &App, desk: &Desk, session: &Session) -> Result<u64, Regis
     metrics.set("metalith_purge_queue", space, pending);
     metrics.set("metalith_deletions_unfinished", space, unfinished);
     if statistics_are_due(session).await? {
-        match look_again(session.context()).await {
-            Ok(report) => metrics.freed(&report),
-            Err(error) => told("kept objects could not be looked at", Err::<(), _>(error)),
-        }
         statistics(app, desk, session).await;
     }
     Ok(pending + unfinished)

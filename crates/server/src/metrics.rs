@@ -10,10 +10,7 @@ use std::{
     time::Duration,
 };
 
-use metalith_lifecycle::{
-    deletion::Done,
-    objects::{Cleanup, PurgeReport},
-};
+use metalith_lifecycle::{deletion::Done, objects::Cleanup};
 use metalith_registry::{Dataset, Job, deleted};
 
 /// Upper ends of the classes of times, in seconds.
@@ -104,12 +101,6 @@ impl Metrics {
         outcome.fetch_add(1, Ordering::Relaxed);
         // What stays is known when nothing is left to be done.
         self.files_kept.fetch_add(report.skipped, Ordering::Relaxed);
-    }
-
-    /// Objects that went later than what they belonged to.
-    pub(crate) fn freed(&self, report: &PurgeReport) {
-        self.files_deleted.fetch_add(report.deleted, Ordering::Relaxed);
-        self.bytes_freed.fetch_add(report.bytes, Ordering::Relaxed);
     }
 
     /// A request that was answered.

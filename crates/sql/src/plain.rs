@@ -251,6 +251,7 @@ impl PlainTables for SqlTables {
         if self.pool.is_missing() {
             return Ok(Vec::new());
         }
+        self.pool.settle(Access::Read).await?;
         let found = self.pool.with("list", |_, connection| {
             let found = connection.query(connection.dialect().tables())?.texts(0)?;
             Ok(found.into_iter().flatten().filter(|it| !catalog::is_of_catalog(it)).collect())
@@ -262,6 +263,7 @@ impl PlainTables for SqlTables {
         if self.pool.is_missing() {
             return Ok(None);
         }
+        self.pool.settle(Access::Read).await?;
         let relation = Relation::new(table);
         let found = self.pool.with("read", move |_, connection| columns_of(connection, &relation));
         let found = found.await?;
@@ -271,6 +273,7 @@ impl PlainTables for SqlTables {
     async fn read(&self, table: &str, columns: &[String]) -> Result<Rows, StoreError> {
         let relation = Relation::new(table);
         let looked = relation.clone();
+        self.pool.settle(Access::Read).await?;
         let all = self.pool.with("read", move |_, connection| columns_of(connection, &looked));
         let all = all.await?;
         let wanted = columns.iter().map(|name| {

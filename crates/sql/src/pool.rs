@@ -23,7 +23,8 @@ use crate::{
 /// How many connections are kept while nobody needs them.
 const IDLE: usize = 8;
 
-/// How long a change is tried again because others are at it: a single one of them may take long.
+/// How long a change is tried again, or waits, because others are at it: a single one of them may
+/// take long.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How long a file may take to be closed,
 const CLOSING: Duration = Duration::from_secs(60);
@@ -154,7 +155,7 @@ impl Pool {
             return Ok(());
         }
         if open.database.is_some() {
-            let waited = self.returned.wait_timeout_while(open, CLOSING, |open| open.leased > 0);
+            let waited = self.returned.wait_timeout_while(open, PATIENCE, |open| open.leased > 0);
             open = waited.unwrap_or_else(PoisonError::into_inner).0;
             if open.leased > 0 {
                 return Err(StoreError::Unsupported {
@@ -216,12 +217,20 @@ impl Pool {
             .into_iter()
             .map(|(key, value)| (OptionDatabase::from(key.as_str()), value.as_str().into()));
         self.take_file()?;
-        let opened = driver.new_database_with_opts(options).map_err(|error| {
-            self.leave_file();
-            Failure::of(&error, self.dialect, &self.place).when("open", &self.place)
-        })?;
-        open.database = Some(opened.clone());
-        Ok(opened)
+        match driver.new_database_with_opts(options) {
+            Ok(opened) => {
+                open.database = Some(opened.clone());
+                Ok(opened)
+            }
+            Err(error) => {
+                self.leave_file();
+                // What cannot be written, or not now, may still be read.
+                if open.access == Some(Access::Write) && self.dialect.reading().is_some() {
+                    open.access = Some(Access::Read);
+                }
+                Err(Failure::of(&error, self.dialect, &self.place).when("open", &self.place))
+            }
+        }
     }
 
     /// Waits until who had the file before has closed it, for a while: who has it as a database of

@@ -9,8 +9,10 @@ use crate::{
     Change, ChunkRequest, CommitNote, Replacement, Rows, Store, StoreError, Table, Vacuum, Vacuumed,
 };
 
-/// Chunks with fewer rows are put together often.
+/// Chunks with fewer rows are put together often,
 const FEW_ROWS: usize = 4096;
+/// and so many of them at once: others wait meanwhile who add rows.
+const AT_ONCE: usize = 256;
 
 /// What to do about a table.
 #[derive(Clone, Copy, Debug)]
@@ -97,11 +99,12 @@ impl Store {
         }
         let _turn = self.turn(table).await;
         let found = self.require_own_table(table).await?;
-        let small = small_chunks(found.as_ref(), FEW_ROWS);
+        let mut small = small_chunks(found.as_ref(), FEW_ROWS);
         if small.is_empty() {
             return Ok(false);
         }
-        self.compact(table, &found, small).await?;
+        let youngest = small.split_off(small.len().saturating_sub(AT_ONCE));
+        self.compact(table, &found, youngest).await?;
         Ok(true)
     }
 

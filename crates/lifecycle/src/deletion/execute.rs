@@ -14,7 +14,7 @@ use crate::{
     Context,
     audit::{self, Event, Record},
     journal::{self, Attempt, Intent, IntentStep, Pending},
-    objects::{PurgeReport, kept, purge::purge},
+    objects::{PurgeReport, purge::purge},
 };
 
 /// A plan that is older than this is looked at again for what stands in its way.
@@ -288,10 +288,6 @@ async fn delete_objects(
     let planned: u64 = intent.steps.iter().map(|step| step.objects).sum();
     let before: u64 = attempts.iter().map(|it| it.deleted).sum();
     report.expect(planned.saturating_sub(before + report.deleted));
-    if report.failed == 0 && !report.kept.is_empty() {
-        let of = (intent.id.as_str(), intent.begun_at);
-        kept::note(context.store, of, &report.kept).await?;
-    }
     told::cleaned(intent, &report);
     // An outage is noted once, not every time it is seen.
     if attempts.last().is_none_or(|last| last.failed != report.failed) {

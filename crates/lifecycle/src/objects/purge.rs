@@ -35,8 +35,6 @@ pub struct PurgeReport {
     pub(crate) is_unlisted: bool,
     /// What became of what is below each prefix.
     pub(crate) below: BTreeMap<ObjectUri, Below>,
-    /// Those that were kept because a row names them.
-    pub(crate) kept: Vec<OwnedObject>,
 }
 
 /// How far objects are cleaned up.
@@ -112,8 +110,6 @@ pub(crate) struct Doomed {
     skipped: u64,
     /// Prefixes of which everything stays.
     whole: BTreeSet<ObjectUri>,
-    /// Objects and prefixes that stay because a row names them.
-    named: BTreeMap<ObjectUri, Option<u64>>,
 }
 
 impl Doomed {
@@ -148,9 +144,8 @@ impl Doomed {
     pub(crate) fn keep(&mut self, named: Named) {
         match named {
             Named::One(uri) => {
-                if let Some(size) = self.ones.remove(&uri) {
+                if self.ones.remove(&uri).is_some() {
                     self.skipped += 1;
-                    self.named.insert(uri.clone(), size);
                 }
                 if self.covering(&uri).is_some() {
                     self.kept_ones.insert(uri);
@@ -165,16 +160,14 @@ impl Doomed {
                     .cloned()
                     .collect();
                 for uri in covered {
-                    let size = self.ones.remove(&uri).flatten();
+                    self.ones.remove(&uri);
                     self.skipped += 1;
-                    self.named.insert(uri, size);
                 }
                 let same: Vec<ObjectUri> =
                     self.prefixes.iter().filter(|it| prefix.covers(it)).cloned().collect();
                 for uri in same {
                     self.prefixes.remove(&uri);
                     self.skipped += 1;
-                    self.named.insert(uri.clone(), None);
                     self.whole.insert(uri);
                 }
                 if self.covering(&prefix).is_some() {
@@ -195,11 +188,6 @@ impl Doomed {
         self.skipped += (before - self.ones.len() - self.prefixes.len()) as u64;
     }
 
-    /// Whether an object goes.
-    pub(crate) fn has(&self, uri: &ObjectUri) -> bool {
-        self.ones.contains_key(uri)
-    }
-
     /// The prefix that goes and has an address below it.
     fn covering(&self, uri: &ObjectUri) -> Option<&ObjectUri> {
         self.prefixes.iter().find(|prefix| prefix.covers(uri))
@@ -207,18 +195,11 @@ impl Doomed {
 
     /// Whether an object that was listed stays, whichever way a row may have spelled it.
     fn is_kept(&self, listed: &ObjectUri) -> bool {
-        self.is_of_others(listed) || self.is_named(listed)
-    }
-
-    /// Whether an object that was listed is none of a sample here, whatever names it.
-    fn is_of_others(&self, listed: &ObjectUri) -> bool {
-        self.store.have(listed) || !self.own.has(listed)
-    }
-
-    fn is_named(&self, listed: &ObjectUri) -> bool {
-        listed.readings().iter().any(|uri| {
-            self.kept_ones.contains(uri) || self.kept_prefixes.iter().any(|it| it.covers(uri))
-        })
+        self.store.have(listed)
+            || !self.own.has(listed)
+            || listed.readings().iter().any(|uri| {
+                self.kept_ones.contains(uri) || self.kept_prefixes.iter().any(|it| it.covers(uri))
+            })
     }
 
     /// Leaves only what goes according to `all` as well.
@@ -233,9 +214,15 @@ impl Doomed {
 
     /// As the journal writes it down.
     pub(crate) fn as_owned(&self) -> Vec<OwnedObject> {
-        let prefix = |uri| OwnedObject { is_prefix: true, ..owned_object(uri, None) };
-        let ones = self.ones.iter().map(|(uri, size)| owned_object(uri, *size));
-        ones.chain(self.prefixes.iter().map(prefix)).collect()
+        let owned = |uri: &ObjectUri, is_prefix, size| OwnedObject {
+            place: uri.place().to_owned(),
+            key: uri.key().to_owned(),
+            spelled: uri.spelled().map(str::to_owned),
+            is_prefix,
+            size,
+        };
+        let ones = self.ones.iter().map(|(uri, size)| owned(uri, false, *size));
+        ones.chain(self.prefixes.iter().map(|uri| owned(uri, true, None))).collect()
     }
 
     pub(crate) fn from_owned(objects: &[OwnedObject]) -> Self {
@@ -281,16 +268,6 @@ impl Doomed {
             }
         }
         (objects, bytes)
-    }
-}
-
-fn owned_object(uri: &ObjectUri, size: Option<u64>) -> OwnedObject {
-    OwnedObject {
-        place: uri.place().to_owned(),
-        key: uri.key().to_owned(),
-        spelled: uri.spelled().map(str::to_owned),
-        is_prefix: false,
-        size,
     }
 }
 
@@ -398,18 +375,9 @@ pub(crate) async fn purge(
     keep_referenced(context, &mut doomed, &BTreeMap::new()).await?;
     keep_named_beside(context, &mut doomed).await?;
     let mut report = PurgeReport { skipped: doomed.skipped, ..PurgeReport::default() };
-    let ones = doomed.named.iter().filter(|(uri, _)| !doomed.whole.contains(*uri));
-    report.kept.extend(ones.map(|(uri, size)| owned_object(uri, *size)));
     for prefix in &doomed.whole {
-        // So far the prefix counts as one of those that stay.
-        let found = all_below(context, prefix).await;
-        let kept = found.len() as u64;
-        if doomed.named.contains_key(prefix) {
-            let ours = found.into_iter().filter(|(uri, _)| !doomed.is_of_others(uri));
-            report.kept.extend(ours.map(|(uri, size)| owned_object(&uri, Some(size))));
-        }
-        report.skipped = (report.skipped + kept).saturating_sub(1);
-        report.below.insert(prefix.clone(), Below { kept, ..Below::default() });
+        // How many there are is not looked for.
+        report.below.insert(prefix.clone(), Below { kept: 1, ..Below::default() });
     }
     let mut by_place: BTreeMap<&str, Vec<ObjectUri>> = BTreeMap::new();
     for uri in doomed.ones.keys() {
@@ -430,18 +398,6 @@ pub(crate) async fn purge(
         report.below.insert(prefix.clone(), figures);
     }
     Ok(report)
-}
-
-/// The objects below a prefix of which everything stays, as far as they can be listed. None of them
-/// is touched, so a failure is none of the deletion.
-async fn all_below(context: Context<'_>, prefix: &ObjectUri) -> Vec<(ObjectUri, u64)> {
-    let Ok(place) = context.places.of(prefix) else { return Vec::new() };
-    let mut found = Vec::new();
-    let mut listing = list_below(&place, prefix);
-    while let Ok(Some((uri, entry))) = listing.try_next().await {
-        found.push((uri, entry.size));
-    }
-    found
 }
 
 /// Deletes what is below a prefix, as it is listed.
@@ -471,12 +427,7 @@ async fn below(
         };
         let is_end = entry.is_none();
         match entry {
-            Some((uri, entry)) if doomed.is_kept(&uri) => {
-                report.skipped += 1;
-                if !doomed.is_of_others(&uri) {
-                    report.kept.push(owned_object(&uri, Some(entry.size)));
-                }
-            }
+            Some((uri, _)) if doomed.is_kept(&uri) => report.skipped += 1,
             Some((uri, entry)) => {
                 batch.insert(uri, entry.size);
             }

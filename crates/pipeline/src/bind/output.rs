@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use metalith_base::FeatureKey;
 use metalith_document::Span;
 use metalith_store::DeletionMode;
@@ -199,9 +199,17 @@ impl Binder<'_> {
             all = both;
             torn.extend(more);
         }
+        let schema = all.schema();
+        let place = |set: &Columns, field: &FieldRef| {
+            let place = set.position(field.name())?;
+            // Nobody looks at what has no type in common: see `require_one_type`.
+            let fits = set.field(place).data_type() == field.data_type();
+            (fits || !torn.contains(field.name())).then_some(place)
+        };
         let sets = self.former.iter().map(|(columns, _)| columns).chain([&self.columns]);
-        let places = sets.map(|set| all.names().map(|name| set.position(name)).collect()).collect();
-        Some((Sets { columns: all.schema(), places }, all, torn))
+        let places = sets.map(|set| schema.fields().iter().map(|it| place(set, it)).collect());
+        let places = places.collect();
+        Some((Sets { columns: schema, places }, all, torn))
     }
 
     /// Refuses what would be of several types, as far as it is written or looked at.

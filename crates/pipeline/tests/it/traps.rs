@@ -289,6 +289,16 @@ async fn a_column_that_would_be_of_two_types_is_refused_where_it_is_written() {
     "#]],
     )
     .await;
+    // Also where one cannot be made of the other.
+    let counted =
+        others.replace("amount: AVG(amount)", "note: COUNT(*)").replace("group_by: status,", "");
+    check(
+        &counted.replace("columns: [status, id],", "columns: [id, amount],"),
+        &["id", "amount", "_deleted"],
+        expect![[r#"
+    "#]],
+    )
+    .await;
     // Decimals of several sizes have room in one.
     let decimals = "operations:\n\
         - {seq: 1, type: update, assignments: {price: \"CAST(amount AS decimal(10,2))\"}}\n\

@@ -12,12 +12,9 @@ use axum::{
     http::{HeaderMap, StatusCode},
     routing,
 };
-use metalith_lifecycle::{
-    deletion::{
-        Cascade, CascadePlan, CascadeRequest, Deletion, RestoreMode, Restored,
-        list as list_deletions, restore as bring_back, retry_purges,
-    },
-    objects::{PurgeReport, look_again},
+use metalith_lifecycle::deletion::{
+    Cascade, CascadePlan, CascadeRequest, Deletion, RestoreMode, Restored, list as list_deletions,
+    restore as bring_back, retry_purges,
 };
 use metalith_registry::Session;
 use metalith_store::DeletionMode;
@@ -404,8 +401,7 @@ pub(crate) async fn restore(
     Ok(Json(restored.iter().map(RestoredView::from).collect()))
 }
 
-/// Tries again to delete objects of deletions whose rows are gone, and looks again at those that
-/// stayed because something else named them.
+/// Tries again to delete objects of deletions whose rows are gone.
 #[utoipa::path(post, path = "/api/v1/deletions/purge", tag = "deletions",
     responses((status = 200, body = PurgedView), (status = 503, body = Problem)))]
 pub(crate) async fn purge(
@@ -416,21 +412,11 @@ pub(crate) async fn purge(
         let finished = retry_purges(session.context()).await?;
         let done = finished.iter().filter_map(|it| it.outcome.as_ref().ok());
         done.for_each(|done| app.metrics.finished(done));
-        // Where it is not known what names them, all of them stay.
-        let kept = look_again(session.context()).await.unwrap_or_else(|error| {
-            tracing::error!(%error, "kept objects could not be looked at");
-            PurgeReport::default()
-        });
-        app.metrics.freed(&kept);
-        Ok((finished, kept))
+        Ok(finished)
     };
-    let (finished, kept) = caller.carry_out("/api/v1/deletions", retry).await?;
-    let mut view = PurgedView {
-        deletions: 0,
-        unfinished: 0,
-        objects_deleted: kept.deleted,
-        objects_failed: kept.failed,
-    };
+    let finished = caller.carry_out("/api/v1/deletions", retry).await?;
+    let mut view =
+        PurgedView { deletions: 0, unfinished: 0, objects_deleted: 0, objects_failed: 0 };
     for finished in &finished {
         view.deletions += 1;
         let Ok(done) = &finished.outcome else {

@@ -8,7 +8,7 @@ use metalith_testkit::{fixtures::write, s3_server::Moment};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::support::{BUCKET, World, settings, text};
+use crate::support::{BUCKET, World, settings};
 
 const NOBODY: &str = "550e8400-e29b-41d4-a716-446655440000";
 
@@ -305,51 +305,6 @@ async fn objects_that_others_name_are_told_as_kept() {
     ] {
         assert!(metrics.contains(line), "{line}\n{metrics}");
     }
-
-    // As long as it is named it stays, however often it is looked at.
-    let purge = async || world.post("/api/v1/deletions/purge", json!({})).await.json();
-    assert_eq!(purge().await["objects_deleted"], 0);
-    assert_eq!(world.objects(&dataset), 1);
-    // The last that names it only refers to it, and takes nothing along itself.
-    let body = json!({ "feature": "favourite", "filters": ["path = 'x'"], "mode": "hard" });
-    let plan = world.post("/api/v1/deletions/plans", body).await.json();
-    let execute = format!("/api/v1/deletions/plans/{}/execute", text(&plan, "id"));
-    let done = world.post(&execute, json!({})).await;
-    assert_eq!(done.json()["objects_deleted"], 0, "{}", done.text());
-    assert_eq!(world.objects(&dataset), 1);
-    assert_eq!(purge().await["objects_deleted"], 1);
-    assert_eq!(world.objects(&dataset), 0);
-    let seen = world.get(&format!("/api/v1/deletions/{deletion}")).await.json();
-    assert_eq!((&seen["state"], &seen["kept"]), (&json!("done"), &json!(0)), "{seen}");
-    assert_eq!(purge().await["objects_deleted"], 0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_written_anew_is_not_what_a_deletion_left() {
-    let world = World::new().await;
-    let (job, dataset) = world.made("tones", 1).await;
-    let session = world.session().await;
-    let below = format!("synthetic/{dataset}/sample-0/rx_0.npy");
-    let row = json!([{
-        "path": "x",
-        "seen": format!("s3://{BUCKET}/{below}"),
-        "metaxy_provenance_by_field": { "default": "x" },
-    }]);
-    write(session.store(), session.graph(), "favourite", &row).await.unwrap();
-    let gone = world.delete(&format!("/api/v1/jobs/synthetic/{job}?delete_dataset=true")).await;
-    assert_eq!(gone.json()["minio_files_kept"], 1, "{}", gone.text());
-    let file = world.bucket.join(&below);
-    // Of the same name, and somebody else's: that it was written later is all that tells.
-    std::fs::write(&file, "another").unwrap();
-    let later = std::time::SystemTime::now() + Duration::from_secs(60);
-    std::fs::File::options().write(true).open(&file).unwrap().set_modified(later).unwrap();
-    let body = json!({ "feature": "favourite", "filters": ["path = 'x'"], "mode": "hard" });
-    let plan = world.post("/api/v1/deletions/plans", body).await.json();
-    let execute = format!("/api/v1/deletions/plans/{}/execute", text(&plan, "id"));
-    assert_eq!(world.post(&execute, json!({})).await.status, StatusCode::OK);
-    let purged = world.post("/api/v1/deletions/purge", json!({})).await.json();
-    assert_eq!(purged["objects_deleted"], 0, "{purged}");
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), "another");
 }
 
 /// Waits until something can be seen.

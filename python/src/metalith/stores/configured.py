@@ -57,10 +57,15 @@ class ConfiguredMetadataStore(MetadataStore):
         self._let_go()
 
     def _let_go(self) -> None:
-        with self._lock:
+        # Whoever is at work with it on another thread lets go when that is done.
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
             # Who has a file open keeps others out. What is in memory is gone without its place.
             if not self._opened and self._settings.get("type") != "memory":
                 self._found = None
+        finally:
+            self._lock.release()
 
     def _place(self) -> _metalith.Place:
         # One place for all that is opened: what is in memory is gone with it.

@@ -125,7 +125,11 @@ class Session(ABC):
                     # What may write may also read; the mode is checked on this side.
                     self._opened.append((wanted, engine))
                     return
-            engine = self._open_chain(wanted)
+            try:
+                engine = self._open_chain(wanted)
+            except BaseException:
+                self._let_go()
+                raise
             self._opened.append((wanted, engine))
         if wanted == "write":
             self._finish_interrupted(engine)
@@ -148,7 +152,15 @@ class Session(ABC):
                 fallback=engine,
             )
         assert engine is not None  # a chain begins with the store itself
+        for store in last_first:
+            if store is not self:
+                # The engine has it open as long as this one is.
+                store._let_go()
         return engine
+
+    def _let_go(self) -> None:
+        """Keeps nothing open that is not in use."""
+        return
 
     def _chain(self) -> "list[Session]":
         """The store itself, then those that it names, each followed by those that it names.
