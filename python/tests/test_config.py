@@ -289,7 +289,7 @@ def test_variables_of_a_store_without_a_type(monkeypatch: pytest.MonkeyPatch) ->
         stores_need_type: ClassVar[bool] = True
 
     monkeypatch.setenv("OLD_STORES__DEV__CONFIG__ROOT_PATH", "x")
-    with pytest.warns(UserWarning, match="variables of store `dev` give no type"):
+    with pytest.warns(UserWarning, match="incomplete store config .dev.: missing required .type."):
         assert OldConfig().stores == {}
     monkeypatch.setenv("OLD_STORES__DEV__TYPE", "a.b.C")
     assert OldConfig().stores["dev"] == StoreConfig(type="a.b.C", config={"root_path": "x"})
