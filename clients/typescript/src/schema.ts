@@ -104,10 +104,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Tries again to delete objects of deletions whose rows are gone, and looks again at those that
-         *     stayed because something else named them.
-         */
+        /** Tries again to delete objects of deletions whose rows are gone. */
         post: operations["deletions_purge"];
         delete?: never;
         options?: never;
