@@ -1,7 +1,6 @@
 """Our side of the benchmark: the project folder and the command lines, all in one place."""
 
 import json
-from importlib.util import find_spec
 from pathlib import Path
 
 import peer
@@ -22,9 +21,9 @@ DELTA = 'path = "store"'
 DUCKDB = 'type = "duckdb"\npath = "store.duckdb"\ndriver = {driver}'
 
 
-def in_duckdb():
-    """A store in DuckDB, by the library that the peer uses."""
-    return DUCKDB.format(driver=json.dumps(find_spec("_duckdb").origin))
+def in_duckdb(driver):
+    """A store in DuckDB, by this library."""
+    return DUCKDB.format(driver=json.dumps(driver))
 
 
 def make_project(folder, graph, engine, store=DELTA):
