@@ -68,7 +68,7 @@ def arguments():
     )
     parser.add_argument("--scratch", type=Path, required=True, help="a folder that is emptied")
     parser.add_argument("--output", type=Path, required=True, help="where the JSON goes")
-    parser.add_argument("--driver", help="DuckDB's library: stores of ours are also kept in it")
+    parser.add_argument("--databases", type=Path, help="where DuckDB's library is installed")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", type=numbers, default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--graphs", type=words, default=["simple", "wide"])
@@ -203,12 +203,12 @@ def threads(args, cell):
 
 def in_database(args, cell):
     """Both sides keep their samples in DuckDB, and find the increment there."""
-    if cell.engine != "duckdb" or not args.metalith or not args.driver:
+    if cell.engine != "duckdb" or not args.metalith or not args.databases:
         return
     for case in args.cases:
         cell.seed(case)
         project = cell.template / "in_duckdb"
-        ours.make_project(project, cell.graph, cell.engine, ours.in_duckdb(args.driver))
+        ours.make_project(project, cell.graph, cell.engine, ours.in_duckdb(args.databases))
         mine = ours.Metalith(args.metalith, project)
         for command in mine.seed(cell.graph, case, cell.data, cell.template / "first"):
             run(command)

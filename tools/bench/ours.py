@@ -21,9 +21,10 @@ DELTA = 'path = "store"'
 DUCKDB = 'type = "duckdb"\npath = "store.duckdb"\ndriver = {driver}'
 
 
-def in_duckdb(driver):
-    """A store in DuckDB, by this library."""
-    return DUCKDB.format(driver=json.dumps(driver))
+def in_duckdb(databases):
+    """A store in DuckDB, by the library in a folder of drivers."""
+    driver = next(databases.glob("duckdb/node_modules/@duckdb/*/libduckdb.so"))
+    return DUCKDB.format(driver=json.dumps(str(driver)))
 
 
 def make_project(folder, graph, engine, store=DELTA):

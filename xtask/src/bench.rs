@@ -38,11 +38,15 @@ pub(crate) fn run(options: &[String]) -> Result<()> {
                 .args(options),
         )
     };
-    let load = |store: &str, options: &[String]| {
-        // PostgreSQL, and the driver for it.
+    // DuckDB's library; PostgreSQL, and the driver for it.
+    let with_databases = |name: &str, options: &[String]| {
         let databases = databases::folder()?.display().to_string();
-        let own = ["--databases", &databases, "--store", store].map(str::to_owned);
-        script("load.py", &[&own[..], options].concat())
+        let own = ["--databases".to_owned(), databases];
+        script(name, &[&own[..], options].concat())
+    };
+    let load = |store: &str, options: &[String]| {
+        let own = ["--store", store].map(str::to_owned);
+        with_databases("load.py", &[&own[..], options].concat())
     };
     if let [first, options @ ..] = options {
         match first.as_str() {
@@ -54,7 +58,7 @@ pub(crate) fn run(options: &[String]) -> Result<()> {
         }
     }
     let package = ["--package".to_owned(), root().join("python").display().to_string()];
-    step("bench", || script("bench.py", &[&package[..], options].concat()))?;
+    step("bench", || with_databases("bench.py", &[&package[..], options].concat()))?;
     step("bench deletions", || script("deletions.py", &[]))?;
     step("bench growth", || script("growth.py", &[]))?;
     step("bench pipelines", || script("pipelines.py", &[]))?;

@@ -1,6 +1,6 @@
 //! The tree a text parses into.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use crate::{
     function::{Aggregate, Function},
@@ -279,6 +279,19 @@ impl Expr {
     /// a program built may, and is then refused when it is checked.
     pub fn height(&self) -> usize {
         self.height
+    }
+
+    /// The columns that it names; of a dotted name the first part.
+    pub fn named_columns(&self) -> BTreeSet<String> {
+        fn visit(expr: &Expr, found: &mut BTreeSet<String>) {
+            if let ExprKind::Column(parts) = expr.kind() {
+                found.extend(parts.first().cloned());
+            }
+            expr.kind().for_each_child(&mut |child| visit(child, found));
+        }
+        let mut found = BTreeSet::new();
+        visit(self, &mut found);
+        found
     }
 
     /// The number of nodes.

@@ -31,7 +31,7 @@ use std::{str::FromStr, time::Instant};
 
 use metalith_base::{FeatureKey, Timestamp};
 use metalith_expr::Expr;
-use metalith_store::{DeletionMode, DeletionPlan, Keys, StoreError};
+use metalith_store::{DeletionMode, DeletionPlan, Keys, StoreError, until_undisturbed};
 
 pub use self::{
     at_work::being_deleted,
@@ -47,10 +47,6 @@ use crate::{
     Context,
     journal::{Intent, IntentStep},
 };
-
-/// How often a plan is made again because somebody removed rows meanwhile that it reads. Each time
-/// somebody made progress.
-const ATTEMPTS: usize = 20;
 
 /// Which features a deletion takes along.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -215,16 +211,14 @@ impl CascadePlan {
         context: Context<'_>,
         request: &CascadeRequest,
     ) -> Result<Self, DeletionError> {
-        let mut attempt = 1;
-        loop {
+        let make = || async {
             match plan::make(context, request).await {
                 // Somebody removed rows for good meanwhile, files and all.
-                Err(DeletionError::Store(StoreError::Conflict { .. })) if attempt < ATTEMPTS => {
-                    attempt += 1;
-                }
-                made => return made,
+                Err(DeletionError::Store(conflict @ StoreError::Conflict { .. })) => Err(conflict),
+                made => Ok(made),
             }
-        }
+        };
+        until_undisturbed(make).await?
     }
 
     /// The id under which every feature's part will be carried out.

@@ -84,6 +84,7 @@ pub use crate::{
     plain::{Digest, Keeping, OpenChange, PlainTables, Prepared, Put},
     read::ReadOptions,
     restore::{RestoreReceipt, RestoreRequest},
+    retry::until_undisturbed,
     rows::{Frame, Rows},
     settings::{HashAlgorithm, HashSettings},
     settled::Notes,

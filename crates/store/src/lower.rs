@@ -4,6 +4,8 @@ mod exact;
 mod functions;
 mod types;
 
+use std::collections::BTreeSet;
+
 use datafusion::{
     common::{Column, DFSchema, ScalarValue},
     functions::{core::expr_fn::get_field, datetime},
@@ -17,8 +19,8 @@ use datafusion::{
 };
 use metalith_base::{FeatureKey, Timestamp};
 use metalith_expr::{
-    Aggregate, Case, Column as SchemaColumn, Comparison, DateUnit, Expr, ExprKind, Literal,
-    Operator, Rules, Schema, Test, Type, Typed, TypedKind, check, check_condition, require_type,
+    Aggregate, Case, Column as SchemaColumn, Comparison, DateUnit, Expr, Literal, Operator, Rules,
+    Schema, Test, Type, Typed, TypedKind, check, check_condition, require_type,
 };
 use metalith_graph::columns;
 
@@ -112,23 +114,15 @@ fn checked_of_rows(
 ) -> Result<Vec<Typed>, StoreError> {
     let stored = types::expression_schema(schema);
     let is_absent = |name: &str| stored.columns().iter().all(|column| column.name != name);
-    let is_named = |name: &str| filters.iter().any(|filter| names(filter, name));
-    let absent = columns::OF_DELETIONS.into_iter().filter(|name| is_absent(name) && is_named(name));
+    let named: BTreeSet<String> = filters.iter().flat_map(Expr::named_columns).collect();
+    let absent = columns::OF_DELETIONS.into_iter();
+    let absent = absent.filter(|name| is_absent(name) && named.contains(*name));
     let absent = absent.map(|name| match name {
         columns::RECOVERABLE_UNTIL => SchemaColumn::new(name, Type::Timestamp { zoned: true }),
         _ => SchemaColumn::new(name, Type::Text),
     });
     let all = Schema::new(stored.columns().iter().cloned().chain(absent));
     checked_against(feature, filters, &all)
-}
-
-fn names(filter: &Expr, name: &str) -> bool {
-    if let ExprKind::Column(parts) = filter.kind() {
-        return parts.first().is_some_and(|part| part == name);
-    }
-    let mut found = false;
-    filter.kind().for_each_child(&mut |child| found |= names(child, name));
-    found
 }
 
 fn checked_against(

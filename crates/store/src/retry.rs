@@ -8,7 +8,7 @@ const ATTEMPTS: usize = 20;
 
 /// Does what a conflict makes obsolete once more, from its beginning, until it comes through; an
 /// error says in the end how often it was tried.
-pub(crate) async fn until_undisturbed<T, F>(attempt: impl Fn() -> F) -> Result<T, StoreError>
+pub async fn until_undisturbed<T, F>(attempt: impl Fn() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use metalith_base::FeatureKey;
+use metalith_expr::Expr;
 use metalith_graph::{Direction, Feature, FeatureGraph, Start};
 use metalith_store::{DeletionMode, DeletionPlan, DeletionRequest, Keys, StoreError};
 use serde_json::Map;
@@ -13,7 +14,7 @@ use serde_json::Map;
 use super::{
     Action, Blocker, Cascade, CascadePlan, CascadeRequest, DeletionError, Records, Step,
     protect::blockers,
-    scope::{self, Scope, named_columns},
+    scope::{self, Scope},
     told,
     walk::{Reach, Walk},
 };
@@ -119,7 +120,7 @@ fn refuse_records(
 }
 
 fn filter_columns(request: &CascadeRequest) -> Vec<String> {
-    let named: BTreeSet<String> = request.filters.iter().flat_map(named_columns).collect();
+    let named: BTreeSet<String> = request.filters.iter().flat_map(Expr::named_columns).collect();
     named.into_iter().collect()
 }
 

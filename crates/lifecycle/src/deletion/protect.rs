@@ -14,7 +14,7 @@ use metalith_graph::{Feature, OnDelete};
 use metalith_store::{Keys, ReadOptions, StoreError};
 
 use super::{
-    DeletionError, scope,
+    DeletionError,
     walk::{Link, Walk},
 };
 use crate::{events::noun, holds};
@@ -213,7 +213,7 @@ impl Restriction<'_> {
         let condition = metalith_expr::parse(when).map_err(DeletionError::Filter)?;
         let (walk, reader) = (self.walk, self.reader);
         let ids = &reader.spec().id_columns;
-        let named = scope::named_columns(&condition);
+        let named = condition.named_columns();
         let options = || ReadOptions {
             filters: vec![condition.clone()],
             feature_history: true,

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use datafusion::arrow::datatypes::Schema;
 use metalith_base::FeatureKey;
-use metalith_expr::{Expr, ExprKind};
+use metalith_expr::Expr;
 use metalith_graph::{FeatureGraph, columns};
 use metalith_store::{Keys, Store, StoreError};
 
@@ -37,7 +37,7 @@ pub(crate) async fn of_request(
     // What tombstones say is of the feature itself, also where there have been none yet.
     own.extend(columns::OF_DELETIONS.map(str::to_owned));
     for filter in &request.filters {
-        let named = named_columns(filter);
+        let named = filter.named_columns();
         let owner = match named.iter().find(|name| !own.contains(*name)) {
             None => None,
             Some(column) => owner(store, graph, &request.feature, column, &named).await?,
@@ -105,17 +105,4 @@ async fn owner(
 
 fn names(schema: &Schema) -> BTreeSet<String> {
     schema.fields().iter().map(|field| field.name().clone()).collect()
-}
-
-/// The columns that a filter names; of a dotted name the first part.
-pub(super) fn named_columns(filter: &Expr) -> BTreeSet<String> {
-    fn visit(expr: &Expr, found: &mut BTreeSet<String>) {
-        if let ExprKind::Column(parts) = expr.kind() {
-            found.extend(parts.first().cloned());
-        }
-        expr.kind().for_each_child(&mut |child| visit(child, found));
-    }
-    let mut found = BTreeSet::new();
-    visit(filter, &mut found);
-    found
 }

@@ -46,9 +46,14 @@ impl Drop for Unfinished {
 /// What storage has, or is about to have, and what is no object yet.
 pub(super) struct Parts {
     /// `None` when there is nothing to be given up.
-    upload: Option<Box<dyn MultipartUpload>>,
+    begun: Option<Begun>,
     sending: JoinSet<Result<(), StoreError>>,
-    unfinished: Option<Unfinished>,
+}
+
+/// What storage waits for the end of.
+struct Begun {
+    upload: Box<dyn MultipartUpload>,
+    unfinished: Unfinished,
 }
 
 impl Parts {
@@ -57,11 +62,11 @@ impl Parts {
         store: Arc<dyn ObjectStore>,
         path: ObjectPath,
     ) -> Result<Self, StoreError> {
-        let unfinished = Some(Unfinished::new());
+        let unfinished = Unfinished::new();
         // Whoever stops waiting meanwhile would not learn what is to be given up.
         let begun = tokio::spawn(async move {
-            let upload = Some(store.put_multipart(&path).await?);
-            Ok(Self { upload, sending: JoinSet::new(), unfinished })
+            let begun = Begun { upload: store.put_multipart(&path).await?, unfinished };
+            Ok(Self { begun: Some(begun), sending: JoinSet::new() })
         });
         begun.await?
     }
@@ -69,8 +74,8 @@ impl Parts {
     /// Sends a part, as soon as fewer are on their way than may be.
     pub(super) async fn send(&mut self, part: Vec<u8>) -> Result<(), StoreError> {
         self.wait_for(AT_ONCE - 1).await?;
-        if let Some(upload) = &mut self.upload {
-            self.sending.spawn(upload.put_part(part.into()));
+        if let Some(begun) = &mut self.begun {
+            self.sending.spawn(begun.upload.put_part(part.into()));
         }
         Ok(())
     }
@@ -87,10 +92,10 @@ impl Parts {
 
     /// Makes an object of them.
     pub(super) async fn complete(&mut self) -> Result<(), StoreError> {
-        if let Some(upload) = &mut self.upload {
-            upload.complete().await?;
+        if let Some(begun) = &mut self.begun {
+            begun.upload.complete().await?;
         }
-        self.upload = None;
+        self.begun = None;
         Ok(())
     }
 
@@ -98,11 +103,11 @@ impl Parts {
     pub(super) async fn abort(mut self) {
         // One that arrives later would stay.
         while self.sending.join_next().await.is_some() {}
-        if let Some(upload) = &mut self.upload {
+        if let Some(begun) = &mut self.begun {
             // Why it was given up is what matters; that it is not tidied up is storage's own affair.
-            upload.abort().await.ok();
+            begun.upload.abort().await.ok();
         }
-        self.upload = None;
+        self.begun = None;
     }
 }
 
@@ -110,8 +115,8 @@ impl Drop for Parts {
     /// Whoever sent them was interrupted. Nothing can be awaited here, and the runtime of the work
     /// may be about to end.
     fn drop(&mut self) {
-        let Some(mut upload) = self.upload.take() else { return };
-        let (mut sending, unfinished) = (mem::take(&mut self.sending), self.unfinished.take());
+        let Some(Begun { mut upload, unfinished }) = self.begun.take() else { return };
+        let mut sending = mem::take(&mut self.sending);
         let give_up = async move {
             let arrived = async { while sending.join_next().await.is_some() {} };
             if tokio::time::timeout(ARRIVING, arrived).await.is_err() {

@@ -32,6 +32,12 @@ fn text(server: &S3Server, input: &str, operations: &str) -> String {
         .replace("datasources:\n", &bucket)
 }
 
+/// Rows that are sent in three parts, the last of which is small.
+fn three_parts() -> String {
+    let rows = (0..20).map(|id| format!("{id},{}\n", "x".repeat(1 << 20)));
+    std::iter::once("id,note\n".to_owned()).chain(rows).collect()
+}
+
 async fn run_in(folder: &Path, text: &str, options: Options) -> Result<Report, PipelineError> {
     let project = Some(folder.to_path_buf()).filter(|it| it.join("metalith.toml").exists());
     let project = project.map(|it| {
@@ -162,11 +168,7 @@ async fn a_run_that_dies_between_two_outputs_leaves_word_of_it() {
 #[tokio::test]
 async fn a_large_object_whose_end_is_refused_leaves_no_parts() {
     let (server, folder) = (S3Server::start(), folder());
-    // Three parts, the last of which is small.
-    let mut file = "id,note\n".to_owned();
-    for id in 0..20 {
-        file.push_str(&format!("{id},{}\n", "x".repeat(1 << 20)));
-    }
+    let file = three_parts();
     put(folder.path(), "in/large.csv", &file);
     let text = text(&server, "ds-orders, table: large", TO_BUCKET);
     let object = server.bucket_folder().join("data/new.csv");
@@ -188,10 +190,7 @@ async fn a_large_object_whose_end_is_refused_leaves_no_parts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_given_up_at_any_request_leaves_no_parts() {
     let (server, folder) = (S3Server::start(), folder());
-    let mut file = "id,note\n".to_owned();
-    for id in 0..20 {
-        file.push_str(&format!("{id},{}\n", "x".repeat(1 << 20)));
-    }
+    let file = three_parts();
     put(folder.path(), "in/large.csv", &file);
     let text = text(&server, "ds-orders, table: large", TO_BUCKET);
     let object = server.bucket_folder().join("data/new.csv");

@@ -18,7 +18,7 @@ use crate::{
 };
 
 const FEATURE_VERSION: &str = "metaxy_feature_version";
-const UPDATED_AT: &str = "metaxy_updated_at";
+pub(super) const UPDATED_AT: &str = "metaxy_updated_at";
 const DELETED_AT: &str = "metaxy_deleted_at";
 
 /// A table of which current rows are needed.

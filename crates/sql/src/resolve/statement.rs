@@ -10,7 +10,7 @@ use metalith_store::{FieldHash, HashPart, Question, Stored, Upstream};
 
 use super::{
     Declined, condition,
-    current::{Side, Versions, check_key},
+    current::{Side, UPDATED_AT, Versions, check_key},
 };
 use crate::{
     dialect::{Computes, Dialect},
@@ -20,7 +20,6 @@ use crate::{
 
 pub(super) const DATA_VERSION_BY_FIELD: &str = "metaxy_data_version_by_field";
 const PROVENANCE: &str = "metaxy_provenance";
-const UPDATED_AT: &str = "metaxy_updated_at";
 
 /// A column of a table, by its place.
 pub(super) fn column(place: usize) -> String {
