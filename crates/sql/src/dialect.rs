@@ -170,6 +170,18 @@ pub(crate) trait Computes: fmt::Debug + Send + Sync + 'static {
     /// An expression for the hash of a text, as lower hex; `None` for what the database has not.
     fn hash(&self, algorithm: HashAlgorithm, text: &str) -> Option<String>;
 
+    /// An expression for texts one after another; NULL where one of `values`, those of the parts that
+    /// may be NULL, is.
+    fn joined(&self, parts: &[String], _values: &[String]) -> String {
+        parts.join(" || ")
+    }
+
+    /// Whether rows that are handed out while they are computed are computed on one core only. They
+    /// are put into a temporary table first.
+    fn streams_on_one_core(&self) -> bool {
+        false
+    }
+
     /// A condition without which texts would not be equal, or ordered, as their bytes are.
     fn compares_bytes(&self) -> &'static str;
 

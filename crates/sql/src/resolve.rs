@@ -43,6 +43,10 @@ use crate::{
 #[derive(Debug)]
 struct Declined(String);
 
+/// The temporary table of rows that are not handed out while they are computed. Where it is left
+/// behind, the transaction is taken back, and it with it.
+const GATHERED: &str = "temp.metalith_found";
+
 /// Text whose hash is known. It has characters of one byte to four, and what SQL might misread.
 const PROBE: &str = "a|\u{e4}\u{20ac}\u{1f600}'\\n %s $1 \"\u{301}";
 
@@ -216,14 +220,20 @@ impl Work {
         query: &str,
         mut take: impl FnMut(&RecordBatch) -> Result<(), arrow::error::ArrowError>,
     ) -> Result<(), Failure> {
-        let (_statement, reader) = connection.stream(query, 1)?;
+        let gathered = self.computes.streams_on_one_core();
+        if gathered {
+            connection.run(&format!("CREATE OR REPLACE TEMPORARY TABLE {GATHERED} AS {query}"))?;
+        }
+        let query = if gathered { &format!("SELECT * FROM {GATHERED}") } else { query };
+        let (statement, reader) = connection.stream(query, 1)?;
         for batch in reader {
             let batch = batch.map_err(|error| connection.arrow(&error))?;
             if batch.num_rows() > 0 {
                 take(&batch).map_err(|error| Failure::odd(&error))?;
             }
         }
-        Ok(())
+        drop(statement);
+        if gathered { connection.run(&format!("DROP TABLE {GATHERED}")) } else { Ok(()) }
     }
 }
 

@@ -158,6 +158,20 @@ impl Computes for DuckDb {
         }
     }
 
+    /// Where there are many, `||` copies the text for each of them; `concat` skips what is NULL.
+    fn joined(&self, parts: &[String], values: &[String]) -> String {
+        let joined = format!("concat({})", parts.join(", "));
+        if values.is_empty() {
+            return joined;
+        }
+        let missing: Vec<String> = values.iter().map(|it| format!("{it} IS NULL")).collect();
+        format!("CASE WHEN {} THEN NULL ELSE {joined} END", missing.join(" OR "))
+    }
+
+    fn streams_on_one_core(&self) -> bool {
+        true
+    }
+
     fn compares_bytes(&self) -> &'static str {
         "lower(current_setting('default_collation')) IN ('', 'binary', 'c', 'posix')"
     }

@@ -212,7 +212,9 @@ impl<'a> Writer<'a> {
             format!("SELECT {columns}{fields} FROM {}", joined.part),
         );
         let order: Vec<String> = self.question.order.iter().map(|at| format!("f{at}")).collect();
-        let whole = self.hash(&order.join(" || '|' || "))?;
+        let texts = order.iter().flat_map(|it| ["'|'".to_owned(), it.clone()]).skip(1);
+        let texts: Vec<String> = texts.collect();
+        let whole = self.hash(&self.computes.joined(&texts, &order))?;
         Ok(parts
             .add(format!("{name}_expected"), format!("SELECT *, {whole} AS whole FROM {hashed}")))
     }
@@ -223,7 +225,7 @@ impl<'a> Writer<'a> {
 
     /// The hash of a field. A part that is NULL makes it NULL.
     fn field(&self, field: &FieldHash) -> Result<String, Declined> {
-        let mut parts: Vec<String> = Vec::new();
+        let (mut parts, mut values) = (Vec::new(), Vec::new());
         let mut text = String::new();
         for (at, part) in field.parts.iter().enumerate() {
             if at > 0 {
@@ -234,7 +236,11 @@ impl<'a> Writer<'a> {
                     text.push_str(more);
                     continue;
                 }
-                HashPart::Value(upstream, value) => format!("v{upstream}_{value}"),
+                HashPart::Value(upstream, value) => {
+                    let value = format!("v{upstream}_{value}");
+                    values.push(value.clone());
+                    value
+                }
                 HashPart::OptionalValue(upstream, value) => {
                     format!("COALESCE(v{upstream}_{value}, '')")
                 }
@@ -245,7 +251,7 @@ impl<'a> Writer<'a> {
         if !text.is_empty() {
             parts.push(quote::text(&text));
         }
-        self.hash(&parts.join(" || "))
+        self.hash(&self.computes.joined(&parts, &values))
     }
 
     /// An upstream up to the join: `d` and a place for the columns that go on, and values.
