@@ -104,11 +104,11 @@ class Cell:
         return [*PEER, command, *fixed, "--store", str(self.store / "peer"), *options]
 
     def package(self, command, *options):
-        """The peer's own script, on our engine: the package has the same names."""
+        """The peer's own script on our engine, which keeps samples where the command does."""
         sources = [self.args.package / "src", self.args.package / "metaxy-compat/src"]
         path = os.pathsep.join(map(str, sources))
         fixed = ["--graph", self.graph, "--engine", self.engine, "--data", str(self.data)]
-        place = ["--store", str(self.store / "package")]
+        place = ["--store", str(self.store / "package"), "--keep", "delta"]
         return ["env", f"PYTHONPATH={path}", *PEER, command, *fixed, *place, *options]
 
     @property
@@ -209,8 +209,9 @@ def in_database(args, cell):
         cell.seed(case)
         project = cell.template / "in_duckdb"
         ours.make_project(project, cell.graph, cell.engine, ours.in_duckdb(args.databases))
-        mine = ours.Metalith(args.metalith, project)
-        for command in mine.seed(cell.graph, case, cell.data, cell.template / "first"):
+        for command in ours.Metalith(args.metalith, project).seed(
+            cell.graph, case, cell.data, cell.template / "first"
+        ):
             run(command)
         peers, mine = [], []
         for _ in range(args.rounds):
@@ -263,6 +264,12 @@ def run(command):
     measure(command)
 
 
+def inner_seconds(measured):
+    """Seconds without the start of Python and the opening of the store, where they were told."""
+    output = measured["output"]
+    return json.loads(output).get("seconds") if output.startswith("{") else None
+
+
 def summed(result, peers, mine):
     for side, rounds in [("peer", peers), ("ours", mine)]:
         if rounds:
@@ -273,21 +280,22 @@ def summed(result, peers, mine):
                 "cpu": statistics.median(it["cpu"] for it in rounds),
                 "mib": statistics.median(it["mib"] for it in rounds),
             }
-    inner = [json.loads(it["output"])["seconds"] for it in peers if it["output"].startswith("{")]
-    if inner:
-        result["peer"]["inner_seconds"] = statistics.median(inner)
+            inner = [seconds for it in rounds if (seconds := inner_seconds(it))]
+            if inner:
+                result[side]["inner_seconds"] = statistics.median(inner)
     if mine:
         result["ratio"] = result["peer"]["seconds"] / result["ours"]["seconds"]
         result["memory_ratio"] = result["peer"]["mib"] / result["ours"]["mib"]
     return result
 
 
-FORM = "{:<40} {:>8} {:>8} {:>8} {:>7} {:>9} {:>9} {:>7} {:>11}"
+FORM = "{:<40} {:>8} {:>8} {:>8} {:>8} {:>7} {:>9} {:>9} {:>7} {:>11}"
 
 
 def print_header():
-    print("`inner`: the peer's seconds without the start of Python and the opening of the store")
-    seconds, memory = ["peer s", "inner s", "ours s", "ratio"], ["peer MiB", "ours MiB", "ratio"]
+    print("`inner`: the seconds without the start of Python and the opening of the store")
+    seconds = ["peer s", "inner s", "ours s", "inner s", "ratio"]
+    memory = ["peer MiB", "ours MiB", "ratio"]
     print(FORM.format("", *seconds, *memory, "ours rows/s"))
 
 
@@ -298,12 +306,14 @@ def name(result):
 
 def print_result(result):
     theirs, mine = result["peer"], result.get("ours")
-    inner = f"{theirs['inner_seconds']:.3f}" if "inner_seconds" in theirs else "-"
-    cells = [name(result), f"{theirs['seconds']:.3f}", inner, "-", "-"]
+    def inner(side):
+        return f"{side['inner_seconds']:.3f}" if "inner_seconds" in side else "-"
+
+    cells = [name(result), f"{theirs['seconds']:.3f}", inner(theirs), "-", "-", "-"]
     cells += [f"{theirs['mib']:.0f}", "-", "-"]
     if mine:
-        cells[3:5] = f"{mine['seconds']:.3f}", f"{result['ratio']:.1f}x"
-        cells[6:8] = f"{mine['mib']:.0f}", f"{result['memory_ratio']:.1f}x"
+        cells[3:6] = f"{mine['seconds']:.3f}", inner(mine), f"{result['ratio']:.1f}x"
+        cells[7:9] = f"{mine['mib']:.0f}", f"{result['memory_ratio']:.1f}x"
     rate = f"{result['rows'] / mine['seconds']:,.0f}" if mine and result["rows"] else "-"
     print(FORM.format(*cells, rate), flush=True)
     if "cores" in theirs:

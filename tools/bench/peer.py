@@ -41,7 +41,9 @@ def main():
     if args.command == "data":
         make_data(args)
         return
+    # What is measured is work with frames: who imports Polars later has the same to do.
     import metaxy
+    import polars  # noqa: F401
 
     metaxy.MetaxyConfig.set(metaxy.MetaxyConfig(project="bench"))
     graph = metaxy.FeatureGraph()
@@ -59,6 +61,7 @@ def arguments():
     parser.add_argument("command", choices=["data", *COMMANDS])
     parser.add_argument("--graph", choices=list(ROOTS), required=True)
     parser.add_argument("--engine", choices=list(HASHES), default="duckdb")
+    parser.add_argument("--keep", choices=list(HASHES), help="another store with this hash")
     parser.add_argument("--case", choices=["new", "stale"], default="new")
     parser.add_argument("--store", type=Path)
     parser.add_argument("--data", type=Path)
@@ -112,7 +115,7 @@ def features(metaxy, graph):
 
 def open_store(metaxy, args):
     algorithm = metaxy.HashAlgorithm(HASHES[args.engine])
-    if args.engine == "delta":
+    if (args.keep or args.engine) == "delta":
         from metaxy.ext.polars.handlers.delta import DeltaMetadataStore
 
         return DeltaMetadataStore(args.store, hash_algorithm=algorithm).open("w")
