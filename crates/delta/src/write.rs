@@ -71,12 +71,16 @@ pub(crate) async fn write(
         let part = parts.next().filter(|_| !columns.is_empty())?;
         Some(facts::distinct_entry(&Distinct { write, part, columns }))
     };
-    while let Some(group) = encoded.try_next().await? {
+    let mut next = encoded.try_next().await?;
+    while let Some(group) = next {
         let mut file = match current.take() {
             Some(file) => file,
             None => written.start(&encoder).await?,
         };
-        file.push(group).await.map_err(|failed| written.unwritten(failed))?;
+        // More rows are read and encoded while these go to the disk.
+        let (following, pushed) = tokio::join!(encoded.try_next(), file.push(group));
+        pushed.map_err(|failed| written.unwritten(failed))?;
+        next = following?;
         if file.groups < FILE_GROUPS {
             current = Some(file);
         } else {
@@ -108,8 +112,9 @@ fn encode(
         .chain(others)
         .map_ok(move |batches| {
             let (encoder, shown) = (Arc::clone(&encoder), shown.clone());
+            // It begins at once, not only when all that may be ahead were read.
+            let task = tokio::task::spawn_blocking(move || encoder.encode(&batches));
             async move {
-                let task = tokio::task::spawn_blocking(move || encoder.encode(&batches));
                 task.await.unwrap_or_else(|stopped| Err(error::storage("write", shown, stopped)))
             }
         })
