@@ -21,7 +21,6 @@ use parquet::{
     },
     errors::ParquetError,
 };
-use tokio::sync::mpsc;
 
 use crate::{
     data_file::DataFile,
@@ -34,8 +33,6 @@ use crate::{
 
 /// Rows of a batch: enough to amortise its cost, few enough to stay in the cache.
 const BATCH_ROWS: usize = 16 * 1024;
-/// Batches that a reader of a local file may be ahead of its consumer.
-const AHEAD: usize = 4;
 
 /// Reads a chunk of a table.
 pub(crate) async fn read_chunk(
@@ -161,27 +158,19 @@ impl Reading {
                 return Err(unreadable(&self.source, self.version, &self.file, failed.into()).await);
             }
         };
-        let (sender, receiver) = mpsc::channel(AHEAD);
-        tokio::task::spawn_blocking(move || {
+        Ok(Rows::made_ahead(schema, move |outbox| {
             let Self { source, file, footer, plan, selection, .. } = self;
+            let damaged = |failed| damaged(&source, &file, failed);
             let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(opened, footer);
-            let reader = match plan.prepare(builder, selection).build() {
-                Ok(reader) => reader,
-                Err(failed) => {
-                    sender.blocking_send(Err(damaged(&source, &file, failed))).ok();
-                    return;
-                }
-            };
-            for batch in reader {
+            for batch in plan.prepare(builder, selection).build().map_err(damaged)? {
                 let adapted = batch.and_then(|batch| plan.adapt(&batch, &file));
-                let adapted = adapted.map_err(|failed| damaged(&source, &file, failed.into()));
-                let stop = adapted.is_err();
-                if sender.blocking_send(adapted).is_err() || stop {
-                    return;
+                let adapted = adapted.map_err(|failed| damaged(failed.into()))?;
+                if outbox.blocking_send(Ok(adapted)).is_err() {
+                    break;
                 }
             }
-        });
-        Ok(Rows::received(schema, receiver))
+            Ok(())
+        }))
     }
 
     fn remote(self, schema: SchemaRef) -> Result<Rows, StoreError> {

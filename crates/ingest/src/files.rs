@@ -144,7 +144,7 @@ impl Source<'_> {
         let bad = |source| IngestError::Parquet { path: self.path.to_path_buf(), source };
         let builder = ParquetRecordBatchReaderBuilder::try_new(self.open()?).map_err(bad)?;
         let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(bad)?;
-        Ok(Rows::from_reader(reader))
+        Ok(Rows::read_ahead(reader))
     }
 
     fn header(
@@ -204,7 +204,7 @@ impl Source<'_> {
         let builder = csv::ReaderBuilder::new(SchemaRef::clone(schema));
         let builder = builder.with_format(separated(delimiter)).with_batch_size(BATCH_ROWS);
         let reader = builder.build(self.open()?).map_err(&bad)?;
-        Ok(Rows::from_reader(reader))
+        Ok(Rows::read_ahead(reader))
     }
 
     fn json_columns(&self, rows: Option<usize>) -> Result<Schema, IngestError> {
@@ -220,7 +220,7 @@ impl Source<'_> {
         // A number in a column of text is the text that was written.
         let builder = builder.with_batch_size(BATCH_ROWS).with_coerce_primitive(true);
         let reader = builder.build(BufReader::new(self.open()?)).map_err(&bad)?;
-        Ok(Rows::from_reader(reader))
+        Ok(Rows::read_ahead(reader))
     }
 
     /// A file begins with a magic word, a stream does not.
@@ -232,11 +232,11 @@ impl Source<'_> {
         file.rewind().map_err(|source| self.failed("read", source))?;
         if &start[..read] == b"ARROW1" {
             let reader = ipc::reader::FileReader::try_new(file, None).map_err(&bad)?;
-            return Ok(Rows::from_reader(reader));
+            return Ok(Rows::read_ahead(reader));
         }
         let reader =
             ipc::reader::StreamReader::try_new(BufReader::new(file), None).map_err(&bad)?;
-        Ok(Rows::from_reader(reader))
+        Ok(Rows::read_ahead(reader))
     }
 }
 
@@ -258,5 +258,5 @@ pub fn read_stream(input: impl io::Read + Send + 'static) -> Result<Rows, Ingest
             format: FileFormat::Arrow,
             source,
         })?;
-    Ok(Rows::from_reader(reader))
+    Ok(Rows::read_ahead(reader))
 }

@@ -11,10 +11,9 @@ use arrow::{
 };
 use async_trait::async_trait;
 use metalith_store::{
-    Digest, Keeping, OpenChange, PlainTables, Prepared, Put, RowProblem, Rows, StoreError,
+    Digest, Keeping, OpenChange, Outbox, PlainTables, Prepared, Put, RowProblem, Rows, StoreError,
     adapt_array,
 };
-use tokio::sync::mpsc;
 
 use crate::{
     catalog, columns,
@@ -27,8 +26,6 @@ use crate::{
     values::{CHUNK, POSITION, Packing},
 };
 
-/// Batches that the database may be ahead of who reads.
-const AHEAD: usize = 4;
 /// How many rows a batch has, where a driver is told.
 const BATCH_ROWS: usize = 1 << 13;
 /// How often a change is tried anew because the database saw a conflict with another.
@@ -212,7 +209,7 @@ struct Reading {
 }
 
 impl Reading {
-    fn run(self, sender: &mpsc::Sender<Result<RecordBatch, StoreError>>) -> Result<(), StoreError> {
+    fn run(self, outbox: &Outbox) -> Result<(), StoreError> {
         let mut lease = self.pool.connect()?;
         let connection = lease.get();
         let order = connection.dialect().plain_order();
@@ -223,7 +220,7 @@ impl Reading {
             query = format!("{query} ORDER BY {order}");
         }
         let handed = hand_out(connection, (&query, &self.columns), |batch| {
-            Ok(batch.num_rows() == 0 || sender.blocking_send(Ok(batch)).is_ok())
+            Ok(batch.num_rows() == 0 || outbox.blocking_send(Ok(batch)).is_ok())
         });
         handed.map_err(|stop| stop.when("read", self.pool.place()))
     }
@@ -289,14 +286,7 @@ impl PlainTables for SqlTables {
         let columns = wanted.collect::<Result<Vec<Column>, StoreError>>()?;
         let schema = handed_schema(&columns);
         let reading = Reading { pool: Arc::clone(&self.pool), relation, columns };
-        let (sender, receiver) = mpsc::channel(AHEAD);
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = reading.run(&sender) {
-                // Who does not listen any more does not need to know.
-                sender.blocking_send(Err(error)).ok();
-            }
-        });
-        Ok(Rows::received(schema, receiver))
+        Ok(Rows::made_ahead(schema, move |outbox| reading.run(outbox)))
     }
 
     fn require_storable(&self, table: &str, columns: &SchemaRef) -> Result<(), StoreError> {

@@ -9,8 +9,7 @@ use arrow::{
     datatypes::SchemaRef,
     error::ArrowError,
 };
-use metalith_store::{ChunkRequest, Rows, StoreError, Table as _};
-use tokio::sync::mpsc;
+use metalith_store::{ChunkRequest, Outbox, Rows, StoreError, Table as _};
 
 use crate::{
     connection::Connection,
@@ -23,8 +22,6 @@ use crate::{
     values::{self, CHUNK, POSITION},
 };
 
-/// Batches that the database may be ahead of who reads.
-const AHEAD: usize = 4;
 /// So many single rows are asked for by their places.
 const SINGLE_ROWS: usize = 500;
 
@@ -57,14 +54,7 @@ pub(crate) async fn read_chunk(
             attempts: 1,
         },
     };
-    let (sender, receiver) = mpsc::channel(AHEAD);
-    tokio::task::spawn_blocking(move || {
-        if let Err(error) = reading.run(&sender) {
-            // Who does not listen any more does not need to know.
-            sender.blocking_send(Err(error)).ok();
-        }
-    });
-    Ok(Rows::received(schema, receiver))
+    Ok(Rows::made_ahead(schema, move |outbox| reading.run(outbox)))
 }
 
 /// Which rows of a chunk to ask for.
@@ -155,15 +145,13 @@ struct Reading {
     gone: StoreError,
 }
 
-type Batches = mpsc::Sender<Result<RecordBatch, StoreError>>;
-
 impl Reading {
     /// Hands out rows until nobody wants any more.
-    fn run(self, sender: &Batches) -> Result<(), StoreError> {
+    fn run(self, outbox: &Outbox) -> Result<(), StoreError> {
         let pool = Arc::clone(&self.pool);
         let mut lease = pool.connect()?;
         let when = |stop: Stop| stop.when("read", pool.place());
-        let seen = match self.hand_out(lease.get(), sender) {
+        let seen = match self.hand_out(lease.get(), outbox) {
             Ok(seen) => seen,
             // Whoever drops a table through the store does no damage.
             Err(_) if matches!(self.table.is_there(lease.get()), Ok(false)) => {
@@ -204,7 +192,7 @@ impl Reading {
     fn hand_out(
         &self,
         connection: &mut Connection,
-        sender: &Batches,
+        outbox: &Outbox,
     ) -> Result<Option<usize>, Stop> {
         let stream = connection.stream(&self.query, self.wanted.rows);
         let (_statement, reader) = stream.map_err(|failure| {
@@ -219,7 +207,7 @@ impl Reading {
             }
             let batch = self.unpack(&batch, seen).map_err(|error| Failure::odd(&error))?;
             seen = end;
-            if batch.num_rows() > 0 && sender.blocking_send(Ok(batch)).is_err() {
+            if batch.num_rows() > 0 && outbox.blocking_send(Ok(batch)).is_err() {
                 return Ok(None);
             }
         }

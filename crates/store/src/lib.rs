@@ -85,7 +85,7 @@ pub use crate::{
     read::ReadOptions,
     restore::{RestoreReceipt, RestoreRequest},
     retry::until_undisturbed,
-    rows::{Frame, Rows},
+    rows::{Frame, Outbox, Rows},
     settings::{HashAlgorithm, HashSettings},
     settled::Notes,
     spaces::SpaceOf,

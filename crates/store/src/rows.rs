@@ -14,6 +14,12 @@ use tokio::sync::mpsc;
 
 use crate::StoreError;
 
+/// Batches that a thread may be ahead of who takes them.
+const AHEAD: usize = 4;
+
+/// Where a thread puts the batches that it makes. It takes no more when nobody wants them.
+pub type Outbox = mpsc::Sender<Result<RecordBatch, StoreError>>;
+
 /// A stream of record batches that all have one schema.
 pub struct Rows {
     schema: SchemaRef,
@@ -46,13 +52,47 @@ impl Rows {
         Self { schema, batches: batches.boxed() }
     }
 
-    /// Rows that another thread sends, a few batches ahead; every batch must have `schema`.
-    pub fn received(
+    /// The same, read a few batches ahead on a thread of its own.
+    pub fn read_ahead(reader: impl RecordBatchReader + Send + 'static) -> Self {
+        let schema = reader.schema();
+        let columns = SchemaRef::clone(&schema);
+        // Nothing is read before somebody wants it.
+        let batches = stream::once(async move {
+            let rows = Self::made_ahead(columns, move |outbox| {
+                for batch in reader {
+                    if outbox.blocking_send(Ok(batch.map_err(StoreError::arrow)?)).is_err() {
+                        break;
+                    }
+                }
+                Ok(())
+            });
+            rows.batches
+        });
+        Self::new(schema, batches.flatten())
+    }
+
+    /// Rows that a thread of its own makes, a few batches ahead of who takes them; every batch must
+    /// have `schema`.
+    ///
+    /// An error is handed on. So is a panic, such as one of a decoder at a damaged file: what broke
+    /// off must not look complete.
+    pub fn made_ahead(
         schema: SchemaRef,
-        receiver: mpsc::Receiver<Result<RecordBatch, StoreError>>,
+        make: impl FnOnce(&Outbox) -> Result<(), StoreError> + Send + 'static,
     ) -> Self {
-        let batches = stream::unfold(receiver, |mut receiver| async move {
-            receiver.recv().await.map(|batch| (batch, receiver))
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        let maker = tokio::task::spawn_blocking(move || {
+            if let Err(error) = make(&sender) {
+                // Who does not listen any more does not need to know.
+                sender.blocking_send(Err(error)).ok();
+            }
+        });
+        let batches = stream::unfold((receiver, Some(maker)), |(mut receiver, maker)| async move {
+            if let Some(batch) = receiver.recv().await {
+                return Some((batch, (receiver, maker)));
+            }
+            let stopped = maker?.await.err()?;
+            Some((Err(StoreError::stopped(stopped)), (receiver, None)))
         });
         Self::new(schema, batches)
     }
@@ -111,5 +151,26 @@ impl Frame {
 impl fmt::Debug for Rows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rows").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use datafusion::arrow::datatypes::Schema;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn rows_that_broke_off_do_not_look_complete() {
+        let schema = Arc::new(Schema::empty());
+        let empty = RecordBatch::new_empty(SchemaRef::clone(&schema));
+        let rows = Rows::made_ahead(schema, move |outbox| {
+            outbox.blocking_send(Ok(empty)).unwrap();
+            panic!("the file is damaged");
+        });
+        let told = rows.collect().await.unwrap_err();
+        assert!(matches!(told, StoreError::Engine { .. }), "{told:?}");
     }
 }
