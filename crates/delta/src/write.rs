@@ -32,11 +32,11 @@ use crate::{
 };
 
 /// Rows of a row group: the unit of parallel work, and of what a reader can skip.
-const GROUP_ROWS: usize = 128 * 1024;
+const GROUP_ROWS: usize = 64 * 1024;
 /// Bytes of rows that go into a row group at most, so that wide rows do not fill the memory.
-const GROUP_BYTES: usize = 64 * 1024 * 1024;
+const GROUP_BYTES: usize = 32 * 1024 * 1024;
 /// Row groups of a file: the unit that a deletion rewrites.
-const FILE_GROUPS: usize = 4;
+const FILE_GROUPS: usize = 8;
 
 /// Data files that are written, and that go away again unless they are kept.
 #[derive(Debug)]
