@@ -8,6 +8,7 @@
     reason = "the types of Arrow and its kin are many and grow; what is not named is refused or kept"
 )]
 
+mod behind;
 mod error;
 mod files;
 mod formats;

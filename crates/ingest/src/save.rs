@@ -21,7 +21,7 @@ use metalith_delta::parquet_properties;
 use metalith_store::Rows;
 use parquet::{arrow::ArrowWriter, errors::ParquetError};
 
-use crate::{FileFormat, IngestError};
+use crate::{FileFormat, IngestError, behind::Behind};
 
 /// Writes rows into a file and returns how many there were.
 ///
@@ -72,7 +72,7 @@ pub struct CompleteFile {
 enum Stage {
     /// The first rows say how Parquet is encoded best, so the format's writer waits for them.
     Empty(File),
-    Open(Box<Sink<File>>),
+    Open(Box<Sink<Behind>>),
 }
 
 impl RowWriter {
@@ -109,7 +109,8 @@ impl RowWriter {
                 part.write_all(b"\n").map_err(failed)?;
             }
         }
-        let out = BufWriter::new(part.try_clone().map_err(failed)?);
+        let out = part.try_clone().and_then(Behind::new).map_err(failed)?;
+        let out = BufWriter::new(out);
         let sink = Sink::after(out, format).map_err(|refused| refused.on(path, format))?;
         writer.stage = Stage::Open(Box::new(sink));
         Ok(writer)
@@ -131,18 +132,18 @@ impl RowWriter {
         self.opened(&[]).map_err(|refused| refused.on(&path, format))?;
         if let Stage::Open(sink) = self.stage {
             let finished = sink.finish().and_then(|out| {
-                let file = out.into_inner().map_err(|it| Refused::System(it.into_error()))?;
-                file.sync_all().map_err(Refused::System)
+                let behind = out.into_inner().map_err(|it| Refused::System(it.into_error()))?;
+                behind.finish().and_then(|file| file.sync_all()).map_err(Refused::System)
             });
             finished.map_err(|refused| refused.on(&path, format))?;
         }
         Ok(CompleteFile { part: self.part, target: self.target, rows: self.rows })
     }
 
-    fn opened(&mut self, sample: &[RecordBatch]) -> Result<&mut Sink<File>, Refused> {
+    fn opened(&mut self, sample: &[RecordBatch]) -> Result<&mut Sink<Behind>, Refused> {
         if let Stage::Empty(file) = &self.stage {
-            let out = BufWriter::new(file.try_clone().map_err(Refused::System)?);
-            let sink = Sink::new(out, &self.schema, sample, self.format)?;
+            let out = file.try_clone().and_then(Behind::new).map_err(Refused::System)?;
+            let sink = Sink::new(BufWriter::new(out), &self.schema, sample, self.format)?;
             self.stage = Stage::Open(Box::new(sink));
         }
         match &mut self.stage {
