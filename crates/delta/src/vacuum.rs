@@ -35,7 +35,7 @@ async fn remove_replaced(table: &Snapshot) -> Result<Vacuumed, StoreError> {
     let bytes = replaced.values().map(|file| file.bytes).sum();
     let files = replaced.len() as u64;
     remove(table, replaced.into_keys().collect()).await?;
-    Ok(Vacuumed { files, bytes })
+    Ok(Vacuumed { files, bytes, overwritten_later: false })
 }
 
 async fn remove(table: &Snapshot, doomed: Vec<String>) -> Result<(), StoreError> {

@@ -64,6 +64,9 @@ pub struct Pushed {
     pub version: String,
     /// Features whose definition is recorded with this version; empty when it was there already.
     pub features: Vec<FeatureKey>,
+    /// Names of tags that were given for a graph that was there already, without them. Its record
+    /// stays as it is.
+    pub tags_left_out: Vec<String>,
 }
 
 /// The rows in which graphs are recorded, as they are: those of the store itself, then those of the
@@ -98,7 +101,10 @@ pub async fn push(
         own.iter().map(|it| (it.key().to_string(), definition_version(it, graph))).collect();
     let is_known = |last: &Push| last.version == version && last.definitions().eq(&definitions);
     if own.is_empty() || last.as_ref().is_some_and(is_known) {
-        return Ok(Pushed { version, features: Vec::new() });
+        let recorded = last.map(|it| it.tags).unwrap_or_default();
+        let left_out = tags.iter().filter(|(name, value)| recorded.get(*name) != Some(value));
+        let tags_left_out = left_out.map(|(name, _)| name.clone()).collect();
+        return Ok(Pushed { version, features: Vec::new(), tags_left_out });
     }
     let features: Vec<FeatureKey> = own.iter().map(|feature| feature.key().clone()).collect();
     let rows = as_stored(store, rows(&own, project, graph, tags, store.now())?).await?;
@@ -106,7 +112,8 @@ pub async fn push(
     let after = last.map_or(0, |last| last.recorded_at.as_micros());
     let note = CommitNote::new("push").once(format!("push/{project}/{after}/{version}"));
     let commit = store.append_system(&table(TABLE), Rows::from_batch(rows), note).await?;
-    Ok(Pushed { version, features: if commit.is_new { features } else { Vec::new() } })
+    let features = if commit.is_new { features } else { Vec::new() };
+    Ok(Pushed { version, features, tags_left_out: Vec::new() })
 }
 
 /// Every recorded state, the oldest first. A graph that came back is there again.

@@ -148,8 +148,13 @@ pub(crate) trait Dialect: fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// What makes removed rows leave the disk.
+    /// What makes removed rows leave the disk, or their place free for others.
     fn sweep(&self, table: &str) -> Vec<String>;
+
+    /// Whether no byte of removed rows is on the disk after that.
+    fn overwrites(&self) -> bool {
+        false
+    }
 
     /// Whether idle connections can be lost.
     fn is_remote(&self) -> bool {

@@ -8,7 +8,7 @@ use metalith_store::{StoreError, Vacuum, Vacuumed};
 use crate::{catalog, feature_table, pool::Pool};
 
 /// Removes the rows of chunks that were replaced longer ago than they are kept, and then from the
-/// disk, as far as the database does that.
+/// disk, as far as the database does that. Says when it does not.
 pub(crate) async fn vacuum(
     pool: &Arc<Pool>,
     feature: &FeatureKey,
@@ -24,7 +24,8 @@ pub(crate) async fn vacuum(
         let until = if keep == 0 { i64::MAX } else { catalog::now().saturating_sub(keep) };
         let gone = catalog::removed_chunks(connection, &feature, until)?;
         let bytes = gone.iter().map(|(_, bytes)| bytes).sum();
-        let removed = Vacuumed { files: gone.len() as u64, bytes };
+        let overwritten_later = !pool.dialect().overwrites();
+        let mut removed = Vacuumed { files: gone.len() as u64, bytes, overwritten_later };
         if request.dry_run || (gone.is_empty() && keep > 0) {
             return Ok(removed);
         }
@@ -40,6 +41,7 @@ pub(crate) async fn vacuum(
             // While others read, the database does it later.
             if let Err(failure) = connection.run(&statement) {
                 tracing::debug!(%feature, "removed rows leave the disk later: {failure}");
+                removed.overwritten_later = true;
             }
         }
         Ok(removed)

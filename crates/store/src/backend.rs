@@ -385,6 +385,9 @@ pub struct Vacuumed {
     pub files: u64,
     /// Their size, as far as known.
     pub bytes: u64,
+    /// Whether nobody is handed these rows any more, and yet the disk has their bytes until others
+    /// are written in their place. So it is in most databases.
+    pub overwritten_later: bool,
 }
 
 /// The record that makes a place a store.

@@ -80,7 +80,7 @@ impl Store {
         }
         if let Some(keep) = options.vacuum {
             let request = Vacuum { keep, dry_run: options.dry_run };
-            let Vacuumed { files, bytes } = self.backend().vacuum(feature, request).await?;
+            let Vacuumed { files, bytes, .. } = self.backend().vacuum(feature, request).await?;
             report.files_removed = files;
             report.bytes_freed = bytes;
         }
@@ -108,7 +108,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Removes the files that a hard deletion replaced, so that no byte of what they held is left.
+    /// Removes the files that a hard deletion replaced, so that no byte of what they held is left,
+    /// where the backend can do that.
     ///
     /// Readers at work on an older state of the table may fail then, and read again.
     pub async fn purge_files(&self, feature: &FeatureKey) -> Result<Vacuumed, StoreError> {

@@ -214,6 +214,7 @@ impl<'a> Shown<'a> {
             "blockers": self.blockers.iter().map(blocker_json).collect::<Vec<_>>(),
             "objects": self.purged.as_ref().map(purge_json),
             "files_removed": self.files.as_ref().map(|(files, _)| files.files),
+            "overwritten_later": self.files.as_ref().map(|(files, _)| files.overwritten_later),
             "visible_until": self.files.as_ref().map(|(_, until)| until.to_string()),
         });
         context.printer.show(json, || self.text(stage))?;
@@ -250,11 +251,17 @@ impl<'a> Shown<'a> {
             )),
             (Stage::Done, DeletionMode::Hard) => {
                 if let Some((files, _)) = &self.files {
-                    text.push_str(&format!(
-                        "\n{} data files removed ({}): no byte of the samples is left in the store",
-                        number(files.files),
-                        bytes(files.bytes),
-                    ));
+                    let (count, size) = (number(files.files), bytes(files.bytes));
+                    text.push_str(&match files.overwritten_later {
+                        false => format!(
+                            "\n{count} data files removed ({size}): no byte of the samples is left \
+                             in the store"
+                        ),
+                        true => format!(
+                            "\n{count} parts of tables removed ({size}): nobody can read them; the \
+                             database writes over their bytes when it needs the place"
+                        ),
+                    });
                 }
             }
         }

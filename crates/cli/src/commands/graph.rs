@@ -118,10 +118,15 @@ async fn push(args: &Push, context: &Context) -> Result<Outcome, Failure> {
         "snapshot_version": pushed.version,
         "already_pushed": features.is_empty(),
         "features": features,
+        "tags_left_out": pushed.tags_left_out,
     });
-    context.printer.show(json, || match features.len() {
-        0 => format!("{} was recorded already", pushed.version),
-        count => format!("recorded {} with {count} features", pushed.version),
+    context.printer.show(json, || match (features.len(), pushed.tags_left_out.join(", ")) {
+        (0, tags) if tags.is_empty() => format!("{} was recorded already", pushed.version),
+        (0, tags) => format!(
+            "{} was recorded already, with other tags: they stay, and not added is {tags}",
+            pushed.version
+        ),
+        (count, _) => format!("recorded {} with {count} features", pushed.version),
     })?;
     Ok(Outcome::Done)
 }

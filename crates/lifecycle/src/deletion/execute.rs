@@ -248,9 +248,10 @@ async fn execute(
     };
     if intent.is_hard {
         for step in intent.steps.iter().filter(|step| step.rows > 0 && step.set_null.is_empty()) {
-            let Vacuumed { files, bytes } = context.store.purge_files(&step.feature).await?;
-            done.files.files += files;
-            done.files.bytes += bytes;
+            let removed = context.store.purge_files(&step.feature).await?;
+            done.files.files += removed.files;
+            done.files.bytes += removed.bytes;
+            done.files.overwritten_later |= removed.overwritten_later;
         }
         done.visible_until = Some(context.store.now());
     }
@@ -526,6 +527,7 @@ async fn note_deleted(
         "steps": steps,
         "files_removed": done.files.files,
         "file_bytes_removed": done.files.bytes,
+        "overwritten_later": done.files.overwritten_later,
         "visible_until": done.visible_until.map(|it| it.to_string()),
         "objects": intent.objects.len(),
     });

@@ -56,6 +56,34 @@ async fn cascades_take_along_and_come_back_in_every_database() {
     }
 }
 
+/// Rows that are removed for good may be on the disk for a while. It is said where they are.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hard_deletion_says_whether_its_bytes_are_gone() {
+    for database in Database::all() {
+        let place = databases::fresh(database.name());
+        let store = store_in(&place, OpenOptions::write()).await;
+        let graph = graph(GRAPH);
+        let videos = ["the-deleted-one", "the-kept-one"].map(|id| json!({ "video_id": id }));
+        write(&store, &graph, "video/raw", &made("frames", &videos)).await.unwrap();
+        let filter = "video_id = 'the-deleted-one'";
+        let hard = request("video/raw", DeletionMode::Hard, filter, Cascade::Downstream);
+        let done = delete(&store, &graph, &hard).await;
+        assert!(done.files.files > 0, "{done:?}");
+        let are_gone = database.name() == "sqlite";
+        assert_eq!(done.files.overwritten_later, !are_gone, "{database:?}");
+        if are_gone {
+            let file = std::fs::read(&place.address).unwrap();
+            let log = std::fs::read(format!("{}-wal", place.address)).unwrap_or_default();
+            let holds = |text: &[u8]| [&file, &log].iter().any(|it| contains(it, text));
+            assert!(holds(b"the-kept-one") && !holds(b"the-deleted-one"));
+        }
+    }
+}
+
+fn contains(bytes: &[u8], text: &[u8]) -> bool {
+    bytes.windows(text.len()).any(|it| it == text)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cascade_that_cannot_do_one_step_does_none() {
     for (table, mode) in

@@ -36,7 +36,11 @@ async fn a_graph_is_recorded_once_and_again_when_it_comes_back() {
     let tags = tagged("commit", "abc");
     let (one, two) = (versions("1"), versions("2"));
     assert_eq!(push(&store, &one, "media", &tags).await.unwrap().features.len(), 3);
-    assert_eq!(pushed(&store, &one).await, 0);
+    let again = push(&store, &one, "media", &tagged("commit", "abc")).await.unwrap();
+    assert_eq!((again.features.len(), again.tags_left_out.len()), (0, 0));
+    // What is recorded stays. That other tags are not is said.
+    let otherwise = push(&store, &one, "media", &tagged("commit", "def")).await.unwrap();
+    assert_eq!((otherwise.features.len(), otherwise.tags_left_out), (0, vec!["commit".into()]));
     assert_eq!(pushed(&store, &two).await, 3);
     assert_eq!(pushed(&store, &one).await, 3);
     assert_eq!(pushed(&store, &one).await, 0);

@@ -177,6 +177,11 @@ impl Dialect for Sqlite {
         Some("adbc.sqlite.query.batch_rows")
     }
 
+    /// By `secure_delete`.
+    fn overwrites(&self) -> bool {
+        true
+    }
+
     fn sweep(&self, _table: &str) -> Vec<String> {
         vec!["PRAGMA wal_checkpoint(TRUNCATE)".to_owned()]
     }
