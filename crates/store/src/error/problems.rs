@@ -437,7 +437,9 @@ pub(super) fn request_hint(problem: &RequestProblem) -> Option<Cow<'_, str>> {
 
 pub(super) fn place_hint(problem: &PlaceProblem) -> &str {
     match problem {
-        PlaceProblem::Missing => "the first write makes it, as `metalith init` does for a new project; or check the path",
+        PlaceProblem::Missing => {
+            "the first write makes it, as `metalith init` does for a new project; or check the path"
+        }
         PlaceProblem::NotAStore { .. } => "choose an empty folder or an existing store",
         PlaceProblem::OtherHash { .. } | PlaceProblem::OtherLength { .. } => {
             "set `[hash]` in metalith.toml to what the store uses, or open another store"
