@@ -16,6 +16,7 @@
 //! # Ok::<(), metalith_objects::ObjectError>(())
 //! ```
 
+mod configured;
 mod delete;
 mod error;
 mod list;
@@ -27,6 +28,7 @@ mod transfer;
 mod uri;
 
 pub use crate::{
+    configured::configured,
     delete::{Deleted, delete_all},
     error::{ObjectError, ObjectReason, classify},
     list::{ObjectEntry, list, list_below},

@@ -157,6 +157,7 @@ pub(crate) async fn find(
     let base = location.to_string();
     match &location {
         ObjectLocation::Local(path) if path.is_file() && wanted.pattern.is_none() => {
+            surroundings.require_path(path)?;
             Ok(Found { files: vec![local_file(path.clone(), &datasource.path)?], folder: None })
         }
         ObjectLocation::Local(path) => {
@@ -165,12 +166,13 @@ pub(crate) async fn find(
             walk((path, ""), (top, wanted.depth()), &mut names)
                 .map_err(|source| file_error("read", path.clone(), source))?;
             let files = wanted.pick(&names, &base)?;
+            files.iter().try_for_each(|name| surroundings.require_path(&path.join(name)))?;
             let files = files.into_iter().map(|name| local_file(path.join(&name), &name));
             Ok(Found { files: files.collect::<Result<_, PipelineError>>()?, folder: None })
         }
         ObjectLocation::Remote(_) => {
             let opened = metalith_objects::open(&location, &datasource.options)?;
-            fetch((&opened, extent), &wanted, &base).await
+            fetch((surroundings, &opened, extent), &wanted, &base).await
         }
     }
 }
@@ -183,7 +185,10 @@ pub(crate) fn is_pattern(surroundings: &Surroundings<'_>, path: &str) -> bool {
 }
 
 /// Splits `a/b/*.csv` into the folder that is looked through and what its files must be like.
-fn split_pattern(surroundings: &Surroundings<'_>, path: &str) -> (String, Option<String>) {
+pub(crate) fn split_pattern(
+    surroundings: &Surroundings<'_>,
+    path: &str,
+) -> (String, Option<String>) {
     let first = path.find(['*', '?', '[', '{']).filter(|_| is_pattern(surroundings, path));
     let Some(first) = first else { return (path.to_owned(), None) };
     match path[..first].rfind('/') {
@@ -340,7 +345,7 @@ pub(crate) fn object_state(bytes: u64, etag: Option<&str>) -> Value {
 
 /// Fetches the files of a table from object storage into a folder of their own.
 async fn fetch(
-    (opened, extent): (&OpenedLocation, Extent),
+    (surroundings, opened, extent): (&Surroundings<'_>, &OpenedLocation, Extent),
     wanted: &Wanted<'_>,
     place: &str,
 ) -> Result<Found, Unusable> {
@@ -350,6 +355,7 @@ async fn fetch(
     let is_whole = |path: &&String| !path.split('/').any(is_unfinished);
     let names: Vec<String> = entries.keys().filter(is_whole).cloned().collect();
     let chosen = wanted.pick(&names, place)?;
+    chosen.iter().try_for_each(|name| surroundings.require_object(place, name))?;
     let folder = tempfile::tempdir().map_err(|it| file_error("write", "a folder".into(), it))?;
     let mut files = Vec::new();
     for name in chosen {

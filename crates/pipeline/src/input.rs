@@ -365,6 +365,7 @@ pub(crate) async fn delta_table(
         return Err(Unusable::mistake(reason, None));
     }
     let address = files::address(surroundings, &datasource.path);
+    surroundings.require_table(&address, &format!("{key}.delta"))?;
     files::require_outside_stores(&address, key.as_str(), &datasource.options).await?;
     Ok((open_backend(&address, &datasource.options, Layout::Nested)?, key))
 }

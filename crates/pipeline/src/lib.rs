@@ -15,6 +15,7 @@
 
 mod arithmetic;
 mod bind;
+mod confines;
 mod engine;
 mod error;
 mod exact;
@@ -32,6 +33,7 @@ mod scenario;
 mod working;
 
 pub use crate::{
+    confines::Confines,
     error::{Mistake, PipelineError},
     execute::Published,
     model::Pipeline,

@@ -17,7 +17,7 @@ use metalith_store::{Frame, Mode, Store};
 use serde_json::Value;
 
 use crate::{
-    PipelineError, Published,
+    Confines, PipelineError, Published,
     bind::{Program, bind},
     engine::Engine,
     error::{Mistake, with_causes},
@@ -45,6 +45,8 @@ pub struct Surroundings<'a> {
     pub replaced: BTreeMap<(String, String), Frame>,
     /// Whether outputs are kept in memory and not written.
     pub captures: bool,
+    /// What may be named beside the stores of the project; `None` for everything.
+    pub confines: Option<Confines>,
 }
 
 /// How to run.
@@ -147,6 +149,7 @@ impl Surroundings<'_> {
             run: uuid::Uuid::now_v7().to_string(),
             replaced: BTreeMap::new(),
             captures: false,
+            confines: None,
         }
     }
 
@@ -193,7 +196,7 @@ pub async fn validate(
     surroundings: &Surroundings<'_>,
     options: &Options,
 ) -> Result<(), PipelineError> {
-    let reading = reading((file, text), options)?;
+    let reading = reading((file, text), surroundings, options)?;
     let engine = engine(surroundings, options)?;
     bind(reading, surroundings, (&engine, Extent::Columns)).await.map(drop)
 }
@@ -218,7 +221,7 @@ async fn work(
     (options, recording): (Options, &Recording),
 ) -> Result<(), PipelineError> {
     let seen = recording.seen();
-    let reading = reading((file, text), &options)?;
+    let reading = reading((file, text), surroundings, &options)?;
     seen.change(|report| report.pipeline.clone_from(&reading.pipeline.name));
     let engine = engine(surroundings, &options)?;
     let program = bind(reading, surroundings, (&engine, Extent::Whole)).await?;
@@ -258,8 +261,16 @@ fn require_own_place(trace: &Path, program: &Program, file: &str) -> Result<(), 
     Err(PipelineError::Invalid { file: file.to_owned(), mistakes })
 }
 
-fn reading((file, text): (&str, &str), options: &Options) -> Result<Reading, PipelineError> {
-    read(file, text, &options.variables)
+fn reading(
+    (file, text): (&str, &str),
+    surroundings: &Surroundings<'_>,
+    options: &Options,
+) -> Result<Reading, PipelineError> {
+    let mut reading = read(file, text, &options.variables)?;
+    if let Some(confines) = &surroundings.confines {
+        confines.apply_to(&mut reading, surroundings);
+    }
+    Ok(reading)
 }
 
 fn engine(

@@ -513,6 +513,7 @@ impl Binder<'_> {
                     }
                     (false, _, false) => folder.join(&name),
                 };
+                self.surroundings.require_path(&path)?;
                 let is_continued = mode == OutputMode::Append && path.is_file();
                 let before = is_continued.then(|| before(&path, format)).transpose()?;
                 let is_part = !is_file && mode == OutputMode::Append && parts.is_dir();
@@ -530,6 +531,7 @@ impl Binder<'_> {
                 Ok(Place { mode, destination, shown, identity })
             }
             ObjectLocation::Remote(_) => {
+                self.surroundings.require_object(&location.to_string(), &name)?;
                 let file = (name, format, of_path.is_some());
                 object_destination((&location, datasource), file, mode).await
             }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use async_trait::async_trait;
 use metalith_base::Timestamp;
 use metalith_pipeline::{
-    Options, Outcome, Report, Surroundings, run, runs, seed_of, time_of, validate,
+    Confines, Options, Outcome, Report, Surroundings, run, runs, seed_of, time_of, validate,
 };
 use metalith_project::Project;
 use serde::Deserialize;
@@ -16,6 +16,9 @@ use crate::{Job, RegistryError, Session};
 
 /// Runs one of the pipelines that the project has in a folder: a caller from afar chooses among
 /// them, and says nothing about what is read and written. Samples are not deleted for good.
+///
+/// A space has the pipelines of the folder that has its name in that folder, which read and write
+/// its store, that folder, and what of the project's places has its name; nobody else's name those.
 ///
 /// A run whose process ended before its outputs took their places is begun again; one that ended
 /// while they did is not, since some may be where they belong.
@@ -44,7 +47,7 @@ impl JobKind for RunPipeline {
     ) -> Result<Map<String, Value>, RegistryError> {
         let parsed = config_of::<Config>("pipeline", Value::Object(config.clone()))?;
         require_plain(&parsed.variables)?;
-        let file = File::of(session, &parsed.pipeline)?;
+        let file = File::of(session, &parsed.pipeline).await?;
         let project = session.space().project();
         let surroundings = file.surroundings(project, session.store().now());
         let options = Options { variables: parsed.variables, ..Options::default() };
@@ -71,7 +74,7 @@ impl JobKind for RunPipeline {
                 }
             }
         }
-        let file = File::of(session, &config.pipeline)?;
+        let file = File::of(session, &config.pipeline).await?;
         // The same time whenever it is begun, so that its rows have the same ids.
         let now = time_of(&job.created_at).unwrap_or_else(|| session.store().now());
         let project = session.space().project().acting_as(job.created_by.as_deref());
@@ -99,16 +102,13 @@ struct File {
     folder: PathBuf,
     shown: String,
     text: String,
+    confines: Option<Confines>,
 }
 
 impl File {
-    fn of(session: &Session, name: &str) -> Result<Self, RegistryError> {
+    async fn of(session: &Session, name: &str) -> Result<Self, RegistryError> {
         let odd = |problem: String| RegistryError::Setting { setting: "pipeline", problem };
         let settings = session.space().project().settings();
-        // What pipelines name beside stores is not told apart by spaces.
-        if session.space().name().is_some() {
-            return Err(odd("can only be run where there are no spaces".to_owned()));
-        }
         let folder = settings.registry.as_ref().and_then(|it| it.pipelines.as_ref());
         let Some(folder) = folder else {
             let problem =
@@ -116,14 +116,21 @@ impl File {
             return Err(odd(problem.to_owned()));
         };
         let is_plain = |it: char| it.is_ascii_alphanumeric() || "-_".contains(it);
-        let folder = session.space().project().root().join(folder);
+        let all = session.space().project().root().join(folder);
+        let folder = session.space().name().map_or_else(|| all.clone(), |space| all.join(space));
         let file = folder.join(format!("{name}.yaml"));
         if name.is_empty() || !name.chars().all(is_plain) || !file.is_file() {
             return Err(odd(format!("is `{name}`, which the project does not have")));
         }
         let text = std::fs::read_to_string(&file)
             .map_err(|error| odd(format!("is `{name}`, whose file cannot be read: {error}")))?;
-        Ok(Self { folder, shown: format!("{name}.yaml"), text })
+        let own = session.context().own().await?;
+        let confines = match session.space().name() {
+            Some(_) => Some(Confines::within(&folder, own, settings.objects.clone())),
+            None if own.others().is_empty() => None,
+            None => Some(Confines::beside(&all, own)),
+        };
+        Ok(Self { folder, shown: format!("{name}.yaml"), text, confines })
     }
 
     fn given(&self) -> (&str, &str) {
@@ -133,6 +140,7 @@ impl File {
     fn surroundings<'a>(&self, project: &'a Project, now: Timestamp) -> Surroundings<'a> {
         let mut surroundings = Surroundings::new(&self.folder, now);
         surroundings.project = Some(project);
+        surroundings.confines.clone_from(&self.confines);
         surroundings
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use metalith_base::FeatureKey;
 use metalith_ingest::{Gone, RowGuard, ScanEvent, ScanOptions, scan};
-use metalith_objects::{ObjectLocation, ObjectUri, open};
+use metalith_objects::{ObjectLocation, configured, open};
 use metalith_store::StoreError;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -122,8 +122,9 @@ async fn require_configured(
             "is `{location}`, which is not below any place under `[objects]` of the project"
         ))
     };
-    let asked = only_reading(location).ok_or_else(refuse)?;
+    let places = &session.space().project().settings().objects;
     let own = session.context().own().await?;
+    let (asked, options) = configured(location, places).ok_or_else(refuse)?;
     if !own.has(&asked) {
         return Err(odd(format!("is `{location}`, which may be another space's")));
     }
@@ -131,30 +132,5 @@ async fn require_configured(
         let problem = "can only be scanned in a space while there are spaces beside this one";
         return Err(odd(problem.to_owned()));
     }
-    for (place, options) in &session.space().project().settings().objects {
-        let is_bucket = place.trim_end_matches('/') == asked.place();
-        let is_below = ObjectUri::parse(place).is_ok_and(|it| it == asked || it.covers(&asked));
-        if (is_bucket || is_below) && authority(place) == authority(location) {
-            return Ok(options.clone());
-        }
-    }
-    Err(refuse())
-}
-
-/// The address, if there is only one way to read it. What is checked here is opened by somebody
-/// else, so a text that two readers could take for different places is none.
-fn only_reading(location: &str) -> Option<ObjectUri> {
-    let is_plain = |it: char| !it.is_control() && !matches!(it, '\\' | '?' | '#' | '%');
-    if !location.chars().all(is_plain) {
-        return None;
-    }
-    let asked = ObjectUri::parse(location).ok()?;
-    let opened: ObjectLocation = location.parse().ok()?;
-    ObjectUri::parse(&opened.to_string()).ok().filter(|opened| *opened == asked)
-}
-
-/// Host and user of an address. With some vendors the account that pays stands there.
-fn authority(address: &str) -> &str {
-    let rest = address.split_once("://").map_or("", |(_, rest)| rest);
-    rest.split('/').next().unwrap_or(rest)
+    Ok(options.clone())
 }

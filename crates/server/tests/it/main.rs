@@ -7,6 +7,7 @@ mod jobs;
 mod load;
 mod page;
 mod pipelines;
+mod pipelines_of_spaces;
 mod security;
 mod support;
 mod system;
