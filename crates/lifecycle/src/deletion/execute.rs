@@ -281,7 +281,7 @@ async fn delete_objects(
     intent: &Intent,
     attempts: &[Attempt],
 ) -> Result<PurgeReport, DeletionError> {
-    let mut report = match purge(context, &intent.objects).await {
+    let mut report = match purge(context, &intent.objects, attempts.last()).await {
         Ok(report) => report,
         // The rows are gone; the objects wait until it can be known what may go.
         Err(error) => PurgeReport::refused(intent.objects.len(), &error),

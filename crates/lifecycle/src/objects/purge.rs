@@ -11,7 +11,11 @@ use metalith_graph::{Feature, SampleObjects};
 use metalith_objects::{Deleted, ObjectUri, delete_all, list_below};
 
 use super::named::{self, Named, StoreFiles, Which};
-use crate::{Context, Own, deletion::DeletionError, journal::OwnedObject};
+use crate::{
+    Context, Own,
+    deletion::DeletionError,
+    journal::{Attempt, OwnedObject},
+};
 
 /// How many failures are kept to be shown.
 const SHOWN: usize = 1000;
@@ -25,7 +29,8 @@ pub struct PurgeReport {
     pub deleted: u64,
     /// How many could not be deleted; they stay in the queue.
     pub failed: u64,
-    /// How many were kept because something else names them, or nothing sensible was named.
+    /// How many were kept because something else names them, or nothing sensible was named. A prefix
+    /// that is not one's own, or cannot be listed, counts as one: nobody knows what is below it.
     pub skipped: u64,
     /// The bytes that were freed, as far as known.
     pub bytes: u64,
@@ -90,6 +95,17 @@ impl PurgeReport {
         }
     }
 
+    /// Adds what became of others.
+    fn take(&mut self, others: Self) {
+        self.deleted += others.deleted;
+        self.failed += others.failed;
+        self.skipped += others.skipped;
+        self.bytes += others.bytes;
+        self.is_unlisted |= others.is_unlisted;
+        let room = SHOWN.saturating_sub(self.failures.len());
+        self.failures.extend(others.failures.into_iter().take(room));
+    }
+
     fn fail(&mut self, address: String, reason: String) {
         self.failed += 1;
         if self.failures.len() < SHOWN {
@@ -107,7 +123,10 @@ pub(crate) struct Doomed {
     kept_prefixes: BTreeSet<ObjectUri>,
     store: StoreFiles,
     own: Own,
-    skipped: u64,
+    /// How many names could not be made sense of.
+    odd: u64,
+    /// Single objects that stay.
+    stays: BTreeSet<ObjectUri>,
     /// Prefixes of which everything stays.
     whole: BTreeSet<ObjectUri>,
 }
@@ -127,7 +146,7 @@ impl Doomed {
             Named::Below(uri) => {
                 self.prefixes.insert(uri);
             }
-            Named::Odd(_) => self.skipped += 1,
+            Named::Odd(_) => self.odd += 1,
         }
     }
 
@@ -137,7 +156,7 @@ impl Doomed {
             self.add(Named::One(uri.clone()), *size);
         }
         self.prefixes.extend(others.prefixes.iter().cloned());
-        self.skipped += others.skipped;
+        self.odd += others.odd;
     }
 
     /// Keeps what a row that stays names.
@@ -145,7 +164,7 @@ impl Doomed {
         match named {
             Named::One(uri) => {
                 if self.ones.remove(&uri).is_some() {
-                    self.skipped += 1;
+                    self.stays.insert(uri.clone());
                 }
                 if self.covering(&uri).is_some() {
                     self.kept_ones.insert(uri);
@@ -161,13 +180,12 @@ impl Doomed {
                     .collect();
                 for uri in covered {
                     self.ones.remove(&uri);
-                    self.skipped += 1;
+                    self.stays.insert(uri);
                 }
                 let same: Vec<ObjectUri> =
                     self.prefixes.iter().filter(|it| prefix.covers(it)).cloned().collect();
                 for uri in same {
                     self.prefixes.remove(&uri);
-                    self.skipped += 1;
                     self.whole.insert(uri);
                 }
                 if self.covering(&prefix).is_some() {
@@ -181,16 +199,20 @@ impl Doomed {
 
     /// Keeps everything that is not such.
     fn keep_unless(&mut self, is_such: impl Fn(&ObjectUri) -> bool) {
-        let before = self.ones.len() + self.prefixes.len();
+        self.stays.extend(self.ones.keys().filter(|uri| !is_such(uri)).cloned());
         self.ones.retain(|uri, _| is_such(uri));
         self.whole.extend(self.prefixes.iter().filter(|uri| !is_such(uri)).cloned());
         self.prefixes.retain(|uri| is_such(uri));
-        self.skipped += (before - self.ones.len() - self.prefixes.len()) as u64;
     }
 
     /// The prefix that goes and has an address below it.
     fn covering(&self, uri: &ObjectUri) -> Option<&ObjectUri> {
         self.prefixes.iter().find(|prefix| prefix.covers(uri))
+    }
+
+    /// The prefixes that go and lie below no other: what is below one is counted once.
+    fn outermost(&self) -> impl Iterator<Item = &ObjectUri> {
+        self.prefixes.iter().filter(|prefix| above(prefix, &self.prefixes).is_none())
     }
 
     /// Whether an object that was listed stays, whichever way a row may have spelled it.
@@ -231,7 +253,7 @@ impl Doomed {
             let Ok(uri) =
                 ObjectUri::from_parts(&object.place, &object.key, object.spelled.as_deref())
             else {
-                doomed.skipped += 1;
+                doomed.odd += 1;
                 continue;
             };
             let named = if object.is_prefix { Named::Below(uri) } else { Named::One(uri) };
@@ -243,32 +265,48 @@ impl Doomed {
     /// How many objects would go and how many bytes they have, as far as known; what is below
     /// prefixes is listed.
     pub(crate) async fn figures(&self, context: Context<'_>) -> (u64, Option<u64>) {
-        let mut objects = self.ones.len() as u64;
-        let sizes: Option<Vec<u64>> = self.ones.values().copied().collect();
-        let mut bytes = sizes.map(|sizes| sizes.iter().sum::<u64>());
-        for prefix in &self.prefixes {
-            let Ok(place) = context.places.of(prefix) else {
-                bytes = None;
-                continue;
-            };
-            let mut listing = list_below(&place, prefix);
-            loop {
-                match listing.try_next().await {
-                    Ok(Some((uri, entry))) if !self.is_kept(&uri) => {
-                        objects += 1;
-                        bytes = bytes.map(|bytes| bytes + entry.size);
-                    }
-                    Ok(Some(_)) => {}
-                    Ok(None) => break,
-                    Err(_) => {
-                        bytes = None;
-                        break;
-                    }
+        let (mut objects, mut bytes) = (0, Some(0));
+        let mut unlisted = BTreeSet::new();
+        for prefix in self.outermost() {
+            match self.listed(context, prefix).await {
+                Some((more, their_bytes)) => {
+                    objects += more;
+                    bytes = bytes.map(|bytes| bytes + their_bytes);
+                }
+                None => {
+                    unlisted.insert(prefix);
+                    bytes = None;
                 }
             }
         }
+        // What was listed is counted by now.
+        let is_listed = |uri| above(uri, &self.prefixes).is_some_and(|it| !unlisted.contains(it));
+        for (_, size) in self.ones.iter().filter(|(uri, _)| !is_listed(uri)) {
+            objects += 1;
+            bytes = bytes.zip(*size).map(|(bytes, size)| bytes + size);
+        }
         (objects, bytes)
     }
+
+    /// How many objects below a prefix would go, and their bytes; `None` where it cannot be listed.
+    async fn listed(&self, context: Context<'_>, prefix: &ObjectUri) -> Option<(u64, u64)> {
+        let place = context.places.of(prefix).ok()?;
+        let mut listing = list_below(&place, prefix);
+        let (mut objects, mut bytes) = (0, 0);
+        while let Some((uri, entry)) = listing.try_next().await.ok()? {
+            if !self.is_kept(&uri) {
+                objects += 1;
+                bytes += entry.size;
+            }
+        }
+        Some((objects, bytes))
+    }
+}
+
+/// The outermost of some prefixes that an address lies below. What is called like the prefix itself
+/// does not: it is no part of a listing.
+fn above<'a>(uri: &ObjectUri, prefixes: &'a BTreeSet<ObjectUri>) -> Option<&'a ObjectUri> {
+    prefixes.iter().find(|it| *it != uri && it.covers(uri))
 }
 
 fn starts(uri: &ObjectUri, prefix: &ObjectUri) -> bool {
@@ -366,45 +404,100 @@ pub(crate) async fn require_declared(context: Context<'_>) -> Result<(), Deletio
     Err(DeletionError::Incomplete { what })
 }
 
-/// Deletes objects that nothing names any more. What cannot be deleted is counted and told.
+/// Deletes objects that nothing names any more. What cannot be deleted is counted and told; what was
+/// deleted the last time it was tried is not counted again.
 pub(crate) async fn purge(
     context: Context<'_>,
     objects: &[OwnedObject],
+    last: Option<&Attempt>,
 ) -> Result<PurgeReport, DeletionError> {
     let mut doomed = Doomed::from_owned(objects);
     keep_referenced(context, &mut doomed, &BTreeMap::new()).await?;
     keep_named_beside(context, &mut doomed).await?;
-    let mut report = PurgeReport { skipped: doomed.skipped, ..PurgeReport::default() };
-    for prefix in &doomed.whole {
-        // How many there are is not looked for.
-        report.below.insert(prefix.clone(), Below { kept: 1, ..Below::default() });
-    }
-    let mut by_place: BTreeMap<&str, Vec<ObjectUri>> = BTreeMap::new();
-    for uri in doomed.ones.keys() {
-        by_place.entry(uri.place()).or_default().push(uri.clone());
-    }
-    for uris in by_place.into_values() {
-        let sizes = |uri: &ObjectUri| doomed.ones.get(uri).copied().flatten();
-        delete(context, uris, sizes, &mut report).await;
+    let mut report = PurgeReport { skipped: doomed.odd, ..PurgeReport::default() };
+    // Each object counts once, however often it was named: what was listed is dealt with.
+    let mut listed = BTreeSet::new();
+    for prefix in doomed.outermost() {
+        let mut its = PurgeReport::default();
+        below((context, prefix), &doomed, &mut listed, &mut its).await;
+        let figures = Below { deleted: its.deleted, failed: its.failed, kept: its.skipped };
+        report.below.insert(prefix.clone(), figures);
+        report.take(its);
     }
     for prefix in &doomed.prefixes {
-        let before = (report.deleted, report.failed, report.skipped);
-        below(context, prefix, &doomed, &mut report).await;
-        let figures = Below {
-            deleted: report.deleted - before.0,
-            failed: report.failed - before.1,
-            kept: report.skipped - before.2,
-        };
-        report.below.insert(prefix.clone(), figures);
+        // Of what is counted further out it is only known whether all is well.
+        if let Some(outer) = above(prefix, &doomed.prefixes) {
+            let failed = report.below.get(outer).map_or(0, |it| it.failed);
+            report.below.insert(prefix.clone(), Below { failed, ..Below::default() });
+        }
     }
+    let left = last.and_then(|last| left_by(last, &doomed));
+    let mut by_place: BTreeMap<(&str, bool), Vec<ObjectUri>> = BTreeMap::new();
+    for uri in doomed.ones.keys().filter(|uri| !listed.contains(*uri)) {
+        let is_left = left.as_ref().is_none_or(|left| left.contains(uri.to_string().as_str()));
+        by_place.entry((uri.place(), is_left)).or_default().push(uri.clone());
+    }
+    for ((_, is_left), uris) in by_place {
+        let sizes = |uri: &ObjectUri| doomed.ones.get(uri).copied().flatten();
+        let mut its = PurgeReport::default();
+        delete(context, uris, sizes, &mut its).await;
+        if !is_left {
+            (its.deleted, its.bytes) = (0, 0);
+        }
+        report.take(its);
+    }
+    count_whole(context, &doomed, &mut report).await;
+    let is_counted =
+        |uri| above(uri, &doomed.prefixes).or_else(|| above(uri, &doomed.whole)).is_some();
+    report.skipped += doomed.stays.iter().filter(|uri| !is_counted(uri)).count() as u64;
     Ok(report)
 }
 
-/// Deletes what is below a prefix, as it is listed.
+/// The addresses that the last attempt left; `None` where that did not name all of them.
+fn left_by<'a>(last: &'a Attempt, doomed: &Doomed) -> Option<BTreeSet<&'a str>> {
+    let left: BTreeSet<&str> = last.failures.iter().map(|(address, _)| address.as_str()).collect();
+    let uri = |address: &str| ObjectUri::parse(address).ok();
+    let is_one = |address: &&str| {
+        uri(address).is_some_and(|it| {
+            doomed.ones.contains_key(&it) || above(&it, &doomed.prefixes).is_some()
+        })
+    };
+    (left.len() as u64 == last.failed && left.iter().all(is_one)).then_some(left)
+}
+
+/// Counts what is below prefixes of which everything stays. What lies in places of others is not
+/// looked at.
+async fn count_whole(context: Context<'_>, doomed: &Doomed, report: &mut PurgeReport) {
+    for prefix in &doomed.whole {
+        let kept = match doomed.own.has(prefix) {
+            true => standing(context, prefix).await.unwrap_or(1),
+            false => 1,
+        };
+        report.below.insert(prefix.clone(), Below { kept, ..Below::default() });
+        let outer = above(prefix, &doomed.prefixes).or_else(|| above(prefix, &doomed.whole));
+        if outer.is_none() {
+            report.skipped += kept;
+        }
+    }
+}
+
+/// How many objects are below a prefix; `None` where it cannot be listed.
+async fn standing(context: Context<'_>, prefix: &ObjectUri) -> Option<u64> {
+    let place = context.places.of(prefix).ok()?;
+    let mut listing = list_below(&place, prefix);
+    let mut count = 0;
+    while listing.try_next().await.ok()?.is_some() {
+        count += 1;
+    }
+    Some(count)
+}
+
+/// Deletes what is below a prefix, as it is listed. Of what was named by itself as well it notes that
+/// it was listed.
 async fn below(
-    context: Context<'_>,
-    prefix: &ObjectUri,
+    (context, prefix): (Context<'_>, &ObjectUri),
     doomed: &Doomed,
+    listed: &mut BTreeSet<ObjectUri>,
     report: &mut PurgeReport,
 ) {
     let place = match context.places.of(prefix) {
@@ -429,6 +522,8 @@ async fn below(
         match entry {
             Some((uri, _)) if doomed.is_kept(&uri) => report.skipped += 1,
             Some((uri, entry)) => {
+                let readings = uri.readings().into_iter();
+                listed.extend(readings.filter(|it| doomed.ones.contains_key(it)));
                 batch.insert(uri, entry.size);
             }
             None => {}

@@ -180,6 +180,54 @@ async fn what_anybody_else_names_stays_however_it_is_spelled() {
     assert!(world.files().contains("videos/b b.mp4"));
 }
 
+const SCENES: &str = r#"
+[[features]]
+key = "scene"
+id_columns = ["scene"]
+fields = ["frames"]
+objects = [{ column = "cover" }, { template = "ROOT/scenes/{scene}/" }]
+
+[[features]]
+key = "guest"
+id_columns = ["guest"]
+objects = [{ column = "seen", owned = false }, { template = "ROOT/scenes/{scene}/", owned = false }]
+"#;
+
+#[tokio::test]
+async fn each_object_counts_once_whoever_names_it() {
+    let root = tempfile::tempdir().unwrap();
+    let graph = graph(&SCENES.replace("ROOT", root.path().to_str().unwrap()));
+    let store = delta_store().await;
+    let world = World { store, graph, places: ObjectPlaces::default(), root };
+    let cover = |scene: &str| {
+        world.root.path().join(format!("scenes/{scene}/cover.png")).display().to_string()
+    };
+    let scenes = ["a", "b", "c"].map(|it| json!({ "scene": it, "cover": cover(it) }));
+    world.add("scene", "frames", &scenes).await;
+    for scene in ["a", "b", "c"] {
+        for file in ["cover.png", "x.png", "deep/y.png"] {
+            world.put(&format!("scenes/{scene}/{file}"));
+        }
+    }
+    // One names a cover, the other everything of a scene.
+    let guests = [
+        json!({ "guest": 1, "seen": cover("a"), "scene": null }),
+        json!({ "guest": 2, "seen": null, "scene": "b" }),
+    ];
+    world.add("guest", "default", &guests).await;
+    let plan = world.plan("scene", "TRUE", DeletionMode::Hard).await;
+    let step = &plan.steps()[0];
+    assert_eq!((step.objects, step.bytes), (5, Some(25)));
+    let report = plan.apply(world.context()).await.unwrap().objects.unwrap();
+    assert_eq!((report.deleted, report.failed, report.skipped), (5, 0, 4));
+    assert_eq!((report.bytes, list(&world.store).await.unwrap()[0].kept), (25, 4));
+    let left: Vec<String> = world.files().into_iter().collect();
+    let left: Vec<&str> = left.iter().map(String::as_str).collect();
+    let kept =
+        ["scenes/a/cover.png", "scenes/b/cover.png", "scenes/b/deep/y.png", "scenes/b/x.png"];
+    assert_eq!(left, kept);
+}
+
 #[tokio::test]
 async fn a_file_that_a_sample_named_before_goes_with_it() {
     let world = world().await;

@@ -1,6 +1,6 @@
 //! Datasets and jobs are deleted as documented: what goes, what stays, what is said.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use axum::http::StatusCode;
 use metalith_server::{Limits, Settings, start};
@@ -305,6 +305,43 @@ async fn objects_that_others_name_are_told_as_kept() {
     ] {
         assert!(metrics.contains(line), "{line}\n{metrics}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stays_of_a_whole_dataset_is_counted_object_by_object() {
+    let mut world = World::stopped();
+    let features = world.folder().join("features.toml");
+    let declared = fs::read_to_string(&features).unwrap();
+    let template = format!("s3://{BUCKET}/synthetic/{{dataset_id}}/");
+    let archive = format!(
+        "[[features]]\nkey = \"archive\"\nid_columns = [\"path\"]\n\
+         objects = [{{ template = \"{template}\", owned = false }}]\n"
+    );
+    fs::write(&features, declared + &archive).unwrap();
+    world.start(settings()).await;
+    let (job, dataset) = world.made("tones", 3).await;
+    let session = world.session().await;
+    let row = json!([{
+        "path": "x", "dataset_id": dataset, "metaxy_provenance_by_field": { "default": "x" },
+    }]);
+    write(session.store(), session.graph(), "archive", &row).await.unwrap();
+    let path = format!("/api/v1/jobs/synthetic/{job}");
+    let plan = world.get(&format!("{path}/plan?delete_dataset=true")).await.json();
+    assert_eq!((&plan["objects"], &plan["samples"]), (&json!(0), &json!(5)), "{plan}");
+    let gone = world.delete(&format!("{path}?delete_dataset=true")).await;
+    let told = gone.json();
+    assert_eq!((&told["minio_files_deleted"], &told["minio_files_kept"]), (&json!(0), &json!(6)));
+    for (name, value) in [("cleanup", "kept"), ("objects-kept", "6"), ("objects-pending", "0")] {
+        assert_eq!(gone.header(&format!("metalith-{name}")), value, "{name}");
+    }
+    assert_eq!(world.objects(&dataset), 6);
+    let deletion = gone.header("metalith-deletion");
+    let seen = world.get(&format!("/api/v1/deletions/{deletion}")).await.json();
+    assert_eq!(seen["kept"], 6, "{seen}");
+    let page = world.get(&format!("/deletions/{deletion}")).await.text();
+    assert!(page.contains("6 objects stay: something else names them"), "{page}");
+    let metrics = world.get("/metrics").await.text();
+    assert!(metrics.contains("metalith_objects_kept_total 6"), "{metrics}");
 }
 
 /// Waits until something can be seen.
