@@ -24,6 +24,7 @@ mod current;
 mod custom_join;
 mod deletion;
 mod detach;
+mod direct;
 mod doomed;
 mod error;
 mod evolution;

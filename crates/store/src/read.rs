@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::{
-    arrow::datatypes::SchemaRef,
+    arrow::datatypes::{Field, SchemaRef},
     common::{JoinType, ScalarValue},
     logical_expr::{Expr as PlanExpr, LogicalPlan, LogicalPlanBuilder, lit},
 };
@@ -13,8 +13,9 @@ use metalith_graph::{Feature, FeatureGraph, columns};
 
 use crate::{
     DeletionPlan, Frame, Keys, RequestProblem, Rows, Store, StoreError, Table,
-    chunk_scan::Selection,
+    chunk_scan::{Selection, nullable},
     current::Visibility,
+    direct::Direct,
     expected::scan,
     lower::{column, lower_filters},
     retry::until_undisturbed,
@@ -62,8 +63,10 @@ impl Store {
         feature: &FeatureKey,
         options: &ReadOptions,
     ) -> Result<Rows, StoreError> {
-        let plan = self.visible_rows(graph, feature, options).await?;
-        let all = crate::compare::names(&plan);
+        self.require_same_length(graph)?;
+        let declared = graph.feature(feature)?;
+        let table = self.require_table(declared.key()).await?;
+        let all: Vec<String> = table.schema().fields().iter().map(|it| it.name().clone()).collect();
         let wanted = match &options.columns {
             Some(columns) => {
                 self.require_columns(graph, feature, columns, &all)?;
@@ -71,6 +74,18 @@ impl Store {
             }
             None => visible_columns(&all),
         };
+        if options.without.is_none() && options.limit.is_none() {
+            let visibility = options.visibility(declared.feature_version());
+            let selection = &self.select_visible(declared, &table, &visibility).await?;
+            let wanted = fields(&table.schema(), &wanted);
+            let (feature, table, filters) = (declared.key(), &table, options.filters.as_slice());
+            let within = options.within.as_ref();
+            let direct = Direct { feature, table, selection, filters, within, wanted };
+            if direct.is_worth_it() {
+                return self.read_directly(direct);
+            }
+        }
+        let plan = self.visible_rows_of(declared, &table, options).await?;
         let failed = |error| StoreError::engine(feature.as_str(), error);
         let known = |name: &String| match all.contains(name) {
             true => column(name).alias(name),
@@ -157,13 +172,20 @@ impl Store {
     ) -> Result<Rows, StoreError> {
         let failed = |error| StoreError::engine(feature.as_str(), error);
         let schema = table.schema();
+        let known: Vec<String> =
+            columns.iter().filter(|name| schema.index_of(name).is_ok()).cloned().collect();
+        let wanted = fields(&schema, &known);
+        let direct =
+            Direct { feature, table: &table, selection: &selection, filters, within: None, wanted };
+        if direct.is_worth_it() {
+            return self.read_directly(direct);
+        }
         let mut plan = scan(table, selection).map_err(failed)?;
         if let Some(filter) = lower_filters(feature, filters, plan.schema(), self.now())? {
             plan = plan.filter(filter).map_err(failed)?;
         }
-        let known = columns.iter().filter(|name| schema.index_of(name).is_ok());
         let plan = plan
-            .project(known.map(|name| column(name).alias(name)))
+            .project(known.iter().map(|name| column(name).alias(name)))
             .and_then(LogicalPlanBuilder::build)
             .map_err(failed)?;
         self.run(plan, feature.as_str()).await
@@ -247,12 +269,26 @@ impl Store {
     }
 }
 
+/// Columns as they come back, by name.
+fn fields(stored: &SchemaRef, wanted: &[String]) -> Vec<Field> {
+    let stored = nullable(stored);
+    let field = |name: &String| match stored.field_with_name(name) {
+        Ok(field) => field.clone(),
+        Err(_) => Field::new(name, absent(name).data_type(), true),
+    };
+    wanted.iter().map(field).collect()
+}
+
 /// What tombstones say, where there have been none yet.
 fn not_yet(name: &str) -> PlanExpr {
-    lit(match name {
+    lit(absent(name))
+}
+
+fn absent(name: &str) -> ScalarValue {
+    match name {
         columns::RECOVERABLE_UNTIL => ScalarValue::TimestampMicrosecond(None, Some("UTC".into())),
         _ => ScalarValue::Utf8(None),
-    })
+    }
 }
 
 /// The columns that a reader gets who does not ask for particular ones: without the bookkeeping

@@ -5,7 +5,11 @@ use metalith_base::FeatureKey;
 
 use crate::{
     Change, ChunkRequest, Commit, CommitNote, Replacement, Rows, Store, StoreError,
-    chunk_scan::Selection, current::equals, expected::scan, retry::until_undisturbed,
+    chunk_scan::{Selection, nullable},
+    current::equals,
+    direct::Direct,
+    expected::scan,
+    retry::until_undisturbed,
 };
 
 /// The first part of the keys of system tables. No feature of a graph may begin with it.
@@ -45,8 +49,17 @@ impl Store {
 
     async fn read_system_once(&self, table: &FeatureKey) -> Result<Option<Rows>, StoreError> {
         let Some(found) = self.backend().open_table(table).await? else { return Ok(None) };
-        let selection = Selection::all(found.as_ref());
-        let plan = scan(found, selection)
+        let selection = &Selection::all(found.as_ref());
+        let schema = nullable(&found.schema());
+        let wanted = schema.fields().iter().map(|it| it.as_ref().clone()).collect();
+        let (filters, within) = (&[] as &[_], None);
+        let direct = Direct { feature: table, table: &found, selection, filters, within, wanted };
+        if direct.is_worth_it() {
+            let rows = self.read_directly(direct)?;
+            let schema = rows.schema();
+            return Ok(Some(Rows::from_batches(schema, rows.collect().await?)));
+        }
+        let plan = scan(found, selection.clone())
             .and_then(datafusion::logical_expr::LogicalPlanBuilder::build)
             .map_err(|error| StoreError::engine(table.as_str(), error))?;
         let rows = self.run(plan, table.as_str()).await?;

@@ -3,6 +3,7 @@
 
 mod bad_rows;
 mod deletion;
+mod few_rows;
 mod golden;
 mod increments;
 mod model;
