@@ -121,11 +121,6 @@ impl Tokens {
         self.by_digest.get(&digest(secret))
     }
 
-    /// The spaces that somebody may work in.
-    pub fn spaces(&self) -> std::collections::BTreeSet<&str> {
-        self.by_digest.values().filter_map(|token| token.space.as_deref()).collect()
-    }
-
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.by_digest.is_empty()

@@ -2,10 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -45,10 +42,8 @@ pub(crate) struct Desk {
     pub(crate) plans: Plans,
     /// Of all spaces.
     pub(crate) changes: Changes,
-    /// Whether anybody worked here since this was last looked at.
-    is_busy: AtomicBool,
-    /// The versions of tables in which there was nothing to do, and when that was seen.
-    rest: Mutex<Option<(Instant, Vec<Option<u64>>)>>,
+    /// A state of its tables in which there is nothing to do, and until when that is believed.
+    rest: Mutex<Option<(Instant, String)>>,
     /// When files of tables were last looked for that nobody needs.
     swept: Mutex<Option<Instant>>,
     /// What lay in storage when this server listed it last, and when that was.
@@ -69,21 +64,10 @@ impl Desk {
             jobs,
             plans,
             changes,
-            is_busy: AtomicBool::new(false),
             rest: Mutex::default(),
             swept: Mutex::default(),
             storage: Mutex::default(),
         }))
-    }
-
-    /// Takes note that somebody works here.
-    pub(crate) fn note_work(&self) {
-        self.is_busy.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether anybody worked here since this was last asked.
-    pub(crate) fn was_busy(&self) -> bool {
-        self.is_busy.swap(false, Ordering::Relaxed)
     }
 
     /// Whether it is time to look for files that nobody needs; then it is not for so long.
@@ -107,14 +91,14 @@ impl Desk {
         *self.storage.lock().unwrap_or_else(PoisonError::into_inner) = Some((at, Arc::new(report)));
     }
 
-    /// Whether there was nothing to do in this state of its tables, not long ago.
-    pub(crate) fn is_at_rest(&self, state: &[Option<u64>], for_long: Duration) -> bool {
-        lock(&self.rest).as_ref().is_some_and(|(at, of)| of == state && at.elapsed() < for_long)
+    /// Whether it is known that there is nothing to do in this state of its tables.
+    pub(crate) fn is_at_rest(&self, state: &str) -> bool {
+        lock(&self.rest).as_ref().is_some_and(|(until, of)| of == state && Instant::now() < *until)
     }
 
-    /// Takes note of a state of its tables in which there is nothing to do.
-    pub(crate) fn rests(&self, state: Vec<Option<u64>>) {
-        *lock(&self.rest) = Some((Instant::now(), state));
+    /// Takes note of a state of its tables in which there is nothing to do, for so long.
+    pub(crate) fn rests(&self, state: String, for_long: Duration) {
+        *lock(&self.rest) = Some((Instant::now() + for_long, state));
     }
 
     /// Takes up jobs that nobody is at work on, and says how many are not over. A project without a
@@ -177,20 +161,15 @@ impl App {
     }
 
     /// The names of the spaces that there are besides the project's own, as far as that can be
-    /// found out.
+    /// found out. One in which nobody has ever worked is none yet.
     pub(crate) async fn spaces(&self) -> BTreeSet<String> {
-        let store = self.home.session("server");
-        let mut names: BTreeSet<String> = BTreeSet::new();
-        match store.store().spaces().await {
-            Ok(found) => names.extend(found),
-            Err(error) => tracing::error!(%error, "the spaces cannot be listed"),
-        }
-        match self.tokens().await {
-            Ok(tokens) => names.extend(tokens.spaces().into_iter().map(str::to_owned)),
-            Err(error) => tracing::error!(%error, "the tokens cannot be read"),
-        }
-        names.retain(|name| Some(name.as_str()) != self.home.space.name());
-        names
+        let home = self.home.session("server");
+        let found = home.store().spaces().await.unwrap_or_else(|error| {
+            tracing::error!(%error, "the spaces cannot be listed");
+            Vec::new()
+        });
+        let is_other = |name: &String| Some(name.as_str()) != self.home.space.name();
+        found.into_iter().filter(is_other).collect()
     }
 
     /// Every desk that is open.

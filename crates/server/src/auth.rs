@@ -94,7 +94,6 @@ impl<R: Needs> FromRequestParts<Arc<App>> for Caller<R> {
             return Err(Problem::new(StatusCode::FORBIDDEN, "auth.role", detail));
         }
         let desk = app.desk(space.as_deref()).await?;
-        desk.note_work();
         let session = desk.session(&name);
         let ongoing = parts.extensions.get::<Ongoing>().cloned().unwrap_or_default();
         Ok(Self { desk, session, ongoing, needs: PhantomData })

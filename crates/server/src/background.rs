@@ -3,7 +3,6 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use arrow::datatypes::SchemaRef;
 use metalith_base::{Diagnostic, FeatureKey};
 use metalith_graph::{Retention, columns};
 use metalith_lifecycle::{
@@ -37,6 +36,9 @@ const STATISTICS: &str = "statistics";
 /// How often they are listed.
 const RARELY: Duration = AN_HOUR;
 const AN_HOUR: Duration = Duration::from_secs(60 * 60);
+/// How many deletions wait for their objects, and how many are not done.
+const QUEUE: &str = "metalith_purge_queue";
+const UNFINISHED: &str = "metalith_deletions_unfinished";
 /// How many small chunks a table of records may have, and how often that is looked at.
 const CHUNKS: usize = 32;
 const OFTEN: Duration = Duration::from_secs(1);
@@ -118,8 +120,10 @@ async fn turn(app: &App, desk: &Desk, holder: &str, mut stopped: watch::Receiver
     }
     let session = desk.session("background");
     let state = state(&session).await;
-    if state.as_ref().is_some_and(|state| desk.is_at_rest(state, AN_HOUR)) {
-        return;
+    if let Some(state) = &state
+        && is_at_rest(desk, &session, state).await
+    {
+        return figures_at_rest(app, desk);
     }
     let unfinished = desk.take_up_jobs().await;
     let has_jobs = !matches!(unfinished, Ok(0));
@@ -133,7 +137,7 @@ async fn turn(app: &App, desk: &Desk, holder: &str, mut stopped: watch::Receiver
     tokio::select! {
         is_all_done = work(app, desk, &session) => {
             if let Some(state) = state.filter(|_| is_all_done && !has_jobs) {
-                desk.rests(state);
+                told("that nothing is to be done", rests(desk, &session, state).await);
             }
         }
         () = keep(&session, holder) => {}
@@ -143,18 +147,43 @@ async fn turn(app: &App, desk: &Desk, holder: &str, mut stopped: watch::Receiver
     told("a lease could not be given back", leases::release(store, &lease).await);
 }
 
-/// The versions of the tables that say what there is to do. `None` where that does not say all: what
-/// is kept for a time only is due some day, whether or not anything happens.
-async fn state(session: &Session) -> Option<Vec<Option<u64>>> {
+/// The versions of the tables that say what there is to do, as text. `None` where that does not say
+/// all: what is kept for a time only is due some day, whether or not anything happens.
+async fn state(session: &Session) -> Option<String> {
     let mut features = session.graph().features();
     if features.any(|feature| feature.definition().retention != Retention::default()) {
         return None;
     }
-    let mut versions = Vec::new();
+    let mut state = "rest".to_owned();
     for table in own_tables().filter(|table| *table != leases::table()).chain([job_table()]) {
-        versions.push(session.store().table_version(&table).await.ok()?);
+        let version = session.store().table_version(&table).await.ok()?;
+        let name = table.parts().last().unwrap_or_default();
+        let version = version.map_or_else(|| "none".to_owned(), |it| it.to_string());
+        state.push_str(&format!("/{name}:{version}"));
     }
-    Some(versions)
+    Some(state)
+}
+
+/// Whether any server on this store found nothing to do in this state, not long ago: who starts
+/// begins with the spaces in which there is something to do.
+async fn is_at_rest(desk: &Desk, session: &Session, state: &str) -> bool {
+    if desk.is_at_rest(state) {
+        return true;
+    }
+    // Where that cannot be read, it is looked at anew.
+    let Ok(held) = leases::held(session.store()).await else { return false };
+    let Some(lease) = held.get(state) else { return false };
+    let left = lease.until.as_micros() - session.store().now().as_micros();
+    desk.rests(state.to_owned(), Duration::from_micros(left.max(0).unsigned_abs()));
+    true
+}
+
+/// Tells all servers on this store that nothing is to be done in this state.
+async fn rests(desk: &Desk, session: &Session, state: String) -> Result<(), StoreError> {
+    // Whoever finds out keeps it: it is given back by nobody, and ends by itself.
+    leases::acquire(session.store(), &state, "nobody", AN_HOUR).await?;
+    desk.rests(state, AN_HOUR);
+    Ok(())
 }
 
 /// Renews the lease. Ends only when that fails; then another server may be at work.
@@ -206,13 +235,17 @@ fn told<E: Diagnostic>(what: &str, done: Result<(), E>) {
 }
 
 /// Puts the many small chunks together that changes make, one each, of records and of what the store
-/// writes down about itself. Where people are at work that is looked at again and again: whoever
-/// reads such a table reads all of its chunks.
+/// writes down about itself. Of those that this server wrote to, that is looked at again and again:
+/// whoever reads such a table reads all of its chunks. What others write they look after, or it is
+/// done in turn with everything else.
 pub(crate) async fn tidy(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
-        for desk in app.open_desks().into_iter().filter(|desk| desk.was_busy()) {
+        for desk in app.open_desks() {
             let session = desk.session("background");
-            for (table, _) in small_tables(&session).await {
+            for table in session.store().take_written() {
+                if whose(&session, &table).await.is_none() {
+                    continue;
+                }
                 if let Err(error) = session.store().tidy(&table, CHUNKS).await {
                     // Somebody rewrote them meanwhile, most likely.
                     tracing::info!(%table, %error, "its chunks stay for now");
@@ -229,19 +262,29 @@ pub(crate) async fn tidy(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
 /// The tables that grow by a few rows at a time: records, features of which people delete samples,
 /// and what is written down about that.
 async fn small_tables(session: &Session) -> Vec<(FeatureKey, Whose)> {
-    let (store, graph) = (session.store(), session.graph());
-    let mut tables: Vec<_> = own_tables().map(|table| (table, Whose::Ours)).collect();
-    for feature in graph.features().filter(|feature| !feature.is_external()) {
-        // What fails here fails again, and is told, where the table is worked on.
-        let schema = store.stored_schema(graph, feature.key()).await.ok().flatten();
-        let has_tombstones = |it: SchemaRef| it.index_of(columns::DELETION_ID).is_ok();
-        if feature.is_record() {
-            tables.push((feature.key().clone(), Whose::Ours));
-        } else if schema.is_some_and(has_tombstones) {
-            tables.push((feature.key().clone(), Whose::Users));
+    let mut tables = Vec::new();
+    let features = session.graph().features().map(|feature| feature.key().clone());
+    for table in own_tables().chain(features) {
+        if let Some(whose) = whose(session, &table).await {
+            tables.push((table, whose));
         }
     }
     tables
+}
+
+/// Whose table it is, if it grows by a few rows at a time.
+async fn whose(session: &Session, table: &FeatureKey) -> Option<Whose> {
+    if own_tables().any(|own| own == *table) {
+        return Some(Whose::Ours);
+    }
+    let (store, graph) = (session.store(), session.graph());
+    let feature = graph.feature(table).ok().filter(|feature| !feature.is_external())?;
+    if feature.is_record() {
+        return Some(Whose::Ours);
+    }
+    // What fails here fails again, and is told, where the table is worked on.
+    let schema = store.stored_schema(graph, table).await.ok()??;
+    schema.index_of(columns::DELETION_ID).ok().map(|_| Whose::Users)
 }
 
 /// Whose rows a table has.
@@ -275,6 +318,13 @@ async fn tidy_up(desk: &Desk, session: &Session) {
     }
 }
 
+/// The figures of a space in which there is nothing to do.
+fn figures_at_rest(app: &App, desk: &Desk) {
+    for name in [QUEUE, UNFINISHED] {
+        app.metrics.set(name, desk.space.name(), 0);
+    }
+}
+
 /// How deep the queue is, and what lies around. Says how many deletions are not over.
 async fn figures(app: &App, desk: &Desk, session: &Session) -> Result<u64, RegistryError> {
     let deletions = list(session.store()).await?;
@@ -283,8 +333,8 @@ async fn figures(app: &App, desk: &Desk, session: &Session) -> Result<u64, Regis
     let metrics = &app.metrics;
     let (pending, unfinished) =
         (waiting(DeletionState::PurgePending), waiting(DeletionState::Unfinished));
-    metrics.set("metalith_purge_queue", space, pending);
-    metrics.set("metalith_deletions_unfinished", space, unfinished);
+    metrics.set(QUEUE, space, pending);
+    metrics.set(UNFINISHED, space, unfinished);
     if statistics_are_due(session).await? {
         statistics(app, desk, session).await;
     }

@@ -127,7 +127,7 @@ impl Store {
             .once(request.mark.tag(false))
             .only_at(table.version());
         let rows = with_mark(rows, request.mark.clone(), Marking::All)?;
-        Ok(self.backend().append(key, rows, note).await?.rows)
+        Ok(self.append(key, rows, note).await?.rows)
     }
 
     /// How many rows there are. All that is set is evaluated on the way, so that what cannot be

@@ -308,7 +308,7 @@ impl Carry<'_> {
             stamp.now = stamp.now.max(Timestamp::from_micros(after.as_micros() + 1));
         }
         let rows = stamp.apply_to(rows)?;
-        Ok(store.backend().append(new.key(), rows, note).await?.rows)
+        Ok(store.append(new.key(), rows, note).await?.rows)
     }
 
     /// Refuses samples that cannot be told apart under the newer definition.

@@ -165,7 +165,7 @@ impl Copy<'_> {
         };
         let rows = self.rows().await?;
         let rows = only(rows, digester, missing);
-        self.target.backend().append(self.feature, rows, note).await?;
+        self.target.append(self.feature, rows, note).await?;
         self.verify().await?;
         Ok(receipt)
     }

@@ -148,7 +148,7 @@ impl Store {
                 Some(mark) => with_mark(Rows::from_batch(row), mark.clone(), Marking::Unmarked)?,
                 None => Rows::from_batch(row),
             };
-            let commit = self.backend().append(feature.key(), row, note).await?;
+            let commit = self.append(feature.key(), row, note).await?;
             Ok(DetachReceipt { samples, table_version: Some(commit.version) })
         })
         .await

@@ -58,6 +58,7 @@ mod turns;
 mod unique;
 mod versions;
 mod write;
+mod written;
 
 pub use crate::{
     backend::{

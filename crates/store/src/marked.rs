@@ -294,7 +294,7 @@ impl Store {
         let rows = Rows::from_batches(table.schema(), kept);
         let table = Arc::clone(table);
         let replacement = Replacement { table, chunks, rows, change: Change::Content };
-        self.backend().replace(feature.key(), replacement, note).await?;
+        self.replace(feature.key(), replacement, note).await?;
         Ok(removed)
     }
 

@@ -125,7 +125,7 @@ impl Store {
             None => restored,
         };
         let note = CommitNote::new("restore").only_at(table.version()).by(self.actor());
-        let commit = self.backend().append(key, restored, note).await?;
+        let commit = self.append(key, restored, note).await?;
         receipt.table_version = Some(commit.version);
         Ok(receipt)
     }

@@ -21,7 +21,7 @@ use metalith_graph::{Feature, FeatureGraph};
 use crate::{
     Backend, Compute, HashSettings, MarkerState, Notes, OwnFiles, PlaceProblem, Rows, SpaceOf,
     StoreError, StoreMarker, Table, chunk_scan::Selection, current::Visibility,
-    selections::Selections, system::is_system, turns::Turns,
+    selections::Selections, system::is_system, turns::Turns, written::Written,
 };
 
 /// A store that is open.
@@ -42,6 +42,8 @@ pub struct Store {
     selections: Arc<Selections>,
     /// Shared by all clones.
     pub(crate) turns: Arc<Turns>,
+    /// By any clone.
+    pub(crate) written: Arc<Written>,
 }
 
 /// What a store is opened for.
@@ -178,6 +180,7 @@ impl Store {
             compute: options.compute,
             selections: Arc::default(),
             turns: Arc::default(),
+            written: Arc::default(),
             session: session(match options.parallelism {
                 0 => std::thread::available_parallelism().map_or(1, usize::from),
                 given => given,

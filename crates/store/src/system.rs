@@ -38,7 +38,7 @@ impl Store {
         note: CommitNote,
     ) -> Result<Commit, StoreError> {
         self.require_write()?;
-        self.backend().append(table, rows, note).await
+        self.append(table, rows, note).await
     }
 
     /// Every row of a system table, or `None` when there is no such table yet.
@@ -132,7 +132,7 @@ impl Store {
         if !chunks.is_empty() {
             let rows = Rows::from_batches(found.schema(), kept);
             let replacement = Replacement { table: found, chunks, rows, change: Change::Content };
-            self.backend().replace(table, replacement, CommitNote::new("remove")).await?;
+            self.replace(table, replacement, CommitNote::new("remove")).await?;
         }
         Ok(())
     }

@@ -65,7 +65,7 @@ impl Store {
                 places.push(place);
             }
         }
-        let commits = transactions.commit_together(of_tables).await?;
+        let commits = self.commit_together(transactions, of_tables).await?;
         for (place, commit) in places.into_iter().zip(commits) {
             match &mut done[place] {
                 SamplesChanged::Deleted(receipt) => receipt.made(commit),
@@ -79,10 +79,8 @@ impl Store {
     pub(crate) async fn commit(&self, change: TableChange) -> Result<Commit, StoreError> {
         let TableChange { feature, action, note } = change;
         match action {
-            TableAction::Append(rows) => self.backend().append(&feature, rows, note).await,
-            TableAction::Replace(replacement) => {
-                self.backend().replace(&feature, replacement, note).await
-            }
+            TableAction::Append(rows) => self.append(&feature, rows, note).await,
+            TableAction::Replace(replacement) => self.replace(&feature, replacement, note).await,
         }
     }
 }

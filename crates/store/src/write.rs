@@ -73,10 +73,10 @@ impl Store {
             note = note.with("materializationId", run);
         }
         if options.precondition != Precondition::None {
-            return self.backend().append(feature, rows, note).await;
+            return self.append(feature, rows, note).await;
         }
         let (rows, passing) = self.passing(feature, rows);
-        let commit = self.backend().append(feature, rows, note).await;
+        let commit = self.append(feature, rows, note).await;
         drop(passing);
         commit
     }

@@ -1,9 +1,13 @@
 //! What holds for every request.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
 
 use axum::http::StatusCode;
-use metalith_registry::tokens::{self, Role};
+use metalith_lifecycle::leases;
+use metalith_registry::{
+    Session, Space,
+    tokens::{self, Role},
+};
 use metalith_server::{Limits, Settings, openapi};
 use serde_json::{Value, json};
 
@@ -215,8 +219,8 @@ async fn a_request_with_a_key_is_carried_out_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_small_changes_are_put_together() {
-    let restless = Settings { every: Duration::from_millis(200), ..settings() };
-    let world = World::with_settings(restless).await;
+    // Long before it is the turn of everything else.
+    let world = World::with_settings(settings()).await;
     let path = "/api/v1/jobs/synthetic/datasets";
     for number in 0..60 {
         let body = json!({ "name": format!("{number}"), "dataset_type": "features" });
@@ -233,6 +237,61 @@ async fn many_small_changes_are_put_together() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("they stay apart");
+}
+
+/// All files below a folder, with their sizes.
+fn files(folder: &Path, found: &mut BTreeMap<String, u64>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files(&path, found),
+            false => {
+                found.insert(path.display().to_string(), fs::metadata(&path).unwrap().len());
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_starts_leaves_spaces_at_rest_alone() {
+    let mut world = World::stopped();
+    // Where something is kept for a time there is something to do some day.
+    let features = world.folder().join("features.toml");
+    let declared = fs::read_to_string(&features).unwrap();
+    fs::write(&features, declared.replace("retention = { keep_deleted = \"0s\" }", "")).unwrap();
+    let home = world.session().await;
+    let anna = tokens::add(home.store(), "anna", Role::Admin, Some("anna")).await.unwrap();
+    tokens::add(home.store(), "ben", Role::Admin, Some("ben")).await.unwrap();
+    let above = tokens::add(home.store(), "above", Role::Admin, None).await.unwrap();
+    world.set_token(Some(anna.reveal()));
+    let restless = Settings { every: Duration::from_millis(100), ..settings() };
+    world.start(restless).await;
+    world.made("tones", 2).await;
+    let space = Space::open(world.project().in_space(Some("anna")).unwrap()).await.unwrap();
+    let session = Session::new(&Arc::new(space), "beside");
+    while !leases::held(session.store()).await.unwrap().keys().any(|it| it.starts_with("rest/")) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    world.stop().await;
+    let spaces = world.folder().join(".metalith/store/spaces");
+    assert!(!spaces.join("ben").exists(), "nobody has worked there");
+    let (mut before, mut after) = (BTreeMap::new(), BTreeMap::new());
+    files(&spaces, &mut before);
+
+    world.set_token(Some(above.reveal()));
+    world.start(restless).await;
+    let seen = "metalith_purge_queue{space=\"anna\"} 0";
+    while !world.get("/metrics").await.text().contains(seen) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    world.stop().await;
+    files(&spaces, &mut after);
+    assert_eq!(after, before);
+    // What happens there is seen all the same.
+    world.set_token(Some(anna.reveal()));
+    world.start(restless).await;
+    let (_, dataset) = world.made("more", 1).await;
+    assert_eq!(world.objects(&format!("anna/{dataset}")), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
