@@ -3,16 +3,19 @@
 use std::{collections::HashSet, sync::Arc};
 
 use arrow::{
-    array::{AsArray as _, RecordBatch},
-    compute::cast,
+    array::{Array as _, AsArray as _, RecordBatch},
+    compute::{
+        SortColumn, SortOptions, cast, concat_batches, lexsort_to_indices, take_record_batch,
+    },
     datatypes::{DataType, Field, Schema, TimeUnit},
+    error::ArrowError,
     json::{LineDelimitedWriter, ReaderBuilder},
 };
 use futures::TryStreamExt as _;
 use metalith_base::FeatureKey;
 use metalith_expr::{Expr, column, lit};
 use metalith_graph::columns;
-use metalith_store::{Precondition, ReadOptions, Rows, StoreError, WriteOptions};
+use metalith_store::{Frame, Precondition, ReadOptions, Rows, StoreError, WriteOptions};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -22,6 +25,9 @@ use crate::{RegistryError, Session};
 /// How often something is read again because somebody removed rows meanwhile. Each time somebody made
 /// progress.
 const ATTEMPTS: usize = 20;
+
+/// The column of every record that says when it was made.
+const CREATED_AT: &str = "created_at";
 
 pub(crate) const JOB: &str = "synthetic/job";
 pub(crate) const DATASET: &str = "synthetic/dataset";
@@ -295,7 +301,23 @@ pub async fn list<R: Record>(
     session: &Session,
     page: Page,
 ) -> Result<(Vec<R>, usize), RegistryError> {
-    Ok(page_of(readable::<R>(session, None).await?, page))
+    let Some(Frame { schema, batches }) = frame::<R>(session, None).await? else {
+        return Ok((Vec::new(), 0));
+    };
+    let whole = concat_batches(&schema, &batches)?;
+    let newest_first = Some(SortOptions { descending: true, nulls_first: false });
+    let by = [(CREATED_AT, newest_first), (R::ID, None)].map(|(name, options)| {
+        let place = schema.index_of(name)?;
+        Ok::<_, ArrowError>(SortColumn { values: Arc::clone(whole.column(place)), options })
+    });
+    let [times, ids] = by;
+    let times = times?;
+    // A record that does not say when it was made cannot be read.
+    let count = whole.num_rows() - times.values.null_count();
+    let (first, end) = (page.offset.min(count), page.offset.saturating_add(page.limit).min(count));
+    let order = lexsort_to_indices(&[times, ids?], Some(end))?.slice(first, end - first);
+    let lines = json_lines(&[take_record_batch(&whole, &order)?])?;
+    Ok((lines.iter().filter_map(|line| told(line)).collect(), count))
 }
 
 /// The datasets that no sample belongs to, the newest first, and how many there are.
@@ -368,14 +390,16 @@ pub(crate) async fn readable<R: Record>(
     session: &Session,
     filter: Option<Expr>,
 ) -> Result<Vec<R>, RegistryError> {
-    let read = |line: &Vec<u8>| {
-        serde_json::from_slice(line)
-            .inspect_err(|error| {
-                tracing::error!(feature = R::FEATURE, %error, "a record cannot be read");
-            })
-            .ok()
-    };
-    Ok(lines::<R>(session, filter).await?.iter().filter_map(read).collect())
+    Ok(lines::<R>(session, filter).await?.iter().filter_map(|line| told(line)).collect())
+}
+
+/// The record in a line. That one cannot be read is told to the log.
+fn told<R: Record>(line: &[u8]) -> Option<R> {
+    let read = serde_json::from_slice(line);
+    read.inspect_err(|error| {
+        tracing::error!(feature = R::FEATURE, %error, "a record cannot be read");
+    })
+    .ok()
 }
 
 /// Records as JSON.
@@ -383,10 +407,21 @@ async fn lines<R: Record>(
     session: &Session,
     filter: Option<Expr>,
 ) -> Result<Vec<Vec<u8>>, RegistryError> {
+    match frame::<R>(session, filter).await? {
+        Some(frame) => json_lines(&frame.batches),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Records as rows; `None` where there have never been any.
+async fn frame<R: Record>(
+    session: &Session,
+    filter: Option<Expr>,
+) -> Result<Option<Frame>, RegistryError> {
     session.require_registry()?;
     let (store, graph, feature) = (session.store(), session.graph(), key::<R>());
     if store.stored_schema(graph, &feature).await?.is_none() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let columns = R::COLUMNS.iter().map(|(name, _)| (*name).to_owned()).collect();
     let options = ReadOptions {
@@ -395,10 +430,13 @@ async fn lines<R: Record>(
         feature_history: true,
         ..ReadOptions::default()
     };
-    let batches = store.read_whole(graph, &feature, &options).await?.batches;
+    Ok(Some(store.read_whole(graph, &feature, &options).await?))
+}
+
+fn json_lines(batches: &[RecordBatch]) -> Result<Vec<Vec<u8>>, RegistryError> {
     let mut text = Vec::new();
     let mut writer = LineDelimitedWriter::new(&mut text);
-    for batch in &batches {
+    for batch in batches {
         writer.write(batch)?;
     }
     writer.finish()?;
