@@ -23,7 +23,6 @@ use crate::{
 /// What a run may name beside the stores of its project.
 #[derive(Clone, Debug)]
 pub struct Confines {
-    own: Own,
     whose: Whose,
 }
 
@@ -31,6 +30,9 @@ pub struct Confines {
 enum Whose {
     /// A space's: nothing but what is its own.
     Space {
+        /// What it is called, and what those beside it are.
+        name: String,
+        beside: Vec<String>,
         /// Files at or below this folder are.
         folder: PathBuf,
         /// So is what has the name of the space below one of these.
@@ -38,26 +40,30 @@ enum Whose {
     },
     /// Those who have spaces below them: everything but what is a space's.
     Above {
+        /// What tells theirs.
+        own: Own,
         /// The folders of pipelines that each have the name of a space are.
         folder: PathBuf,
     },
 }
 
 impl Confines {
-    /// Those of a space: files at or below a folder, and what has the name of the space at or below
-    /// one of the places that the project names, which are opened with the project's options.
+    /// Those of a space among others: files at or below a folder, and what has the name of the space,
+    /// before that of any other, at or below one of the places that the project names, which are
+    /// opened with the project's options.
     pub fn within(
         folder: &Path,
-        own: Own,
+        (name, beside): (&str, Vec<String>),
         places: BTreeMap<String, BTreeMap<String, String>>,
     ) -> Self {
-        Self { own, whose: Whose::Space { folder: canonical(folder), places } }
+        let (name, folder) = (name.to_owned(), canonical(folder));
+        Self { whose: Whose::Space { name, beside, folder, places } }
     }
 
     /// Those of everybody else: what is not one of the spaces below. In a folder of pipelines each
     /// space has a folder of its own.
     pub fn beside(folder: &Path, own: Own) -> Self {
-        Self { own, whose: Whose::Above { folder: canonical(folder) } }
+        Self { whose: Whose::Above { own, folder: canonical(folder) } }
     }
 
     /// Takes out the datasources of a project file that are elsewhere. Those that stay are opened
@@ -104,7 +110,7 @@ impl Confines {
             Some(ObjectLocation::Local(path)) => self.has_path(path),
             Some(ObjectLocation::Remote(_)) => match &self.whose {
                 Whose::Space { places, .. } => match configured(&place, places) {
-                    Some((uri, options)) if self.own.has(&uri) => {
+                    Some((uri, options)) if self.has(&uri) => {
                         datasource.options.clone_from(options);
                         true
                     }
@@ -158,24 +164,37 @@ impl Confines {
         }
         let uri = || ObjectUri::parse(path.to_str()?).ok();
         match &self.whose {
-            Whose::Space { folder, places } => {
+            Whose::Space { folder, places, .. } => {
                 let is_below = |place: &String| {
                     let place = ObjectUri::parse(place).ok();
                     place.zip(uri()).is_some_and(|(place, it)| place.covers(&it))
                 };
                 path.starts_with(folder)
-                    || (uri().is_some_and(|it| self.own.has(&it)) && places.keys().any(is_below))
+                    || (uri().is_some_and(|it| self.has(&it)) && places.keys().any(is_below))
             }
-            Whose::Above { folder } => {
-                let mut of_spaces = self.own.others().iter().map(|it| folder.join(it));
+            Whose::Above { own, folder } => {
+                let mut of_spaces = own.others().iter().map(|it| folder.join(it));
                 !of_spaces.any(|theirs| path.starts_with(canonical(&theirs)))
             }
         }
     }
 
+    /// Whether an address is its own by its parts.
+    fn has(&self, uri: &ObjectUri) -> bool {
+        match &self.whose {
+            Whose::Space { name, beside, .. } => {
+                let mut names = uri.key().split('/');
+                // What lies in the folder of another space is that one's, whatever it is called.
+                names.find(|it| it == name || beside.iter().any(|other| other == it))
+                    == Some(name.as_str())
+            }
+            Whose::Above { own, .. } => own.has(uri),
+        }
+    }
+
     fn has_object(&self, address: &str) -> bool {
         match ObjectUri::parse(address) {
-            Ok(uri) => uri.readings().iter().all(|it| self.own.has(it)),
+            Ok(uri) => uri.readings().iter().all(|it| self.has(it)),
             // A whole bucket: what is in it is looked at one by one.
             Err(metalith_objects::UriProblem::Everything) => {
                 matches!(self.whose, Whose::Above { .. })

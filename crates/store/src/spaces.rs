@@ -22,6 +22,12 @@ impl Store {
         Ok(self.backend().spaces().await?.into_keys().collect())
     }
 
+    /// The names of the other spaces of the store that this one is a space of.
+    pub async fn spaces_beside(&self) -> Result<Vec<String>, StoreError> {
+        let Some(SpaceOf { above, name, .. }) = &self.space_of else { return Ok(Vec::new()) };
+        Ok(above.spaces().await?.into_keys().filter(|it| it != name).collect())
+    }
+
     /// Every other store that shares its place with this one, open for reading: the spaces below
     /// it, and the store above it with the other spaces there. One that cannot be opened is an error.
     pub async fn beside(&self) -> Result<Vec<Self>, StoreError> {

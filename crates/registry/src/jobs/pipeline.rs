@@ -126,7 +126,10 @@ impl File {
             .map_err(|error| odd(format!("is `{name}`, whose file cannot be read: {error}")))?;
         let own = session.context().own().await?;
         let confines = match session.space().name() {
-            Some(_) => Some(Confines::within(&folder, own, settings.objects.clone())),
+            Some(space) => {
+                let beside = session.store().spaces_beside().await?;
+                Some(Confines::within(&folder, (space, beside), settings.objects.clone()))
+            }
             None if own.others().is_empty() => None,
             None => Some(Confines::beside(&all, own)),
         };

@@ -134,6 +134,9 @@ async fn a_pipeline_of_a_space_names_nothing_that_may_be_anothers() {
     let mut spaces = Spaces::new().await;
     let pipelines = spaces.world.folder().join("pipelines");
     symlink(pipelines.join("anna/in"), pipelines.join("ben/link")).unwrap();
+    // From now on there is such a space.
+    spaces.be(0);
+    assert_eq!(spaces.world.get("/api/v1/features").await.status, StatusCode::OK);
     spaces.be(1);
     for datasource in [
         "path: ../anna/in",
@@ -149,6 +152,7 @@ async fn a_pipeline_of_a_space_names_nothing_that_may_be_anothers() {
         "path: 's3://BUCKET/synthetic/anna/given'",
         "path: 's3://BUCKET/synthetic/anna/given/videos.csv'",
         "path: 's3://BUCKET/synthetic'",
+        "path: 's3://BUCKET/synthetic/anna/ben'",
         "path: 's3://BUCKET'",
         "path: 's3://BUCKET/*/anna/given/*.csv'",
         "path: 's3://BUCKET/synthetic/ben/../anna/given'",
