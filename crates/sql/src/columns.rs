@@ -69,12 +69,32 @@ fn stored_type(given: &DataType) -> Option<DataType> {
             };
             It::Struct(members.iter().map(member).collect::<Option<Fields>>()?)
         }
+        It::Map(entries, _) => {
+            let (key, value) = pair(entries)?;
+            map_of(stored_type(key)?, stored_type(value)?)
+        }
         other => match metalith_store::stored_type(other) {
             next if next != *other => stored_type(&next)?,
             stored @ It::Timestamp(TimeUnit::Microsecond, _) => stored,
             _ => return None,
         },
     })
+}
+
+/// The types of the keys and the values of a map.
+pub(crate) fn pair(entries: &Field) -> Option<(&DataType, &DataType)> {
+    match entries.data_type() {
+        DataType::Struct(pair) if pair.len() == 2 => {
+            Some((pair[0].data_type(), pair[1].data_type()))
+        }
+        _ => None,
+    }
+}
+
+fn map_of(key: DataType, value: DataType) -> DataType {
+    let entries = [Field::new("key", key, false), Field::new("value", value, true)];
+    let entries = DataType::Struct(entries.into_iter().collect());
+    DataType::Map(Arc::new(Field::new("entries", entries, false)), false)
 }
 
 fn list_of(item: DataType) -> DataType {
@@ -107,6 +127,7 @@ enum Type {
     Decimal { precision: u8, scale: i8 },
     List(Box<Self>),
     Struct(Vec<Remembered>),
+    Map(Box<Self>, Box<Self>),
 }
 
 /// Columns as a text for the catalog; `None` where one has a type that [`stored_schema`] would not
@@ -152,6 +173,10 @@ impl Type {
             }
             DataType::List(item) => Self::List(Box::new(Self::of(item.data_type())?)),
             DataType::Struct(members) => Self::Struct(remembered(members)?),
+            DataType::Map(entries, _) => {
+                let (key, value) = pair(entries)?;
+                Self::Map(Box::new(Self::of(key)?), Box::new(Self::of(value)?))
+            }
             _ => return None,
         })
     }
@@ -173,6 +198,7 @@ impl Type {
             Self::Decimal { precision, scale } => DataType::Decimal128(*precision, *scale),
             Self::List(item) => list_of(item.arrow()),
             Self::Struct(members) => DataType::Struct(fields(members)),
+            Self::Map(key, value) => map_of(key.arrow(), value.arrow()),
         }
     }
 }
@@ -201,7 +227,7 @@ pub(crate) fn same_but_for_case(fields: &Fields) -> Option<(&str, &str)> {
 mod tests {
     use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
 
-    use super::{from_text, list_of, same_but_for_case, stored_schema, to_text};
+    use super::{from_text, list_of, map_of, same_but_for_case, stored_schema, to_text};
 
     fn schema() -> Schema {
         let member = |name: &str, of| Field::new(name, of, true);
@@ -211,6 +237,7 @@ mod tests {
             member("utc", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))),
             member("local", DataType::Timestamp(TimeUnit::Microsecond, None)),
             member("deep", list_of(DataType::Struct(deep))),
+            member("map", map_of(DataType::Utf8, list_of(DataType::Int32))),
         ])
     }
 

@@ -104,8 +104,20 @@ pub fn stored_type(given: &DataType) -> DataType {
         DataType::List(item) | DataType::LargeList(item) | DataType::ListView(item) => {
             DataType::List(stored_field(item))
         }
+        DataType::Map(entries, is_sorted) => match entries.data_type() {
+            Struct(pair) if pair.len() == 2 => map_type(&pair[0], &pair[1], *is_sorted),
+            _ => given.clone(),
+        },
         other => other.clone(),
     }
+}
+
+/// A map as it is stored: its parts have the names that they have in Arrow, whatever others say.
+fn map_type(key: &Field, value: &Field, is_sorted: bool) -> DataType {
+    let key = Field::new("key", stored_type(key.data_type()), false);
+    let value = Field::new("value", stored_type(value.data_type()), value.is_nullable());
+    let entries = DataType::Struct(Fields::from(vec![key, value]));
+    DataType::Map(Arc::new(Field::new("entries", entries, false)), is_sorted)
 }
 
 fn stored_field(field: &FieldRef) -> FieldRef {

@@ -11,6 +11,7 @@ import dagster as dg
 import narwhals as nw
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
 import metaxy as mx
 from metaxy.command import lock
@@ -402,5 +403,17 @@ def test_filters_in_text_are_expressions(project: mx.MetaxyConfig) -> None:
     written = NarwhalsFilter.model_validate("id = 'c2'").model_dump_json()
     again = NarwhalsFilter.model_validate_json(written).to_expr()
     assert nw.from_native(segments("c1", "c2")).filter(again)["id"].to_list() == ["c2"]
-    with pytest.raises(FilterParseError, match="`LIKE` cannot be used here"):
+    with pytest.raises(FilterParseError, match="Unsupported expression: `LIKE` cannot be used"):
         parse_filter_string("id LIKE 'c%'")
+
+
+def test_a_selection_of_nothing_is_an_error() -> None:
+    both = mx.FeatureSelection(projects=["a", "b"])
+    assert (both & mx.FeatureSelection(projects=["b"])).projects == ["b"]
+    assert (both - mx.FeatureSelection(projects=["b"])).projects == ["a"]
+    for made in (
+        lambda: both & mx.FeatureSelection(projects=["c"]),
+        lambda: both - mx.FeatureSelection(all=True),
+    ):
+        with pytest.raises(ValidationError, match="At least one"):
+            made()

@@ -1,5 +1,6 @@
 """What to compute, to recompute, and to consider deleting."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -56,10 +57,14 @@ class Increment(_Increment):
         return made
 
     @classmethod
-    def of(cls, found: "_metalith.Increment") -> "Increment":
+    def of(
+        cls,
+        found: "_metalith.Increment",
+        to_frame: "Callable[[_metalith.Frame], Eager]" = to_narwhals,
+    ) -> "Increment":
         """The engine's increment as frames of Narwhals."""
         frames = (found.new, found.stale, found.orphaned, found.waiting)
-        return cls(*map(to_narwhals, frames), is_native=found.is_native)
+        return cls(*map(to_frame, frames), is_native=found.is_native)
 
     @property
     def added(self) -> Eager:

@@ -220,6 +220,10 @@ fn sql_type(of: &DataType) -> Option<String> {
             });
             format!("STRUCT({})", members.collect::<Option<Vec<_>>>()?.join(", "))
         }
+        DataType::Map(entries, _) => {
+            let (key, value) = columns::pair(entries)?;
+            format!("MAP({}, {})", sql_type(key)?, sql_type(value)?)
+        }
         _ => return None,
     })
 }

@@ -8,7 +8,7 @@ use arrow::{
 use metalith_store::HashAlgorithm;
 
 use super::{Computes, Dialect, DriverFacts, Plain, PlainForm, Relation, Storage, digits, disk};
-use crate::{failure::Reason, place::Place, quote};
+use crate::{columns, failure::Reason, place::Place, quote};
 
 #[derive(Debug)]
 pub(super) struct PostgreSql;
@@ -112,6 +112,10 @@ impl Dialect for PostgreSql {
                 Storage::new(format!("NUMERIC({precision}, {scale})"), of.clone())
             }
             DataType::List(_) | DataType::Struct(_) => Storage::json("JSON"),
+            // The names of an object in JSON are texts.
+            DataType::Map(entries, _) if columns::pair(entries)?.0 == &DataType::Utf8 => {
+                Storage::json("JSON")
+            }
             _ => return None,
         })
     }

@@ -7,7 +7,7 @@ use arrow::{
 };
 
 use super::{Dialect, DriverFacts, Plain, PlainForm, Relation, Storage, digits, disk};
-use crate::{failure::Reason, place::Place, quote};
+use crate::{columns, failure::Reason, place::Place, quote};
 
 #[derive(Debug)]
 pub(super) struct Sqlite;
@@ -78,6 +78,10 @@ impl Dialect for Sqlite {
             DataType::Utf8 | DataType::Decimal128(..) => Storage::new("TEXT", DataType::Utf8),
             DataType::Binary => Storage::new("BLOB", DataType::Binary),
             DataType::List(_) | DataType::Struct(_) => Storage::json("TEXT"),
+            // The names of an object in JSON are texts.
+            DataType::Map(entries, _) if columns::pair(entries)?.0 == &DataType::Utf8 => {
+                Storage::json("TEXT")
+            }
             _ => return None,
         })
     }

@@ -38,7 +38,6 @@ from metalith.keys import (
     get_feature_by_key,
 )
 from metalith.lineage import LineageRelationship
-from metalith.selection import FeatureSelection
 from metalith.spec import FeatureDep, FeatureSpec, FeatureSpecWithIDColumns, IDColumns
 from metalith.stores import InMemoryMetadataStore, MetadataStore
 
@@ -54,6 +53,7 @@ from metaxy.entrypoints import (
 )
 from metaxy.metadata_store.system import SystemTableStorage
 from metaxy.metadata_store.types import AccessMode
+from metaxy.models.feature_selection import FeatureSelection
 from metaxy.utils.batched_writer import BufferedMetadataWriter
 from metaxy.utils.exceptions import MetaxyMissingFeatureDependency
 from metaxy.utils.external_features import sync_external_features

@@ -10,7 +10,7 @@ from metalith.config import active_config
 from metalith.definition import FeatureDefinition
 from metalith.errors import FeatureNotFoundError, InvalidError
 from metalith.filters import to_expressions as texts
-from metalith.frames import IntoRows, to_arrow, to_lazy, to_narwhals
+from metalith.frames import IntoRows, to_arrow, to_narwhals
 from metalith.graph import FeatureGraph
 from metalith.increment import Increment, LazyIncrement
 from metalith.keys import CoercibleToFeatureKey, FeatureKey, coerce_to_feature_key
@@ -35,6 +35,16 @@ class MetadataStore(Deletions):
     1
     {'id': ['a']}
     """
+
+    # Frames, on their way in and out
+
+    def _arrow(self, rows: IntoRows) -> Any:
+        """Rows as the engine takes them."""
+        return to_arrow(rows)
+
+    def _frame(self, frame: _metalith.Frame) -> nw.DataFrame[Any]:
+        """Rows as callers get them."""
+        return to_narwhals(frame)
 
     # Reading
 
@@ -102,7 +112,7 @@ class MetadataStore(Deletions):
             sample_history=with_sample_history,
             include_deleted=include_soft_deleted,
         )
-        rows = to_lazy(frame)
+        rows = self._frame(frame).lazy()
         if not with_store_info:
             return rows
         return rows, self.find_store_for_feature(key) or self
@@ -151,7 +161,7 @@ class MetadataStore(Deletions):
         key, _, graph = self._resolve(feature)
         writer = self._writer
         run = materialization_id or self._materialization_id
-        return writer.write(graph, str(key), to_arrow(df), run, over_fallback)
+        return writer.write(graph, str(key), self._arrow(df), run, over_fallback)
 
     def write_metadata(
         self,
@@ -238,7 +248,7 @@ class MetadataStore(Deletions):
             str(coerce_to_feature_key(name)): texts(given)
             for name, given in (filters or {}).items()
         }
-        rows = None if samples is None else to_arrow(samples)
+        rows = None if samples is None else self._arrow(samples)
         if rows is None:
             rows = self._joined_by_class(key, graph, compiled, by_feature)
         found = Increment.of(
@@ -252,7 +262,8 @@ class MetadataStore(Deletions):
                 staleness=texts(staleness_predicates),
                 skip_comparison=skip_comparison,
                 prefer_native=prefer_native,
-            )
+            ),
+            self._frame,
         )
         return found.lazy() if lazy else found
 
@@ -280,8 +291,8 @@ class MetadataStore(Deletions):
         if not definition.has_custom_load_input():
             return None
         upstream = self._engine.upstream_rows(compiled, str(key), filters)
-        joined = definition.load_input({name: to_lazy(frame) for name, frame in upstream})
-        return self._engine.compute_provenance(compiled, str(key), to_arrow(joined))
+        joined = definition.load_input({name: self._frame(it).lazy() for name, it in upstream})
+        return self._engine.compute_provenance(compiled, str(key), self._arrow(joined))
 
     def compute_provenance(self, feature: CoercibleToFeatureKey, df: Any) -> Any:
         """Gives upstream rows that were joined by hand their version columns.
@@ -290,7 +301,7 @@ class MetadataStore(Deletions):
         the parts of its key joined by `_`. The result has the kind of frame that `df` has.
         """
         key, _, graph = self._resolve(feature)
-        frame = to_narwhals(self._engine.compute_provenance(graph, str(key), to_arrow(df)))
+        frame = self._frame(self._engine.compute_provenance(graph, str(key), self._arrow(df)))
         if isinstance(df, nw.DataFrame):
             return frame
         if isinstance(df, nw.LazyFrame):
@@ -317,7 +328,7 @@ class MetadataStore(Deletions):
         Write them to carry them over without computing them again.
         """
         key, _, graph = self._resolve(feature)
-        return to_lazy(self._engine.rebase(graph, str(key), from_feature_version))
+        return self._frame(self._engine.rebase(graph, str(key), from_feature_version)).lazy()
 
     # Looking around
 

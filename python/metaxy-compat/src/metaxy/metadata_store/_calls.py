@@ -17,6 +17,7 @@ from metalith.keys import CoercibleToFeatureKey, FeatureKey, coerce_to_feature_k
 from metalith.plan import FeaturePlan
 
 from metaxy._hashing import HashAlgorithm
+from metaxy.config import MetaxyConfig
 from metaxy.metadata_store.fallback import WithFallbacks
 from metaxy.metadata_store.system import (
     FEATURE_VERSIONS_KEY,
@@ -36,10 +37,21 @@ from metaxy.models.constants import (
     METAXY_PROVENANCE_BY_FIELD,
 )
 from metaxy.utils.dataframes import last_of_each
+from metaxy.utils.maps import with_map_type, without_map_type
 
 
 class MetaxyStore(WithFallbacks):
     """What Metaxy's stores take and give otherwise than Metalith's."""
+
+    def _arrow(self, rows: Any) -> Any:
+        return without_map_type(rows) if _has_maps() else super()._arrow(rows)
+
+    def _frame(self, frame: Any) -> nw.DataFrame[Any]:
+        return with_map_type(frame) if _has_maps() else super()._frame(frame)
+
+    def native_implementation(self) -> nw.Implementation:
+        """What the frames are of that it gives."""
+        return nw.Implementation.POLARS
 
     def hash_struct_version_column(
         self, plan: FeaturePlan, df: Any, struct_column: str, hash_column: str
@@ -253,3 +265,7 @@ class MetaxyStore(WithFallbacks):
             f"Feature version `{feature_version}` of `{key}` is not found in system storage",
             hint="push the graph that has it",
         )
+
+
+def _has_maps() -> bool:
+    return MetaxyConfig.get().enable_map_datatype

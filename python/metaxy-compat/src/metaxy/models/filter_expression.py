@@ -3,11 +3,20 @@
 from typing import Any
 
 from metalith.errors import FilterError as FilterParseError
-from metalith.filter_text import to_narwhals as parse_filter_string
+from metalith.filter_text import to_narwhals
 from narwhals import Expr
 from pydantic import BaseModel, ConfigDict, model_validator
 
 __all__ = ["FilterParseError", "NarwhalsFilter", "parse_filter_string"]
+
+
+def parse_filter_string(filter_string: str) -> Expr:
+    """The expression that a text stands for."""
+    try:
+        return to_narwhals(filter_string)
+    except FilterParseError as error:
+        what = f"Unsupported expression: {error.message}"
+        raise FilterParseError(what, code=error.code, hint=error.hint) from error
 
 
 class NarwhalsFilter(BaseModel):
