@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import narwhals as nw
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import metaxy as mx
 from metaxy.ext.duckdb import DuckDBMetadataStore
 from metaxy.ext.polars.handlers.delta import DeltaMetadataStore
+from metaxy.metadata_store.base import _is_map_column
 
 PROVENANCE = "metaxy_provenance_by_field"
 TEXTS = pa.map_(pa.string(), pa.string())
@@ -89,3 +91,12 @@ def test_increments_have_maps_and_can_be_written(
         assert isinstance(new.to_native().schema[PROVENANCE], pl.Map)
         store.write(Cut, new)
         assert [len(it) for it in store.resolve_update(Cut)] == [0, 0, 0]
+
+
+def test_columns_of_maps_are_told_where_they_are_wanted():
+    rows = pa.table({"tags": pa.array([[("lang", "en")]], TEXTS), "size": [{"w": 1}]})
+    for frame in (nw.from_native(rows), nw.from_native(pl.DataFrame(rows))):
+        assert _is_map_column(frame, "tags")
+        assert not _is_map_column(frame, "size")
+        with mx.MetaxyConfig(project="maps").use():
+            assert not _is_map_column(frame, "tags")

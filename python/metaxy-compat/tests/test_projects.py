@@ -28,6 +28,7 @@ from metaxy.graph import (
 )
 from metaxy.metadata_store import FeatureNotFoundError, StoreNotOpenError
 from metaxy.metadata_store.system import SystemTableStorage
+from metaxy.models import feature as feature_module
 from metaxy.models.constants import METAXY_DELETED_AT, METAXY_PROVENANCE_BY_FIELD
 from metaxy.models.filter_expression import (
     FilterParseError,
@@ -417,3 +418,13 @@ def test_a_selection_of_nothing_is_an_error() -> None:
     ):
         with pytest.raises(ValidationError, match="At least one"):
             made()
+
+
+def test_a_graph_that_is_put_in_place_is_the_active_one() -> None:
+    before, graph = feature_module.graph, mx.FeatureGraph()
+    try:
+        feature_module.graph = graph
+        assert mx.FeatureGraph.get_active() is graph
+        assert mx.current_graph() is feature_module.graph
+    finally:
+        feature_module.graph = before

@@ -67,11 +67,6 @@ def to_narwhals(frame: "Frame") -> nw.DataFrame[Any]:
     raise ImportError("reading samples needs Polars or PyArrow: `pip install 'metalith[polars]'`")
 
 
-def to_lazy(frame: "Frame") -> nw.LazyFrame[Any]:
-    """Like `to_narwhals`, as a lazy frame."""
-    return to_narwhals(frame).lazy()
-
-
 def collect_to_polars(frame: IntoRows) -> Any:
     """Any frame as a `polars.DataFrame`."""
     import polars as pl

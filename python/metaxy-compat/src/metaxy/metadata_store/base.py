@@ -25,9 +25,14 @@ class MetadataStoreConfig(BaseModel):
 
 
 def _is_map_column(df: nw.DataFrame | nw.LazyFrame, column: str) -> bool:
-    """Whether a column has maps, of Arrow or of `polars_map`."""
+    """Whether a column has maps, of Arrow or of Polars, and they are wanted."""
+    from metaxy.config import MetaxyConfig
+
+    if not MetaxyConfig.get().enable_map_datatype:
+        return False
     native = nw.to_native(df)
     if hasattr(native, "collect_schema"):
         kind = type(native.collect_schema()[column])
-        return (kind.__module__.partition(".")[0], kind.__name__) == ("polars_map", "Map")
+        module = kind.__module__.partition(".")[0]
+        return kind.__name__ == "Map" and module in ("polars", "polars_map")
     return str(native.schema.field(column).type).startswith("map<")
