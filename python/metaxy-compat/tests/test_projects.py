@@ -164,12 +164,19 @@ def test_rows_are_written_in_the_background(project: mx.MetaxyConfig) -> None:
 
 def test_what_fails_in_the_background_is_raised(project: mx.MetaxyConfig) -> None:
     writer = mx.BufferedMetadataWriter(project.get_store())
-    with pytest.raises(RuntimeError, match="not running"):
+    with pytest.raises(RuntimeError, match="Writer has not been started"):
         writer.put({})
     writer.start()
+    with pytest.raises(RuntimeError, match="Writer has already been started"):
+        writer.start()
     writer.put({mx.FeatureKey("customer/segment"): pl.DataFrame({"nope": [1]})})
-    with pytest.raises(RuntimeError, match="rows could not be written"):
+    with pytest.raises(RuntimeError, match="Writer encountered an error"):
         writer.stop()
+    over = mx.BufferedMetadataWriter(project.get_store())
+    over.start()
+    assert over.stop() == {}
+    with pytest.raises(RuntimeError, match="after writer has been stopped"):
+        over.put({})
 
 
 def test_features_of_other_projects_are_locked_and_loaded(

@@ -16,6 +16,10 @@ from metalith.stores import MetadataStore
 from typing_extensions import Self
 
 
+class WriterTimeoutError(RuntimeError, TimeoutError):
+    """Rows were not written in time."""
+
+
 class BufferedMetadataWriter:
     """Takes rows from any thread, and writes them from one of its own.
 
@@ -38,6 +42,7 @@ class BufferedMetadataWriter:
         self._written: dict[FeatureKey, int] = {}
         self._error: BaseException | None = None
         self._thread: threading.Thread | None = None
+        self._is_over = False
 
     @property
     def num_written(self) -> dict[FeatureKey, int]:
@@ -51,8 +56,8 @@ class BufferedMetadataWriter:
 
     def start(self) -> None:
         """Starts the thread. It works with the graph and the configuration that are active now."""
-        if self._thread is not None:
-            raise RuntimeError("the writer is running already")
+        if self._thread is not None or self._is_over:
+            raise RuntimeError("Writer has already been started: each one is started once")
         context = contextvars.copy_context()
         self._thread = threading.Thread(target=context.run, args=(self._run,), daemon=True)
         self._thread.start()
@@ -68,7 +73,7 @@ class BufferedMetadataWriter:
         done = threading.Event()
         self._given.put(done)
         if not done.wait(timeout):
-            raise TimeoutError(f"rows were not written within {timeout} seconds")
+            raise WriterTimeoutError(f"rows were not written within {timeout} seconds")
         self._check()
 
     def stop(self, timeout: float | None = 30.0) -> dict[FeatureKey, int]:
@@ -77,19 +82,23 @@ class BufferedMetadataWriter:
             self._given.put(None)
             self._thread.join(timeout)
             if self._thread.is_alive():
-                raise TimeoutError(f"rows were not written within {timeout} seconds")
+                raise WriterTimeoutError(f"rows were not written within {timeout} seconds")
             self._thread = None
+            self._is_over = True
         self._raise()
         return self.num_written
 
     def _check(self) -> None:
         self._raise()
         if self._thread is None:
-            raise RuntimeError("the writer is not running: call `start()`, or use it in a `with`")
+            what = "Cannot put data after writer has been stopped: make another one"
+            if not self._is_over:
+                what = "Writer has not been started: call `start()`, or use it in a `with`"
+            raise RuntimeError(what)
 
     def _raise(self) -> None:
         if self._error is not None:
-            raise RuntimeError(f"rows could not be written: {self._error}") from self._error
+            raise RuntimeError(f"Writer encountered an error: {self._error}") from self._error
 
     def _run(self) -> None:
         held: dict[FeatureKey, list[Any]] = {}
