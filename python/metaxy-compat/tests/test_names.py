@@ -111,3 +111,9 @@ def test_stores_are_where_they_were_before_2026() -> None:
         module = importlib.import_module(f"metaxy.metadata_store.{name}")
         assert getattr(module, cls.__name__) is cls
         assert repr(cls(":memory:", name="it")) == f"[it] {cls.__name__}(memory)"
+
+
+def test_a_name_stays_what_it_is_when_the_module_of_that_name_is_imported() -> None:
+    package = importlib.import_module("metaxy.ext.dagster")
+    module = importlib.import_module("metaxy.ext.dagster.metaxify")
+    assert package.metaxify is module.metaxify

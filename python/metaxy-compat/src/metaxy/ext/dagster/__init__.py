@@ -20,7 +20,6 @@ from metalith.ext.dagster import (
     generate_materialize_results,
     generate_observe_results,
     get_partition_filter,
-    metaxify,
     observable_metaxy_asset,
     select_metaxy_assets,
 )
@@ -34,6 +33,9 @@ from metaxy.ext.dagster.constants import (
     DAGSTER_METAXY_PROJECT_TAG_KEY,
     METAXY_DAGSTER_METADATA_KEY,
 )
+
+# From the module of its name: what is imported of a package first is what the name stays.
+from metaxy.ext.dagster.metaxify import metaxify
 
 __all__ = [
     "DAGSTER_METAXY_FEATURE_METADATA_KEY",
