@@ -1,7 +1,7 @@
 """Features as assets."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 import narwhals as nw
@@ -236,3 +236,33 @@ def test_rows_are_shown_with_nested_values_cut_short() -> None:
         {"id": 5, "tags": "[10,..,30]", "hashes": '{"a":"x","b":null}'},
         {"id": 6, "tags": "[4,..,7]", "hashes": '{"a":"x","b":null}'},
     ]
+
+
+def test_an_input_tells_which_store_it_was_read_from(
+    video: Feature, chunk: Feature, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    behind: Any = {"path": str(tmp_path / "behind")}
+    front: Any = {"path": str(tmp_path / "front"), "fallback_stores": ["behind"]}
+    with ml.MetalithConfig(project="media", stores={"dev": front, "behind": behind}).use() as it:
+        with it.get_store("behind").open("write") as store:
+            store.write(video, videos("v1"))
+        resource = mld.MetalithStoreFromConfigResource(name="dev")
+        io = mld.MetalithIOManager(store=resource)  # pyright: ignore[reportArgumentType]
+        source = dg.AssetSpec("raw", metadata={"metaxy/feature": "video/raw"})
+
+        @dg.asset(metadata={"metaxy/feature": "video/chunk"}, io_manager_key="io")
+        def chunks(raw: Any) -> None:
+            assert len(raw.collect()) == 1
+
+        ran = dg.materialize(
+            [source.with_io_manager_key("io"), chunks],
+            resources={"io": io},
+            instance=instance,
+            selection=[chunks],
+        )
+    (loaded,) = [it for it in ran.all_events if it.event_type_value == "LOADED_INPUT"]
+    told = cast("Any", loaded.event_specific_data).metadata
+    assert Path(told["dagster/uri"].value).is_relative_to(tmp_path / "behind")
+    with ml.MetalithConfig(project="media", stores={"behind": behind}).use() as it:
+        assert told["metaxy/store"].value == it.get_store("behind").display()
+    assert told["name"].value == "dev"

@@ -26,6 +26,7 @@ COLUMN_LINEAGE_METADATA_KEY = "dagster/column_lineage"
 ROW_COUNT_METADATA_KEY = "dagster/row_count"
 PARTITION_ROW_COUNT_METADATA_KEY = "dagster/partition_row_count"
 URI_METADATA_KEY = "dagster/uri"
+TABLE_NAME_METADATA_KEY = "dagster/table_name"
 
 STORE_RESOURCE_KEY = "store"
 """The resource that assets and jobs find their store under, unless they name another."""

@@ -10,7 +10,7 @@ from metalith.ext.dagster.assets import feature_in
 from metalith.ext.dagster.constants import FEATURE_METADATA_KEY
 from metalith.ext.dagster.partitions import input_filter, own_part, partition_column
 from metalith.ext.dagster.resources import MetalithStoreFromConfigResource
-from metalith.ext.dagster.results import build_runtime_feature_metadata, described_place
+from metalith.ext.dagster.results import build_runtime_feature_metadata, described_source
 from metalith.frames import IntoRows
 from metalith.keys import FeatureKey
 from metalith.stores import MetadataStore
@@ -48,7 +48,7 @@ class MetalithIOManager(dg.ConfigurableIOManager):
         store = self.metadata_store
         with store:
             rows = store.read(key, filters=input_filter(context, metadata))
-            described = described_place(store, key)
+            described = described_source(store, key)
         # Dagster has no event for an input of several partitions.
         if not context.has_asset_partitions or len(context.asset_partition_keys) == 1:
             context.add_input_metadata({FEATURE_METADATA_KEY: key.to_string(), **described})

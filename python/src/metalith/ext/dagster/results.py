@@ -19,6 +19,7 @@ from metalith.ext.dagster.constants import (
     PROJECT_TAG_KEY,
     ROW_COUNT_METADATA_KEY,
     STORE_METADATA_KEY,
+    TABLE_NAME_METADATA_KEY,
     URI_METADATA_KEY,
 )
 from metalith.ext.dagster.partitions import (
@@ -114,9 +115,22 @@ def build_runtime_feature_metadata(
 def described_place(store: MetadataStore, feature: FeatureKey) -> dict[str, Any]:
     """Where a feature is, for an event."""
     described = store_metadata(store, feature)
-    uri = cast("dict[str, Any]", described.get("resolved_from", {})).get("uri")
+    found = cast("dict[str, Any]", described.get("resolved_from", {}))
+    return {STORE_METADATA_KEY: described, **_as_dagster_calls_it(found)}
+
+
+def described_source(store: MetadataStore, feature: FeatureKey) -> dict[str, Any]:
+    """Where a feature was read from, for an event: perhaps a store behind this one."""
+    source = store.find_store_for_feature(feature) or store
+    found = source.get_store_info(feature)
+    described = {"name": store.name, STORE_METADATA_KEY: source.display(), "resolved_from": found}
+    return {**described, **_as_dagster_calls_it(found)}
+
+
+def _as_dagster_calls_it(found: Mapping[str, Any]) -> dict[str, Any]:
+    uri, table = found.get("uri"), found.get("table_name")
     place = {} if uri is None else {URI_METADATA_KEY: dg.PathMetadataValue(uri)}
-    return {STORE_METADATA_KEY: described, **place}
+    return place if table is None else {**place, TABLE_NAME_METADATA_KEY: table}
 
 
 def store_metadata(store: MetadataStore, feature: FeatureKey) -> dict[str, Any]:
