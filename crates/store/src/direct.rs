@@ -9,8 +9,8 @@ use datafusion::{
             ArrayRef, AsArray as _, BooleanArray, RecordBatch, RecordBatchOptions, new_null_array,
         },
         buffer::BooleanBuffer,
-        compute::filter_record_batch,
-        datatypes::{Field, Schema, SchemaRef},
+        compute::{cast, filter_record_batch},
+        datatypes::{DataType, Field, Schema, SchemaRef},
     },
     common::DFSchema,
     physical_expr::PhysicalExpr,
@@ -28,6 +28,9 @@ use crate::{
 
 /// Where more rows than this are to be looked at, planning is worth it: it reads on all cores.
 const FEW: usize = 1 << 16;
+
+/// Chunks that are read at once.
+const AHEAD: usize = 8;
 
 /// Which rows of a table to read, and how.
 pub(crate) struct Direct<'a> {
@@ -90,10 +93,12 @@ impl Store {
         let wanted = SchemaRef::clone(&sieve.wanted);
         let table = Arc::clone(table);
         let batches = stream::iter(requests(selection, &columns))
-            .then(move |(chunk, request)| {
+            .map(move |(chunk, request)| {
                 let table = Arc::clone(&table);
                 async move { table.read_chunk(chunk, request).await }
             })
+            // In object storage each of many small ones takes a while.
+            .buffered(AHEAD)
             .map_ok(Rows::into_stream)
             .try_flatten()
             .map(move |batch| sieve.pass(&batch?));
@@ -141,7 +146,8 @@ impl Sieve {
             let failed = |error| StoreError::engine(self.feature.as_str(), error);
             let result = filter.evaluate(&batch).map_err(failed)?;
             let result = result.into_array(batch.num_rows()).map_err(failed)?;
-            // What is unknown is not met.
+            // What is unknown is not met, be it known to be unknown or not.
+            let result = cast(&result, &DataType::Boolean).map_err(StoreError::arrow)?;
             batch = filter_record_batch(&batch, result.as_boolean()).map_err(StoreError::arrow)?;
         }
         Ok(batch)
