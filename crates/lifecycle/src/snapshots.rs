@@ -102,7 +102,9 @@ pub async fn push(
     let is_known = |last: &Push| last.version == version && last.definitions().eq(&definitions);
     if own.is_empty() || last.as_ref().is_some_and(is_known) {
         let recorded = last.map(|it| it.tags).unwrap_or_default();
-        let left_out = tags.iter().filter(|(name, value)| recorded.get(*name) != Some(value));
+        let left_out = tags.iter().filter(|(name, value)| {
+            recorded.get(*name).and_then(|it| it.as_str()) != Some(value.as_str())
+        });
         let tags_left_out = left_out.map(|(name, _)| name.clone()).collect();
         return Ok(Pushed { version, features: Vec::new(), tags_left_out });
     }

@@ -486,14 +486,7 @@ impl Binder<'_> {
             (None, None) => {}
         }
         let format = format.or(of_path).or(of_table).unwrap_or(FileFormat::Parquet);
-        let name = match of_table {
-            Some(_) => table.to_owned(),
-            None => format!("{table}.{}", format.ending()),
-        };
-        if Path::new(&name).components().any(|it| !matches!(it, std::path::Component::Normal(_))) {
-            let reason = format!("`{table}` is no name of a file in a folder");
-            return Err(Unusable::mistake(reason, None));
-        }
+        let name = file_name(table, of_table.is_some(), format)?;
         let location: ObjectLocation = address.parse()?;
         match &location {
             ObjectLocation::Local(folder) => {
@@ -537,6 +530,19 @@ impl Binder<'_> {
             }
         }
     }
+}
+
+/// What the file of a table is called, whose name may have an ending.
+fn file_name(table: &str, has_ending: bool, format: FileFormat) -> Result<String, Unusable> {
+    let name = match has_ending {
+        true => table.to_owned(),
+        false => format!("{table}.{}", format.ending()),
+    };
+    if Path::new(&name).components().any(|it| !matches!(it, std::path::Component::Normal(_))) {
+        let reason = format!("`{table}` is no name of a file in a folder");
+        return Err(Unusable::mistake(reason, None));
+    }
+    Ok(name)
 }
 
 /// The rows of a file that others are appended to.
