@@ -514,10 +514,7 @@ impl Binder<'_> {
                     true => self.columns_beside(datasource, table, span).await?,
                     false => None,
                 };
-                let state = match before {
-                    Some(_) => files::state_of(&path)?,
-                    None => None,
-                };
+                let state = before.as_ref().map(|_| files::state_of(&path)).transpose()?.flatten();
                 let (shown, identity) = (path.display().to_string(), file_place(&path));
                 let file = FileDestination { path, format, before, beside, state };
                 let destination = Destination::File(Box::new(file));
