@@ -62,9 +62,14 @@ def test_what_a_feature_says_about_its_asset_comes_last(video: Feature) -> None:
     spec = spec_of(raw)
     assert (spec.group_name, list(spec.owners)) == ("media", ["team:video"])
     assert spec.description == "Videos as they come."
-    # Dagster allows three.
-    assert spec.kinds == {"a", "b", "c"}
+    assert spec.kinds == {"a", "b", "c", "metaxy"}
     assert "dagster/column_lineage" not in spec.metadata
+
+
+def test_no_more_kinds_are_given_than_dagster_allows(video: Feature) -> None:
+    kinds = set("abcdefghij")
+    given = dg.AssetSpec("raw", metadata={"metaxy/feature": "video/raw"}, kinds=kinds)
+    assert mld.metaxify(given).kinds == kinds
 
 
 def test_parts_can_be_left_out(video: Feature) -> None:

@@ -15,7 +15,6 @@ from metalith.ext.dagster.constants import (
     FEATURE_VERSION_TAG_KEY,
     INFO_METADATA_KEY,
     KIND,
-    MOST_KINDS,
     PROJECT_TAG_KEY,
 )
 from metalith.ext.dagster.partitions import plain
@@ -150,9 +149,13 @@ class metalithify:  # noqa: N801 - a decorator
 
     def _kinds(self, spec: dg.AssetSpec) -> set[str]:
         kinds = set(spec.kinds)
-        if self.inject_metaxy_kind and len(kinds) < MOST_KINDS:
-            kinds.add(KIND)
-        return kinds
+        if not self.inject_metaxy_kind:
+            return kinds
+        try:
+            # Dagster allows so many, which differs between its versions.
+            return set(dg.AssetSpec(spec.key, kinds={*kinds, KIND}).kinds)
+        except dg.DagsterInvalidDefinitionError:
+            return kinds
 
     def _metadata(self, feature: FeatureKey) -> dict[str, Any]:
         definition = definition_of(feature)

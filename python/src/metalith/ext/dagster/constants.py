@@ -34,7 +34,5 @@ DELETION_RESOURCE_KEY = "metaxy_store"
 """The resource that `delete_metadata` finds its store under."""
 EMPTY_DATA_VERSION = "empty"
 """The data version of a feature without samples."""
-MOST_KINDS = 3
-"""How many kinds Dagster allows."""
 LONGEST_TAG = 63
 """How long values of tags may be."""
