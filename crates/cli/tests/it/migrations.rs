@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use expect_test::expect;
+use metalith_testkit::databases;
 use serde_json::Value;
 
 use crate::{
@@ -37,7 +38,23 @@ fn files(folder: &Path) -> std::collections::BTreeMap<std::path::PathBuf, Vec<u8
 
 #[test]
 fn migration() {
-    let here = example("migration");
+    migrate(&example("migration"));
+}
+
+#[test]
+fn migration_in_every_database() {
+    for kind in ["duckdb", "sqlite", "postgresql"] {
+        let here = example("migration");
+        let config = fs::read_to_string(here.path().join("metalith.toml")).unwrap();
+        let config = config.split("[stores.dev]").next().unwrap();
+        let settings = databases::fresh(kind).settings("dev");
+        fs::write(here.path().join("metalith.toml"), format!("{config}{settings}")).unwrap();
+        migrate(&here);
+    }
+}
+
+/// What the example's page says, and the way back.
+fn migrate(here: &tempfile::TempDir) {
     let before = run_block(here.path(), 1, "ID");
     expect![[r#"
         FEATURE SAMPLES NEW STALE ORPHANED WAITING DELETED

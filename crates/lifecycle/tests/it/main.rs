@@ -18,6 +18,7 @@ mod migration_chains;
 mod migration_crashes;
 mod migration_files;
 mod migration_freshness;
+mod migration_killings;
 mod migration_refusals;
 mod migration_returns;
 mod migrations;

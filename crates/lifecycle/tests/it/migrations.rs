@@ -145,7 +145,7 @@ impl Functions for Shouting {
     }
 }
 
-fn shouted(samples: &Frame) -> Frame {
+pub(crate) fn shouted(samples: &Frame) -> Frame {
     let id = samples.schema.field_with_name("video").unwrap().clone();
     let schema = Arc::new(Schema::new(vec![id, Field::new("note", DataType::Utf8, true)]));
     let batches = samples.batches.iter().map(|batch| {
