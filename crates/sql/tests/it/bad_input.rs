@@ -7,6 +7,7 @@ use arrow::{
     array::{ArrayRef, Float64Array, Int64Array, ListArray, RecordBatch, StringArray},
     datatypes::Float64Type,
 };
+use futures::StreamExt as _;
 use metalith_base::{Diagnostic as _, Kind};
 use metalith_sql::{Database, open_backend};
 use metalith_store::{Backend, CommitNote, MarkerState, OpenOptions, Rows, Store, StoreError};
@@ -56,10 +57,26 @@ async fn a_wrong_password_is_said_and_not_shown() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_goes_away_loses_nothing_that_was_committed() {
-    let server = PostgreSql::start();
+    let mut server = PostgreSql::start();
     let (address, driver) = (server.address(), databases::driver("postgresql"));
     let backend = at(&address, Some(&driver), "postgresql");
     append(&backend, numbers(0..10)).await.unwrap();
+    // One commit after the other, until it goes: what was acknowledged is told.
+    let (told, mut acknowledged) = futures::channel::mpsc::unbounded();
+    let committing = {
+        let backend = Arc::clone(&backend);
+        tokio::spawn(async move {
+            for number in 100.. {
+                if append(&backend, numbers([number])).await.is_err() {
+                    break;
+                }
+                told.unbounded_send(number).unwrap();
+            }
+        })
+    };
+    for number in 100..103 {
+        assert_eq!(acknowledged.next().await, Some(number));
+    }
     let table = backend.open_table(&feature()).await.unwrap().unwrap();
     // In the middle of a write: some rows are on their way when it goes.
     let (sender, rows) = futures::channel::mpsc::unbounded();
@@ -84,6 +101,22 @@ async fn a_server_that_goes_away_loses_nothing_that_was_committed() {
         assert!(text.contains("check the address and the network"), "{text}");
         assert!(!format!("{text} {error:?}").contains(PASSWORD), "{text}");
     }
+    committing.await.unwrap();
+    let last = acknowledged.collect::<Vec<i64>>().await.last().copied().unwrap_or(102);
+
+    // It is back: what was committed is there, and of what was on its way nothing, unless only the
+    // answer was lost.
+    server.start_again();
+    let committed: Vec<i64> = (0..10).chain(100..=last).collect();
+    let found = stored(&backend).await.unwrap();
+    let (kept, more) = found.split_at(committed.len());
+    assert_eq!(kept, committed);
+    assert!(more.is_empty() || more == [last + 1], "{more:?}");
+    drop((backend, table));
+    let backend = at(&address, Some(&driver), "postgresql");
+    assert_eq!(stored(&backend).await.unwrap(), found);
+    append(&backend, numbers([1000])).await.unwrap();
+    assert_eq!(stored(&backend).await.unwrap(), [found, vec![1000]].concat());
 }
 
 #[tokio::test]
