@@ -113,7 +113,12 @@ impl FreshDatabase {
 /// Runs statements, and prints the rows of the last one.
 const SQLITE: &str = "import sqlite3, sys
 with sqlite3.connect(sys.argv[1]) as base:
-    *before, last = [it for it in sys.argv[2].split(';') if it.strip()]
+    statements = ['']
+    for part in sys.argv[2].split(';'):
+        statements[-1] += part + ';'
+        if sqlite3.complete_statement(statements[-1]):
+            statements.append('')
+    *before, last = [it for it in statements if it.strip(' \\n;')]
     for statement in before:
         base.execute(statement)
     for row in base.execute(last):

@@ -84,32 +84,55 @@ fn contains(bytes: &[u8], text: &[u8]) -> bool {
     bytes.windows(text.len()).any(|it| it == text)
 }
 
+/// What makes a database refuse changes of a table, and what ends that.
+fn refusal(kind: &str, table: &str) -> [String; 2] {
+    if kind == "sqlite" {
+        let trigger = |event: &str| {
+            format!(
+                "CREATE TRIGGER refuse_{event} BEFORE {event} ON {table} BEGIN \
+                 SELECT RAISE(ABORT, 'not this one'); END"
+            )
+        };
+        let both = format!("{}; {}", trigger("INSERT"), trigger("DELETE"));
+        return [both, "DROP TRIGGER refuse_INSERT; DROP TRIGGER refuse_DELETE".to_owned()];
+    }
+    let refuse = format!(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         RAISE EXCEPTION 'not this one'; END $$; \
+         CREATE TRIGGER refuse BEFORE INSERT ON {table} EXECUTE FUNCTION refuse()"
+    );
+    [refuse, format!("DROP TRIGGER refuse ON {table}")]
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cascade_that_cannot_do_one_step_does_none() {
-    for (table, mode) in
-        [("video__raw", DeletionMode::Soft), ("video__summary", DeletionMode::Hard)]
-    {
-        let place = databases::fresh("postgresql");
+    for (kind, table, mode) in [
+        ("postgresql", "video__raw", DeletionMode::Soft),
+        ("postgresql", "video__summary", DeletionMode::Hard),
+        ("sqlite", "video__raw", DeletionMode::Soft),
+        ("sqlite", "video__summary", DeletionMode::Hard),
+    ] {
+        let place = databases::fresh(kind);
         let store = store_in(&place, OpenOptions::write()).await;
         let (store, graph) = two_videos_in(store).await;
         let all = left(&store, &graph).await;
-        place.ask(&format!(
-            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-             RAISE EXCEPTION 'not this one'; END $$; \
-             CREATE TRIGGER refuse BEFORE INSERT ON {table} EXECUTE FUNCTION refuse()"
-        ));
+        let [refuse, allow] = refusal(kind, table);
+        place.ask(&refuse);
         let wanted = request("video/raw", mode, "video_id = 'v1'", Cascade::Downstream);
         let plan = make(&store, &graph, &wanted).await.unwrap();
         let places = ObjectPlaces::default();
         let context = Context { store: &store, graph: &graph, places: &places, space: None };
         let refused = plan.apply(context).await;
         assert!(matches!(refused, Err(DeletionError::Unfinished { .. })), "{refused:?}");
-        assert_eq!(left(&store, &graph).await, all, "{table}");
+        // It is told why, and nobody is said to have been at it at the same time.
+        let told = format!("{refused:?}");
+        assert!(told.contains("not this one") && !told.contains("Conflict"), "{told}");
+        assert_eq!(left(&store, &graph).await, all, "{kind}, {table}");
 
-        place.ask(&format!("DROP TRIGGER refuse ON {table}"));
+        place.ask(&allow);
         let finished = finish_interrupted(context).await.unwrap();
         assert!(finished[0].outcome.is_ok(), "{finished:?}");
-        assert_eq!(left(&store, &graph).await, ["v2", "c d", "c d", "v2"], "{table}");
+        assert_eq!(left(&store, &graph).await, ["v2", "c d", "c d", "v2"], "{kind}, {table}");
     }
 }
 

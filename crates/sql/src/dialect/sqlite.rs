@@ -1,6 +1,6 @@
 //! SQLite: a file, one writer at a time, four types of values.
 
-use adbc_core::error::{Error, Status};
+use adbc_core::error::Error;
 use arrow::{
     array::{Array as _, ArrayRef, AsArray as _},
     datatypes::{DataType, Float32Type, Float64Type, TimeUnit},
@@ -193,14 +193,18 @@ impl Dialect for Sqlite {
     fn reason(&self, error: &Error) -> Reason {
         let message = error.message.as_str();
         let has = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
-        if has(&["database is locked", "database table is locked", "schema has changed"]) {
+        // Of a constraint only where it is one of the catalog's: what others forbid they forbid again.
+        if has(&[
+            "database is locked",
+            "database table is locked",
+            "schema has changed",
+            "UNIQUE constraint failed: __metalith_",
+        ]) {
             Reason::Conflict
         } else if has(&["file is not a database"]) {
             Reason::NoDatabase
         } else if has(&["unable to open database file"]) {
             Reason::Denied
-        } else if error.status == Status::Integrity {
-            Reason::Conflict
         } else {
             disk(message).unwrap_or(Reason::Other)
         }
