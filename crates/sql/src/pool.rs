@@ -10,7 +10,7 @@ use std::{
 
 use adbc_core::{Database as _, Driver as _, options::OptionDatabase};
 use adbc_driver_manager::ManagedDatabase;
-use metalith_store::{StorageReason, StoreError};
+use metalith_store::{PlaceProblem, StorageReason, StoreError};
 
 use crate::{
     connection::Connection,
@@ -189,10 +189,7 @@ impl Pool {
     }
 
     fn connect_anew(&self) -> Result<Connection, StoreError> {
-        let failed = |error: adbc_core::error::Error| {
-            Failure::of(&error, self.dialect, &self.place).when("open", &self.place)
-        };
-        let inner = self.database()?.new_connection().map_err(failed)?;
+        let inner = self.database()?.new_connection().map_err(|it| self.not_opened(&it))?;
         let mut connection = Connection::new(inner, self.dialect, Arc::clone(&self.place));
         for statement in self.dialect.setup(&self.place) {
             connection.run(&statement).map_err(|error| error.when("open", &self.place))?;
@@ -228,9 +225,21 @@ impl Pool {
                 if open.access == Some(Access::Write) && self.dialect.reading().is_some() {
                     open.access = Some(Access::Read);
                 }
-                Err(Failure::of(&error, self.dialect, &self.place).when("open", &self.place))
+                Err(self.not_opened(&error))
             }
         }
+    }
+
+    /// What a driver says that does not open the database. Where that is nothing that a database
+    /// would say, it is the driver that it is told of, or what this driver is told.
+    fn not_opened(&self, error: &adbc_core::error::Error) -> StoreError {
+        let failure = Failure::of(error, self.dialect, &self.place);
+        if failure.reason != Reason::Other {
+            return failure.when("open", &self.place);
+        }
+        let (database, detail) = (self.dialect.title(), failure.to_string());
+        let problem = PlaceProblem::NotOpened { database, detail };
+        StoreError::Place { location: self.place.shown().to_owned(), problem }
     }
 
     /// Waits until who had the file before has closed it, for a while: who has it as a database of

@@ -262,6 +262,7 @@ impl Diagnostic for StoreError {
                 | PlaceProblem::OtherLength { .. }
                 | PlaceProblem::HashUnknown
                 | PlaceProblem::NotADriver { .. }
+                | PlaceProblem::NotOpened { .. }
                 | PlaceProblem::ReadOnly => Kind::Invalid,
             },
             Self::Conflict { .. } => Kind::Conflict,

@@ -156,6 +156,35 @@ async fn a_library_that_is_no_driver_is_said() {
 }
 
 #[tokio::test]
+async fn what_a_driver_does_not_take_is_said_with_what_to_check() {
+    let check = async |backend: Arc<dyn Backend>| {
+        let error = refused(&backend).await;
+        let text = told(&error);
+        assert_eq!(error.kind(), Kind::Invalid, "{text}");
+        assert!(text.contains("it cannot be opened as "), "{text}");
+        assert!(text.ends_with("; check `driver` and `options` of this store"), "{text}");
+        assert!(!format!("{text} {error:?}").contains(PASSWORD), "{text}");
+    };
+    for database in Database::all() {
+        let mut place = databases::fresh(database.name());
+        if place.kind != "postgresql" {
+            append(&backend(&place), numbers([1])).await.unwrap();
+        }
+        place.options.insert("no_such_option".to_owned(), "1".to_owned());
+        check(backend(&place)).await;
+    }
+    // The driver of another database.
+    for (kind, other) in [("sqlite", "postgresql"), ("postgresql", "sqlite")] {
+        let mut place = databases::fresh(kind);
+        if kind == "sqlite" {
+            append(&backend(&place), numbers([1])).await.unwrap();
+        }
+        place.driver = databases::driver(other);
+        check(backend(&place)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_database_is_no_store() {
     for kind in ["duckdb", "sqlite"] {
         let place = databases::fresh(kind);

@@ -304,6 +304,13 @@ pub enum PlaceProblem {
         /// How to get it.
         advice: &'static str,
     },
+    /// The driver does not take what it is told of the database.
+    NotOpened {
+        /// The database.
+        database: &'static str,
+        /// What the driver says.
+        detail: String,
+    },
     /// What should speak to the database cannot.
     NotADriver {
         /// The name or path.
@@ -350,6 +357,9 @@ impl fmt::Display for PlaceProblem {
             }
             Self::NoDriver { database, driver, detail, .. } => {
                 write!(f, "the ADBC driver `{driver}` for {database} was not found: {detail}")
+            }
+            Self::NotOpened { database, detail } => {
+                write!(f, "it cannot be opened as {database}: {detail}")
             }
             Self::NotADriver { driver, detail } => {
                 write!(f, "`{driver}` cannot be used as an ADBC driver: {detail}")
@@ -452,6 +462,7 @@ pub(super) fn place_hint(problem: &PlaceProblem) -> &str {
         PlaceProblem::ReadOnly => "open it for writing",
         PlaceProblem::InUse => "run the command again when the other process is done",
         PlaceProblem::NoDriver { advice, .. } => advice,
+        PlaceProblem::NotOpened { .. } => "check `driver` and `options` of this store",
         PlaceProblem::NotADriver { .. } => {
             "name the shared library of a driver, or a manifest, with `driver`"
         }
