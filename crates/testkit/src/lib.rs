@@ -12,6 +12,7 @@ pub mod both_ways;
 pub mod databases;
 pub mod faulty;
 pub mod fixtures;
+pub mod forgetful;
 pub mod golden;
 mod json_rows;
 pub mod model;

@@ -5,10 +5,16 @@ use std::{collections::BTreeMap, sync::Arc};
 use metalith_delta::{Layout, open_backend};
 use metalith_expr::parse;
 use metalith_graph::FeatureGraph;
+use metalith_sql::Database;
 use metalith_store::{
-    Backend, CopyOptions, DeletionMode, DeletionRequest, ReadOptions, RestoreRequest, Store,
+    Backend, CopyOptions, DeletionMode, DeletionRequest, MemoryBackend, OpenOptions, ReadOptions,
+    RestoreRequest, Store, StoreError,
 };
-use metalith_testkit::fixtures::{graph, key, memory_store, read, read_with, write};
+use metalith_testkit::{
+    databases,
+    fixtures::{graph, key, memory_store, read, read_with, write},
+    forgetful::Forgetful,
+};
 use serde_json::{Value, json};
 
 fn code(version: &str) -> FeatureGraph {
@@ -21,13 +27,6 @@ fn code(version: &str) -> FeatureGraph {
 fn made(ids: &[i64]) -> Value {
     let row = |id: &i64| json!({ "id": id, "metaxy_provenance_by_field": { "x": "v" } });
     ids.iter().map(row).collect()
-}
-
-async fn delta() -> Store {
-    let folder = tempfile::tempdir().unwrap().keep();
-    let backend: Arc<dyn Backend> =
-        open_backend(folder.to_str().unwrap(), &BTreeMap::new(), Layout::Nested).unwrap();
-    Store::open(backend, metalith_store::OpenOptions::write()).await.unwrap()
 }
 
 /// A feature with a history: two definitions, a sample written twice, one deleted and restored, one
@@ -62,25 +61,44 @@ async fn everything(store: &Store) -> Vec<String> {
     read_with(store, &code("2"), "a", &columns, &options).await
 }
 
-#[tokio::test]
+const KINDS: [&str; 5] = ["memory", "delta", "duckdb", "sqlite", "postgresql"];
+
+fn backend(kind: &'static str) -> Arc<dyn Backend> {
+    match kind {
+        "memory" => Arc::new(MemoryBackend::new()),
+        "delta" => {
+            let folder = tempfile::tempdir().unwrap().keep();
+            open_backend(folder.to_str().unwrap(), &BTreeMap::new(), Layout::Nested).unwrap()
+        }
+        kind => {
+            let place = databases::fresh(kind);
+            let (database, driver) = (Database::named(kind).unwrap(), Some(place.driver.as_str()));
+            metalith_sql::open_backend(database, &place.address, driver, &place.options)
+        }
+    }
+}
+
+async fn store(backend: Arc<dyn Backend>) -> Store {
+    Store::open(backend, OpenOptions::write()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_whole_history_travels_once_between_any_two_stores() {
-    for (source, target) in [
-        (memory_store().await, memory_store().await),
-        (memory_store().await, delta().await),
-        (delta().await, memory_store().await),
-        (delta().await, delta().await),
-    ] {
+    for (from, to) in KINDS.iter().flat_map(|from| KINDS.iter().map(move |to| (*from, *to))) {
+        let (source, target) = (store(backend(from)).await, store(backend(to)).await);
         let deletion = with_history(&source).await;
         let (graph, feature) = (code("2"), key("a"));
         let all = CopyOptions::everything();
         let first = target.copy_from(&source, &graph, &feature, &all).await.unwrap();
-        assert_eq!((first.rows, first.already), (9, 0));
-        assert_eq!(everything(&target).await, everything(&source).await);
+        assert_eq!((first.rows, first.already), (9, 0), "{from} to {to}");
+        assert_eq!(everything(&target).await, everything(&source).await, "{from} to {to}");
         let again = target.copy_from(&source, &graph, &feature, &all).await.unwrap();
         assert_eq!((again.rows, again.already), (0, 9));
         assert_eq!(again.digest, first.digest);
         let status = target.status(&graph, &feature).await.unwrap();
-        assert_eq!((status.table_version, status.rows), (Some(0), 9), "one commit, and no other");
+        // One commit, and no other; databases count from 1.
+        let first = u64::from(!["memory", "delta"].contains(&to));
+        assert_eq!((status.table_version, status.rows), (Some(first), 9), "{from} to {to}");
 
         // What comes later is brought by the next copy, and a deletion is known by its id.
         write(&source, &graph, "a", &made(&[4])).await.unwrap();
@@ -89,6 +107,26 @@ async fn a_whole_history_travels_once_between_any_two_stores() {
         let restore = RestoreRequest { deletion: Some(deletion), ..RestoreRequest::default() };
         assert_eq!(target.restore(&graph, &feature, &restore).await.unwrap().samples, 1);
         assert_eq!(read(&target, &graph, "a", &["id"]).await, ["1", "2", "3", "4"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_loses_a_row_is_told() {
+    for kind in ["delta", "sqlite"] {
+        let source = memory_store().await;
+        with_history(&source).await;
+        let backend = backend(kind);
+        let target = store(Arc::new(Forgetful(Arc::clone(&backend)))).await;
+        let all = CopyOptions::everything();
+        let error = target.copy_from(&source, &code("2"), &key("a"), &all).await;
+        let error = error.expect_err("a row is not there");
+        assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+        let text = error.to_string();
+        assert!(text.contains("1 of 9 copied rows do not read back"), "{text}");
+        // Where nothing is lost, the same copy brings what is missing.
+        let sound = store(backend).await;
+        let more = sound.copy_from(&source, &code("2"), &key("a"), &all).await.unwrap();
+        assert_eq!((more.rows, more.already), (1, 8), "{kind}");
     }
 }
 
@@ -117,7 +155,7 @@ fn stored_columns() -> Vec<String> {
 
 #[tokio::test]
 async fn two_copies_at_once_bring_each_row_once() {
-    let (source, target) = (delta().await, delta().await);
+    let (source, target) = (store(backend("delta")).await, store(backend("delta")).await);
     with_history(&source).await;
     let (graph, feature, all) = (code("2"), key("a"), CopyOptions::everything());
     let copy = || target.copy_from(&source, &graph, &feature, &all);
