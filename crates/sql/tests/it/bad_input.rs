@@ -138,6 +138,33 @@ async fn a_missing_driver_is_said_with_how_to_get_it() {
 }
 
 #[tokio::test]
+async fn a_driver_is_found_by_the_name_of_its_manifest() {
+    if let Ok(address) = std::env::var("METALITH_TEST_MANIFESTS") {
+        // By the name of the database, and by one of their own.
+        for driver in [None, Some("our-own")] {
+            let backend = at(&address, driver, "sqlite");
+            append(&backend, numbers([1])).await.unwrap();
+        }
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let place = databases::fresh("sqlite");
+    for name in ["sqlite", "our-own"] {
+        let library = &place.driver;
+        let manifest = format!("manifest_version = 1\n[Driver]\nshared = \"{library}\"\n");
+        std::fs::write(folder.path().join(format!("{name}.toml")), manifest).unwrap();
+    }
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "bad_input::a_driver_is_found_by_the_name_of_its_manifest"])
+        .env("METALITH_TEST_MANIFESTS", &place.address)
+        .env("ADBC_DRIVER_PATH", folder.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(stored(&backend(&place)).await.unwrap(), [1, 1]);
+}
+
+#[tokio::test]
 async fn a_library_that_is_no_driver_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let (store, text) = (folder.path().join("store.db"), folder.path().join("text.so"));
