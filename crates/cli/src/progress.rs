@@ -9,13 +9,22 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::printer::Printer;
 
-/// A bar on standard error, hidden where nobody would see it.
+/// What tells on standard error what is being done and since when; hidden where nobody would see it.
 pub(crate) fn bar(printer: &Printer, message: &str) -> ProgressBar {
+    with_template(printer, message, "{spinner} {msg} {elapsed}")
+}
+
+/// The same for work that counts what it has done.
+pub(crate) fn counter(printer: &Printer, message: &str) -> ProgressBar {
+    with_template(printer, message, "{spinner} {msg} {pos} {elapsed}")
+}
+
+fn with_template(printer: &Printer, message: &str, template: &str) -> ProgressBar {
     if printer.json || printer.quiet || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {pos} {elapsed}") {
+    if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
     bar.set_message(message.to_owned());

@@ -64,7 +64,7 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
     let folder = file.parent().map_or_else(PathBuf::new, PathBuf::from);
     let mut surroundings = Surroundings::new(folder, now);
     surroundings.project = project.as_ref();
-    let bar = progress::bar(&context.printer, "reading rows");
+    let bar = progress::counter(&context.printer, "reading rows");
     let meter = bar.clone();
     let options = Options {
         variables: variables(&args.variables)?,
