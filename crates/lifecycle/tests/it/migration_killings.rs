@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     process::{Command, Stdio},
     sync::{
         Arc,
@@ -94,7 +94,8 @@ impl Halting {
     }
 
     fn reach(&self, point: &str) {
-        println!("{point}.");
+        // Whoever waits for it reads it or is gone.
+        writeln!(std::io::stdout(), "{point}.").ok();
         while self.at.as_deref() == Some(point) {
             std::thread::park();
         }

@@ -61,8 +61,8 @@ async fn a_server_that_goes_away_loses_nothing_that_was_committed() {
     let (address, driver) = (server.address(), databases::driver("postgresql"));
     let backend = at(&address, Some(&driver), "postgresql");
     append(&backend, numbers(0..10)).await.unwrap();
-    // One commit after the other, until it goes: what was acknowledged is told.
-    let (told, mut acknowledged) = futures::channel::mpsc::unbounded();
+    // One commit after the other, until it goes: what was acknowledged is done.
+    let (done, mut acknowledged) = futures::channel::mpsc::unbounded();
     let committing = {
         let backend = Arc::clone(&backend);
         tokio::spawn(async move {
@@ -70,7 +70,7 @@ async fn a_server_that_goes_away_loses_nothing_that_was_committed() {
                 if append(&backend, numbers([number])).await.is_err() {
                     break;
                 }
-                told.unbounded_send(number).unwrap();
+                done.unbounded_send(number).unwrap();
             }
         })
     };
