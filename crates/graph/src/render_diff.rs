@@ -6,7 +6,7 @@ use metalith_base::FeatureKey;
 
 use crate::{
     FeatureGraph,
-    diff::{ChangeKind, GraphDiff},
+    diff::{ChangeKind, FieldChange, GraphDiff, Reason},
     render::{dot_text, line},
 };
 
@@ -128,7 +128,7 @@ impl<'a> DrawnDiff<'a> {
         let class = if is_only_declared { "declared" } else { change.change.name() };
         let mut lines = vec![key.to_string(), class.to_owned()];
         let fields = change.fields.iter().filter(|_| change.change == ChangeKind::Changed);
-        lines.extend(fields.map(|field| format!("{} {}", sign(field.change), field.key)));
+        lines.extend(fields.map(|it| format!("{} {}{}", sign(it.change), it.key, in_short(it))));
         (lines.join(line_break), class)
     }
 
@@ -143,6 +143,20 @@ impl<'a> DrawnDiff<'a> {
         };
         all.iter().map(|edge| (edge.0, edge.1, change(edge))).collect()
     }
+}
+
+/// Why a field is another one, in keys and words only, so that nothing in it needs escaping.
+fn in_short(field: &FieldChange) -> String {
+    let mut why = Vec::new();
+    for reason in &field.reasons {
+        why.extend(match reason {
+            Reason::Code { .. } => Some("code".to_owned()),
+            Reason::Parents { .. } => Some("parents".to_owned()),
+            Reason::Upstream(_) => None,
+        });
+    }
+    why.extend(field.causes.iter().map(ToString::to_string));
+    if why.is_empty() { String::new() } else { format!(" ({})", why.join(", ")) }
 }
 
 fn edges(graph: &FeatureGraph) -> BTreeSet<(&FeatureKey, &FeatureKey)> {

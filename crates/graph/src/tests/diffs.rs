@@ -128,8 +128,8 @@ fn drawn() {
             n0["old<br/>removed"]:::removed
             n1["new<br/>added"]:::added
             n2["video/raw"]:::same
-            n3["video/crop<br/>changed<br/>~ frames"]:::changed
-            n4["video/faces<br/>changed<br/>~ faces"]:::changed
+            n3["video/crop<br/>changed<br/>~ frames (code)"]:::changed
+            n4["video/faces<br/>changed<br/>~ faces (video/crop.frames)"]:::changed
             n5["video/words<br/>declared"]:::declared
             n3 --> n4
             n3 --> n5
@@ -147,8 +147,8 @@ fn drawn() {
             "old" [label="old\nremoved", fillcolor="#f5b7b1"];
             "new" [label="new\nadded", fillcolor="#b7e4c7"];
             "video/raw" [label="video/raw", fillcolor="#ffffff"];
-            "video/crop" [label="video/crop\nchanged\n~ frames", fillcolor="#ffe08a"];
-            "video/faces" [label="video/faces\nchanged\n~ faces", fillcolor="#ffe08a"];
+            "video/crop" [label="video/crop\nchanged\n~ frames (code)", fillcolor="#ffe08a"];
+            "video/faces" [label="video/faces\nchanged\n~ faces (video/crop.frames)", fillcolor="#ffe08a"];
             "video/words" [label="video/words\ndeclared", fillcolor="#d6e4f0"];
             "video/crop" -> "video/faces";
             "video/crop" -> "video/words";
