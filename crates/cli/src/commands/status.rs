@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     context::{Context, features, filters},
-    failure::{Failure, Outcome},
+    failure::{Failure, Outcome, fail},
     printer::{bytes, number, table},
 };
 
@@ -51,10 +51,24 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
                 text.push_str(&format!("\n{key} is read from {place}"));
             }
         }
+        // What is wrong with the first is told at the end, with what to do.
+        for (key, error) in failures(&found).skip(1) {
+            text.push_str(&format!("\n{key}: error[{}]: {error}", error.code()));
+        }
         text
     })?;
     let in_sync = found.iter().all(|(_, status)| status.as_ref().is_ok_and(is_in_sync));
+    if let Some(failed) = found.into_iter().find_map(|(_, status)| status.err()) {
+        return Err(fail(failed));
+    }
     Ok(if args.assert_in_sync && !in_sync { Outcome::CheckFailed } else { Outcome::Done })
+}
+
+/// The features whose state could not be found out, and why.
+fn failures(
+    found: &[(FeatureKey, Result<FeatureStatus, StoreError>)],
+) -> impl Iterator<Item = (&FeatureKey, &StoreError)> {
+    found.iter().filter_map(|(key, status)| status.as_ref().err().map(|error| (key, error)))
 }
 
 fn is_in_sync(status: &FeatureStatus) -> bool {
@@ -66,7 +80,7 @@ fn is_in_sync(status: &FeatureStatus) -> bool {
 fn row(key: &FeatureKey, status: &Result<FeatureStatus, StoreError>) -> Vec<String> {
     let status = match status {
         Ok(status) => status,
-        Err(error) => return vec![key.to_string(), format!("error[{}]: {error}", error.code())],
+        Err(error) => return vec![key.to_string(), format!("error[{}]", error.code())],
     };
     let count = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), number);
     let increment = status.increment;
