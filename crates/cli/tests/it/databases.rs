@@ -106,7 +106,7 @@ fn a_resolve_shows_the_statement_that_the_database_ran() {
         let output = metalith(here, &resolve);
         let shown = String::from_utf8(output.stderr).unwrap();
         assert!(shown.starts_with("looked at every sample, in the database:\nWITH "), "{shown}");
-        assert!(shown.contains("md5('default|"), "{shown}");
+        assert!(shown.contains("md5(") && shown.contains("'default|"), "{shown}");
         let found = json(here, &resolve);
         assert_eq!(found["computed"]["in"], "the database", "{found}");
         assert_eq!(found["counts"]["new"], 3);
