@@ -216,8 +216,9 @@ impl Dialect for PostgreSql {
             "could not translate host name",
             "SSL connection has been closed",
             "terminating connection",
-        ]) || error.status == Status::IO
+        ]) || error.status == Status::IO && !has(&["failed to open '"])
         {
+            // All but what the driver of SQLite says, which takes the address for a file.
             Reason::Unreachable
         } else {
             disk(message).unwrap_or(Reason::Other)
