@@ -44,9 +44,10 @@ pub(crate) struct Direct<'a> {
 }
 
 impl Direct<'_> {
-    /// Whether there are so few rows that it is worth it.
+    /// Whether there are so few rows that it is worth it. Filters are left to the plan: some functions
+    /// only work after its optimiser has rewritten them.
     pub(crate) fn is_worth_it(&self) -> bool {
-        self.selection.rows(self.table.as_ref()) <= FEW
+        self.filters.is_empty() && self.selection.rows(self.table.as_ref()) <= FEW
     }
 }
 
