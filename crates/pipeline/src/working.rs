@@ -14,15 +14,12 @@ use arrow::{
     error::ArrowError,
 };
 use datafusion::{
-    common::DFSchema,
-    error::DataFusionError,
-    logical_expr::{Expr as PlanExpr, simplify::SimplifyContext},
-    optimizer::simplify_expressions::ExprSimplifier,
+    common::DFSchema, error::DataFusionError, logical_expr::Expr as PlanExpr,
     physical_expr::PhysicalExpr,
 };
 use metalith_base::Timestamp;
 use metalith_expr::{Column, Schema as ExprSchema, Typed};
-use metalith_store::{expression_type, is_lossless, lower_expression};
+use metalith_store::{expression_type, is_lossless, lower_expression, physical_expression};
 
 use crate::{arithmetic::checked, engine::Engine};
 
@@ -303,11 +300,7 @@ impl Evaluator {
             fields.iter().map(|it| it.as_ref().clone().with_nullable(true)).collect();
         let schema = Arc::new(Schema::new(fields));
         let plan_schema = DFSchema::try_from(SchemaRef::clone(&schema))?;
-        // Some functions only exist as what they are simplified to.
-        let context = SimplifyContext::builder().with_schema(Arc::new(plan_schema.clone()));
-        let simplifier = ExprSimplifier::new(context.build());
-        let simple = simplifier.simplify(simplifier.coerce(lowered, &plan_schema)?)?;
-        let expr = engine.session.create_physical_expr(simple, &plan_schema)?;
+        let expr = physical_expression(&engine.session, lowered, &plan_schema)?;
         Ok(Self { columns: read.into_iter().collect(), schema, expr })
     }
 

@@ -3,17 +3,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use datafusion::{
-    arrow::{
-        array::{
-            ArrayRef, AsArray as _, BooleanArray, RecordBatch, RecordBatchOptions, new_null_array,
-        },
-        buffer::BooleanBuffer,
-        compute::{cast, filter_record_batch},
-        datatypes::{DataType, Field, Schema, SchemaRef},
-    },
-    common::DFSchema,
-    physical_expr::PhysicalExpr,
+use datafusion::arrow::{
+    array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array},
+    compute::filter_record_batch,
+    datatypes::{Field, Schema, SchemaRef},
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use metalith_base::FeatureKey;
@@ -22,8 +15,7 @@ use metalith_expr::Expr;
 use crate::{
     ChunkRequest, Keys, Rows, Store, StoreError, Table,
     chunk_scan::{ChunkSelection, Selection, nullable},
-    lower::lower_filters,
-    unique::IdSet,
+    row_test::{Conditions, RowTest, Within},
 };
 
 /// Where more rows than this are to be looked at, planning is worth it: it reads on all cores.
@@ -44,21 +36,18 @@ pub(crate) struct Direct<'a> {
 }
 
 impl Direct<'_> {
-    /// Whether there are so few rows that it is worth it. Filters are left to the plan: some functions
-    /// only work after its optimiser has rewritten them.
+    /// Whether there are so few rows that it is worth it.
     pub(crate) fn is_worth_it(&self) -> bool {
-        self.filters.is_empty() && self.selection.rows(self.table.as_ref()) <= FEW
+        self.selection.rows(self.table.as_ref()) <= FEW
     }
 }
 
 /// What is done with each batch.
 struct Sieve {
-    feature: FeatureKey,
     /// As it is read.
     schema: SchemaRef,
-    filter: Option<Arc<dyn PhysicalExpr>>,
-    /// Columns, with the keys that rows must have in them; `None`: there are none, and no row has one.
-    within: Option<(Vec<String>, Option<IdSet>)>,
+    test: RowTest,
+    within: Option<Within>,
     /// As it comes back.
     wanted: SchemaRef,
 }
@@ -67,30 +56,19 @@ impl Store {
     /// Reads rows in the order of their chunks.
     pub(crate) fn read_directly(&self, direct: Direct<'_>) -> Result<Rows, StoreError> {
         let Direct { feature, table, selection, filters, within, wanted } = direct;
-        let failed = |error| StoreError::engine(feature.as_str(), error);
         let stored = nullable(&table.schema());
-        let whole = DFSchema::try_from(stored.as_ref().clone()).map_err(failed)?;
-        let filter = lower_filters(feature, filters, &whole, self.now())?;
+        let conditions = Conditions::new(self, feature, filters, &stored)?;
+        let within = within.map(|keys| Within::new(feature, &stored, keys)).transpose()?;
         let mut named: BTreeSet<&str> = wanted.iter().map(|it| it.name().as_str()).collect();
-        let of_filter = filter.as_ref().map(|it| it.column_refs()).unwrap_or_default();
-        named.extend(of_filter.iter().map(|it| it.name.as_str()));
-        let within = match within {
-            Some(keys) if keys.is_empty() => Some((Vec::new(), None)),
-            Some(keys) => {
-                named.extend(keys.names().iter().map(String::as_str));
-                Some((keys.names().to_vec(), keys.as_stored(feature, &stored)?.set()?))
-            }
-            None => None,
-        };
+        named.extend(conditions.columns());
+        named.extend(within.iter().flat_map(Within::names).map(String::as_str));
         let columns = stored.fields().iter().enumerate();
         let columns = columns.filter(|(_, field)| named.contains(field.name().as_str()));
         let columns: Vec<usize> = columns.map(|(place, _)| place).collect();
         let schema = Arc::new(stored.project(&columns).map_err(StoreError::arrow)?);
-        let read = DFSchema::try_from(schema.as_ref().clone()).map_err(failed)?;
-        let physical = |filter| self.session().create_physical_expr(filter, &read);
-        let filter = filter.clone().map(physical).transpose().map_err(failed)?;
+        let test = conditions.over(self, &schema)?;
         let wanted: SchemaRef = Arc::new(Schema::new(wanted));
-        let sieve = Sieve { feature: feature.clone(), schema, filter, within, wanted };
+        let sieve = Sieve { schema, test, within, wanted };
         let wanted = SchemaRef::clone(&sieve.wanted);
         let table = Arc::clone(table);
         let batches = stream::iter(requests(selection, &columns))
@@ -136,42 +114,12 @@ impl Sieve {
         RecordBatch::try_new_with_options(wanted, columns, &options).map_err(StoreError::arrow)
     }
 
-    /// The rows that have one of the keys and meet the filter.
+    /// The rows that have one of the keys and meet the filters.
     fn kept(&self, batch: &RecordBatch) -> Result<RecordBatch, StoreError> {
-        let mut batch = batch.clone();
-        if let Some((names, set)) = &self.within {
-            let mask = has_key(&batch, names, set.as_ref())?;
-            batch = filter_record_batch(&batch, &mask).map_err(StoreError::arrow)?;
+        let mut kept = self.test.holds(batch)?;
+        if let Some(within) = &self.within {
+            kept = &kept & &within.holds(batch)?;
         }
-        if let Some(filter) = &self.filter {
-            let failed = |error| StoreError::engine(self.feature.as_str(), error);
-            let result = filter.evaluate(&batch).map_err(failed)?;
-            let result = result.into_array(batch.num_rows()).map_err(failed)?;
-            // What is unknown is not met, be it known to be unknown or not.
-            let result = cast(&result, &DataType::Boolean).map_err(StoreError::arrow)?;
-            batch = filter_record_batch(&batch, result.as_boolean()).map_err(StoreError::arrow)?;
-        }
-        Ok(batch)
+        filter_record_batch(batch, &kept.into()).map_err(StoreError::arrow)
     }
-}
-
-/// Which rows have one of the keys. A NULL is none.
-fn has_key(
-    batch: &RecordBatch,
-    names: &[String],
-    set: Option<&IdSet>,
-) -> Result<BooleanArray, StoreError> {
-    let Some(set) = set else {
-        return Ok(BooleanBuffer::new_unset(batch.num_rows()).into());
-    };
-    let columns = names.iter().map(|name| {
-        let place = batch.schema().index_of(name).map_err(StoreError::arrow)?;
-        Ok(Arc::clone(batch.column(place)))
-    });
-    let columns = columns.collect::<Result<Vec<ArrayRef>, StoreError>>()?;
-    let mut found: BooleanBuffer = set.contains(&columns)?.into_iter().collect();
-    for nulls in columns.iter().filter_map(|it| it.logical_nulls()) {
-        found = &found & nulls.inner();
-    }
-    Ok(found.into())
 }

@@ -5,24 +5,19 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use datafusion::{
-    arrow::{
-        array::{Array as _, ArrayRef, AsArray as _, BooleanBufferBuilder, RecordBatch},
-        buffer::BooleanBuffer,
-        datatypes::Schema,
-    },
-    common::{DFSchema, ScalarValue},
-    logical_expr::Expr,
-    physical_expr::PhysicalExpr,
+use datafusion::arrow::{
+    array::{Array as _, ArrayRef, BooleanBufferBuilder, RecordBatch},
+    buffer::BooleanBuffer,
+    datatypes::Schema,
 };
 use futures::TryStreamExt as _;
 use metalith_graph::{Feature, columns};
 
 use crate::{
-    ChunkRequest, DeletionRequest, Keys, Store, StoreError, Table,
-    chunk_scan::{ChunkSelection, Selection},
+    ChunkRequest, DeletionRequest, Store, StoreError, Table,
+    chunk_scan::{ChunkSelection, Selection, nullable},
     current::{Visibility, equals},
-    lower::lower_filters,
+    row_test::{Conditions, RowTest, Within},
     unique::IdSet,
 };
 
@@ -107,7 +102,7 @@ struct Judge<'a> {
     feature: &'a Feature,
     table: &'a Arc<dyn Table>,
     columns: Vec<usize>,
-    filter: Arc<dyn PhysicalExpr>,
+    test: RowTest,
     within: Option<Within>,
     version: Option<String>,
 }
@@ -129,25 +124,16 @@ impl<'a> Judge<'a> {
         request: &DeletionRequest,
         version: Option<String>,
     ) -> Result<Self, StoreError> {
-        let failed = |error| StoreError::engine(feature.key().as_str(), error);
-        let stored = table.schema();
-        let whole = DFSchema::try_from(stored.as_ref().clone()).map_err(failed)?;
-        let filter = lower_filters(feature.key(), &request.filters, &whole, store.now())?;
-        let everything = Expr::Literal(ScalarValue::Boolean(Some(true)), None);
-        let filter = filter.unwrap_or(everything);
-        let within = match &request.within {
-            Some(keys) => Some(Within::new(feature, &stored, keys)?),
-            None => None,
-        };
-        let named: BTreeSet<&str> = filter.column_refs().into_iter().map(|it| it.name()).collect();
-        let columns = needed(feature, &stored, |name| {
-            named.contains(name)
-                || within.as_ref().is_some_and(|it| it.names.iter().any(|it| it == name))
-        });
-        let read = stored.project(&columns).map_err(StoreError::arrow)?;
-        let read = DFSchema::try_from(read).map_err(failed)?;
-        let filter = store.session().create_physical_expr(filter, &read).map_err(failed)?;
-        Ok(Self { feature, table, columns, filter, within, version })
+        let stored = nullable(&table.schema());
+        let conditions = Conditions::new(store, feature.key(), &request.filters, &stored)?;
+        let within = request.within.as_ref();
+        let within = within.map(|keys| Within::new(feature.key(), &stored, keys)).transpose()?;
+        let mut named: BTreeSet<&str> = conditions.columns();
+        named.extend(within.iter().flat_map(Within::names).map(String::as_str));
+        let columns = needed(feature, &stored, &named);
+        let read = Arc::new(stored.project(&columns).map_err(StoreError::arrow)?);
+        let test = conditions.over(store, &read)?;
+        Ok(Self { feature, table, columns, test, within, version })
     }
 
     async fn read(&self, chunk: usize) -> Result<Verdict, StoreError> {
@@ -159,7 +145,7 @@ impl<'a> Judge<'a> {
         let mut ids = Vec::new();
         while let Some(batch) = batches.try_next().await? {
             let scope = self.scope(&batch)?;
-            let mut met = &scope & &self.meets(&batch)?;
+            let mut met = &scope & &self.test.holds(&batch)?;
             if let Some(within) = &self.within {
                 met = &met & &within.holds(&batch)?;
             }
@@ -177,45 +163,13 @@ impl<'a> Judge<'a> {
             _ => Ok(BooleanBuffer::new_set(batch.num_rows())),
         }
     }
-
-    fn meets(&self, batch: &RecordBatch) -> Result<BooleanBuffer, StoreError> {
-        let failed = |error| StoreError::engine(self.feature.key().as_str(), error);
-        let result = self.filter.evaluate(batch).map_err(failed)?;
-        let result = result.into_array(batch.num_rows()).map_err(failed)?;
-        let result = result.as_boolean();
-        Ok(match result.nulls() {
-            Some(nulls) => result.values() & nulls.inner(),
-            None => result.values().clone(),
-        })
-    }
-}
-
-/// Keys that rows must have, in stored types.
-struct Within {
-    names: Vec<String>,
-    /// `None`: there are none, and no row has one.
-    set: Option<IdSet>,
-}
-
-impl Within {
-    fn new(feature: &Feature, stored: &Schema, keys: &Keys) -> Result<Self, StoreError> {
-        let set = keys.as_stored(feature.key(), stored)?.set()?;
-        Ok(Self { names: keys.names().to_vec(), set })
-    }
-
-    fn holds(&self, batch: &RecordBatch) -> Result<BooleanBuffer, StoreError> {
-        let Some(set) = &self.set else { return Ok(BooleanBuffer::new_unset(batch.num_rows())) };
-        let columns: Vec<ArrayRef> =
-            self.names.iter().filter_map(|name| batch.column_by_name(name).cloned()).collect();
-        Ok(set.contains(&columns)?.into_iter().collect())
-    }
 }
 
 /// The columns that a judge looks at: ids, versions, and those that conditions name.
-fn needed(feature: &Feature, stored: &Schema, is_named: impl Fn(&str) -> bool) -> Vec<usize> {
+fn needed(feature: &Feature, stored: &Schema, named: &BTreeSet<&str>) -> Vec<usize> {
     let is_needed = |name: &str| {
         name == columns::FEATURE_VERSION
-            || is_named(name)
+            || named.contains(name)
             || feature.spec().id_columns.iter().any(|id| id == name)
     };
     let fields = stored.fields().iter().enumerate();

@@ -7,7 +7,8 @@
 //!
 //! What this crate is not: it knows no file format, no configuration and no graph of deletions.
 //! Data fusion types stay inside, but for Arrow, which is how rows travel, and for
-//! [`lower_expression`], so that expressions mean the same wherever they are evaluated.
+//! [`lower_expression`] and [`physical_expression`], so that expressions mean the same wherever they
+//! are evaluated.
 #![expect(
     clippy::wildcard_enum_match_arm,
     reason = "the types of Arrow and its kin are many and grow; what is not named is refused or kept"
@@ -44,6 +45,7 @@ mod read;
 mod rebase;
 mod restore;
 mod retry;
+mod row_test;
 mod rows;
 mod samples;
 mod selections;
@@ -87,6 +89,7 @@ pub use crate::{
     read::ReadOptions,
     restore::{RestoreReceipt, RestoreRequest},
     retry::until_undisturbed,
+    row_test::physical_expression,
     rows::{Frame, Outbox, Rows},
     settings::{HashAlgorithm, HashSettings},
     settled::Notes,

@@ -119,6 +119,19 @@ async fn a_hard_deletion_takes_the_whole_history_so_that_nothing_older_comes_bac
 }
 
 #[tokio::test]
+async fn a_hard_deletion_takes_the_filters_that_a_read_takes() {
+    let (store, graph) = three_videos().await;
+    let kinds = json!([
+        {"id": "d", "kind": "raw", "metaxy_provenance_by_field": {"frames": "d"}},
+        {"id": "e", "kind": null, "metaxy_provenance_by_field": {"frames": "e"}},
+    ]);
+    write(&store, &graph, "video", &kinds).await.unwrap();
+    let gone = delete(&store, &graph, DeletionMode::Hard, "coalesce(kind, 'none') <> 'none'").await;
+    assert_eq!((gone.samples, gone.rows), (1, 1));
+    assert_eq!(read(&store, &graph, "video", &["id"]).await, ["a", "b", "c", "e"]);
+}
+
+#[tokio::test]
 async fn a_plan_does_nothing_and_is_refused_when_somebody_wrote_since() {
     let (store, graph) = three_videos().await;
     let request = DeletionRequest::new(DeletionMode::Soft, vec![parse("size = 1").unwrap()]);

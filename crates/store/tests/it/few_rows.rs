@@ -75,6 +75,8 @@ async fn what_is_read_without_a_plan_is_what_a_plan_gives() {
         "score / size > 0.5",
         "size BETWEEN 2 AND 7 AND id <> 'v9'",
         "metalith_deleted_by IS NULL",
+        "coalesce(kind, 'x') = 'x'",
+        "NULL",
     ];
     let within = [
         None,
