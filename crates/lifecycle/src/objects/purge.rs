@@ -268,7 +268,7 @@ impl Doomed {
         let (mut objects, mut bytes) = (0, Some(0));
         let mut unlisted = BTreeSet::new();
         for prefix in self.outermost() {
-            match self.listed(context, prefix).await {
+            match listed(context, prefix, |uri| !self.is_kept(uri)).await {
                 Some((more, their_bytes)) => {
                     objects += more;
                     bytes = bytes.map(|bytes| bytes + their_bytes);
@@ -286,20 +286,6 @@ impl Doomed {
             bytes = bytes.zip(*size).map(|(bytes, size)| bytes + size);
         }
         (objects, bytes)
-    }
-
-    /// How many objects below a prefix would go, and their bytes; `None` where it cannot be listed.
-    async fn listed(&self, context: Context<'_>, prefix: &ObjectUri) -> Option<(u64, u64)> {
-        let place = context.places.of(prefix).ok()?;
-        let mut listing = list_below(&place, prefix);
-        let (mut objects, mut bytes) = (0, 0);
-        while let Some((uri, entry)) = listing.try_next().await.ok()? {
-            if !self.is_kept(&uri) {
-                objects += 1;
-                bytes += entry.size;
-            }
-        }
-        Some((objects, bytes))
     }
 }
 
@@ -470,7 +456,7 @@ fn left_by<'a>(last: &'a Attempt, doomed: &Doomed) -> Option<BTreeSet<&'a str>> 
 async fn count_whole(context: Context<'_>, doomed: &Doomed, report: &mut PurgeReport) {
     for prefix in &doomed.whole {
         let kept = match doomed.own.has(prefix) {
-            true => standing(context, prefix).await.unwrap_or(1),
+            true => listed(context, prefix, |_| true).await.map_or(1, |(objects, _)| objects),
             false => 1,
         };
         report.below.insert(prefix.clone(), Below { kept, ..Below::default() });
@@ -481,15 +467,22 @@ async fn count_whole(context: Context<'_>, doomed: &Doomed, report: &mut PurgeRe
     }
 }
 
-/// How many objects are below a prefix; `None` where it cannot be listed.
-async fn standing(context: Context<'_>, prefix: &ObjectUri) -> Option<u64> {
+/// How many objects below a prefix are such, and their bytes; `None` where it cannot be listed.
+async fn listed(
+    context: Context<'_>,
+    prefix: &ObjectUri,
+    is_such: impl Fn(&ObjectUri) -> bool,
+) -> Option<(u64, u64)> {
     let place = context.places.of(prefix).ok()?;
     let mut listing = list_below(&place, prefix);
-    let mut count = 0;
-    while listing.try_next().await.ok()?.is_some() {
-        count += 1;
+    let (mut objects, mut bytes) = (0, 0);
+    while let Some((uri, entry)) = listing.try_next().await.ok()? {
+        if is_such(&uri) {
+            objects += 1;
+            bytes += entry.size;
+        }
     }
-    Some(count)
+    Some((objects, bytes))
 }
 
 /// Deletes what is below a prefix, as it is listed. Of what was named by itself as well it notes that

@@ -77,10 +77,8 @@ async fn what_was_kept_long_enough_goes_by_itself() {
         |path: &str| json!({ "path": path, "metaxy_provenance_by_field": { "default": "x" } });
     let rows = json!([note("a"), note("b")]);
     write(session.store(), session.graph(), "note", &rows).await.unwrap();
-    let body = json!({ "feature": "note", "filters": ["path = 'a'"] });
-    let plan = world.post("/api/v1/deletions/plans", body).await.json();
-    let execute = format!("/api/v1/deletions/plans/{}/execute", text(&plan, "id"));
-    assert_eq!(world.post(&execute, json!({})).await.status, StatusCode::OK);
+    let plan = world.planned(json!({ "feature": "note", "filters": ["path = 'a'"] })).await;
+    assert_eq!(world.carry_out(&plan).await.status, StatusCode::OK);
     let hidden = "/api/v1/features/note/samples?include_deleted=true";
     while world.get(hidden).await.json()["total"] != 1 {
         tokio::time::sleep(Duration::from_millis(50)).await;

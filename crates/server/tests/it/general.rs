@@ -97,12 +97,6 @@ async fn samples_come_as_arrow_if_asked_for() {
     assert_eq!(rows, 2);
 }
 
-async fn planned(world: &World, body: Value) -> Value {
-    let plan = world.post("/api/v1/deletions/plans", body).await;
-    assert_eq!(plan.status, StatusCode::CREATED, "{}", plan.text());
-    plan.json()
-}
-
 fn of_a(cascade: &str) -> Value {
     json!({ "feature": "video/raw", "filters": ["path = 'a.mp4'"], "cascade": cascade, "reason": "blurred" })
 }
@@ -111,14 +105,13 @@ fn of_a(cascade: &str) -> Value {
 async fn a_deletion_is_planned_carried_out_looked_at_and_restored() {
     let world = World::new().await;
     videos(&world).await;
-    let plan = planned(&world, of_a("downstream")).await;
+    let plan = world.planned(of_a("downstream")).await;
     assert_eq!((&plan["samples"], &plan["mode"]), (&json!(2), &json!("soft")));
     assert_eq!(names(&world.get(&format!("{RAW}/samples")).await).len(), 3, "nothing happened");
-    let execute = format!("/api/v1/deletions/plans/{}/execute", text(&plan, "id"));
-    let done = world.post(&execute, json!({})).await;
+    let done = world.carry_out(&plan).await;
     assert_eq!(done.status, StatusCode::OK, "{}", done.text());
     assert_eq!(done.json()["samples"], 2);
-    let again = world.post(&execute, json!({})).await;
+    let again = world.carry_out(&plan).await;
     assert_eq!(again.status, StatusCode::NOT_FOUND, "a plan is carried out once");
     assert_eq!(names(&world.get(&format!("{RAW}/samples")).await), ["b.mp4", "c.mp4"]);
     let hidden = world.get(&format!("{RAW}/samples?include_deleted=true")).await;
@@ -154,10 +147,9 @@ async fn what_is_held_stays_until_it_is_released() {
     let hold = json!({ "feature": "video/raw", "filters": ["size = 1"], "reason": "a lawsuit" });
     let placed = world.post("/api/v1/holds", hold).await;
     assert_eq!((placed.status, &placed.json()["held"]), (StatusCode::CREATED, &json!(1)));
-    let plan = planned(&world, of_a("none")).await;
+    let plan = world.planned(of_a("none")).await;
     assert_eq!(plan["blockers"][0]["hold"], placed.json()["id"]);
-    let execute = format!("/api/v1/deletions/plans/{}/execute", text(&plan, "id"));
-    let blocked = world.post(&execute, json!({})).await;
+    let blocked = world.carry_out(&plan).await;
     assert_eq!(blocked.status, StatusCode::CONFLICT);
     assert!(blocked.detail().contains("a lawsuit"), "{}", blocked.detail());
     assert_eq!(world.get("/api/v1/deletions").await.json()["items"][0]["state"], "blocked");
@@ -165,7 +157,7 @@ async fn what_is_held_stays_until_it_is_released() {
     let release = format!("/api/v1/holds/{}/release", text(&placed.json(), "id"));
     assert_eq!(world.post(&release, json!({})).await.json()["is_released"], true);
     assert_eq!(world.post(&release, json!({})).await.status, StatusCode::NOT_FOUND);
-    assert_eq!(planned(&world, of_a("none")).await["blockers"], json!([]));
+    assert_eq!(world.planned(of_a("none")).await["blockers"], json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -199,9 +191,8 @@ async fn figures_and_retention_are_told() {
     let rows = json!([note("a"), note("b")]);
     write(session.store(), session.graph(), "note", &rows).await.unwrap();
     let body = json!({ "feature": "note", "filters": ["path = 'a'"] });
-    let plan = planned(&world, body).await;
-    let execute = format!("/api/v1/deletions/plans/{}/execute", text(&plan, "id"));
-    world.post(&execute, json!({})).await;
+    let plan = world.planned(body).await;
+    world.carry_out(&plan).await;
     let due = world.get("/api/v1/retention").await.json();
     let rule = json!({ "feature": "note", "rule": "keep_deleted", "samples": 1 });
     for (name, value) in rule.as_object().unwrap() {
@@ -256,18 +247,14 @@ async fn what_tombstones_say_can_be_asked_before_there_is_one() {
     // Deletions take the same filters; crops are asked for by what their own tombstones say, not
     // by what those of the videos say that they were made of.
     let plan = async |feature: &str, mode: &str, filter: &str| {
-        let body = json!({ "feature": feature, "filters": [filter], "mode": mode });
-        let plan = world.post("/api/v1/deletions/plans", body).await;
-        assert_eq!(plan.status, StatusCode::CREATED, "{}", plan.text());
-        plan.json()
+        world.planned(json!({ "feature": feature, "filters": [filter], "mode": mode })).await
     };
     for mode in ["soft", "hard"] {
         let planned = plan("video/raw", mode, "metalith_deleted_by = 'tester'").await;
         assert_eq!(planned["samples"], 0, "{planned}");
     }
     let hidden = plan("video/raw", "soft", "path = 'a.mp4'").await;
-    let execute = format!("/api/v1/deletions/plans/{}/execute", text(&hidden, "id"));
-    assert_eq!(world.post(&execute, json!({})).await.status, StatusCode::OK);
+    assert_eq!(world.carry_out(&hidden).await.status, StatusCode::OK);
     assert_eq!(counts().await, [1, 2, 0, 2]);
     let planned = plan("video/crop", "hard", "metalith_deleted_by = 'tester'").await;
     assert_eq!(planned["samples"], 0, "{planned}");

@@ -177,6 +177,19 @@ impl World {
     }
 
     /// Sends a form as a browser does.
+    /// Plans a deletion.
+    pub(crate) async fn planned(&self, body: Value) -> Value {
+        let plan = self.post("/api/v1/deletions/plans", body).await;
+        assert_eq!(plan.status, StatusCode::CREATED, "{}", plan.text());
+        plan.json()
+    }
+
+    /// Carries a planned deletion out, or tries to.
+    pub(crate) async fn carry_out(&self, plan: &Value) -> Answer {
+        let execute = format!("/api/v1/deletions/plans/{}/execute", text(plan, "id"));
+        self.post(&execute, json!({})).await
+    }
+
     pub(crate) async fn form(&self, path: &str, body: &str) -> Answer {
         let kind = [("content-type", "application/x-www-form-urlencoded")];
         self.at(self.address).send_body("POST", path, &kind, Body::from(body.to_owned())).await
