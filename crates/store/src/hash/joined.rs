@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     md5_lanes::Md5Lanes,
-    text::{STEP, Text},
+    text::{STEP, put, room},
 };
 use crate::{HashAlgorithm, HashSettings};
 
@@ -38,7 +38,12 @@ pub(crate) fn hash_joined(
     for row in 0..rows {
         match nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
             true => hashes.push_nothing(),
-            false => hashes.push(|text| pieces.iter().for_each(|piece| piece.put(row, text))),
+            false => {
+                let length = pieces.iter().map(|piece| piece.length_of(row)).sum();
+                hashes.push(length, |text| {
+                    pieces.iter().fold(0, |at, piece| piece.put(row, text, at));
+                });
+            }
         }
     }
     hashes.finish(nulls)
@@ -54,11 +59,22 @@ struct Piece {
 }
 
 impl Piece {
+    /// How many bytes it has in a row.
     #[inline]
-    fn put(&self, row: usize, text: &mut Text) {
-        text.put(&self.before, 0, self.length);
-        if let Some((values, ends)) = &self.column {
-            text.put(values, ends[row] as usize, ends[row + 1] as usize);
+    fn length_of(&self, row: usize) -> usize {
+        let ends = self.column.as_ref().map(|(_, ends)| ends);
+        self.length + ends.map_or(0, |ends| (ends[row + 1] - ends[row]) as usize)
+    }
+
+    /// Puts what it has in a row into a text, and tells where that ends there.
+    #[inline]
+    fn put(&self, row: usize, text: &mut [u8], at: usize) -> usize {
+        let at = put(text, at, &self.before, 0, self.length);
+        match &self.column {
+            Some((values, ends)) => {
+                put(text, at, values, ends[row] as usize, ends[row + 1] as usize)
+            }
+            None => at,
         }
     }
 }
@@ -95,7 +111,8 @@ struct Hashes {
     values: Vec<u8>,
     /// Where each ends, also of those that wait for others to be computed with.
     ends: Vec<usize>,
-    text: Text,
+    /// The text that is hashed, where that is done one by one.
+    text: Vec<u8>,
     md5: Md5Lanes,
 }
 
@@ -104,7 +121,7 @@ impl Hashes {
         let mut ends = Vec::with_capacity(rows + 1);
         ends.push(0);
         let values = Vec::with_capacity(rows * LONGEST_USUAL);
-        Self { settings, values, ends, text: Text::default(), md5: Md5Lanes::default() }
+        Self { settings, values, ends, text: Vec::new(), md5: Md5Lanes::default() }
     }
 
     fn push_nothing(&mut self) {
@@ -115,20 +132,21 @@ impl Hashes {
         self.ends.push(self.ends.last().copied().unwrap_or_default() + length);
     }
 
-    /// Adds the hash of a text, which `write` puts behind what is there.
-    fn push(&mut self, write: impl FnOnce(&mut Text)) {
+    /// Adds the hash of a text of so many bytes, which `write` puts into the room for it.
+    #[inline]
+    fn push(&mut self, length: usize, write: impl FnOnce(&mut [u8])) {
         let mut number = itoa::Buffer::new();
         let hash = match self.settings.algorithm {
             HashAlgorithm::XxHash64 => {
-                number.format(xxhash_rust::xxh64::xxh64(self.text(write), 0))
+                number.format(xxhash_rust::xxh64::xxh64(self.text(length, write), 0))
             }
             HashAlgorithm::XxHash32 => {
-                number.format(xxhash_rust::xxh32::xxh32(self.text(write), 0))
+                number.format(xxhash_rust::xxh32::xxh32(self.text(length, write), 0))
             }
-            HashAlgorithm::WyHash => number.format(wyhash::wyhash(self.text(write), 0)),
-            HashAlgorithm::Sha256 => &hex_of(&Sha256::digest(self.text(write))),
+            HashAlgorithm::WyHash => number.format(wyhash::wyhash(self.text(length, write), 0)),
+            HashAlgorithm::Sha256 => &hex_of(&Sha256::digest(self.text(length, write))),
             HashAlgorithm::Md5 => {
-                let is_full = self.md5.push(write);
+                let is_full = self.md5.push(length, write);
                 self.push_end(self.md5_length());
                 if is_full {
                     self.settle();
@@ -142,10 +160,10 @@ impl Hashes {
     }
 
     /// A text that is hashed by itself.
-    fn text(&mut self, write: impl FnOnce(&mut Text)) -> &[u8] {
-        self.text.clear();
-        write(&mut self.text);
-        self.text.as_bytes()
+    fn text(&mut self, length: usize, write: impl FnOnce(&mut [u8])) -> &[u8] {
+        let text = room(&mut self.text, 0, length);
+        write(text);
+        &text[..length]
     }
 
     /// Characters of an MD5.

@@ -4,12 +4,17 @@
 //! processor busy and take about as long as two, or as six where vectors are short. Stores that
 //! other systems made hash with MD5, for every field of every sample.
 
-use super::text::Text;
+use super::text::room;
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 
 /// Texts that are hashed at once: two registers of AVX2, which need not wait for each other.
 const LANES: usize = 16;
 /// Bytes of a block.
 const BLOCK: usize = 64;
+/// Bytes that tell the length of a text, at the end of its last block.
+const LENGTH: usize = 8;
 
 /// A number of each text.
 type Lanes = [u32; LANES];
@@ -33,11 +38,21 @@ const SINES: [u32; 64] = [
     0x6fa8_7e4f, 0xfe2c_e6e0, 0xa301_4314, 0x4e08_11a1, 0xf753_7e82, 0xbd3a_f235, 0x2ad7_d2bb, 0xeb86_d391,
 ];
 
+/// What stands behind a text: a one bit, and zeros.
+const PADDING: [u8; BLOCK] = {
+    let mut padding = [0; BLOCK];
+    padding[0] = 0x80;
+    padding
+};
+
+/// A block of a text that has ended.
+const NOTHING: [u8; BLOCK] = [0; BLOCK];
+
 /// Texts that wait for each other.
 #[derive(Default)]
 pub(super) struct Md5Lanes {
-    /// Texts with what MD5 puts behind them, so that each ends with a block.
-    blocks: Text,
+    /// Texts with what MD5 puts behind them, so that each ends with a block; and then whatever.
+    blocks: Vec<u8>,
     /// Where each of them ends.
     ends: [usize; LANES],
     texts: usize,
@@ -47,18 +62,18 @@ impl Md5Lanes {
     /// Characters of a digest in hex.
     pub(super) const HEX: usize = 32;
 
-    /// Adds a text, which `write` puts behind what is there; `true` when there are as many as are
-    /// hashed at once.
-    pub(super) fn push(&mut self, write: impl FnOnce(&mut Text)) -> bool {
-        let start = self.blocks.len();
-        write(&mut self.blocks);
-        let text = self.blocks.len() - start;
+    /// Adds a text of so many bytes, which `write` puts into the room for it; `true` when there are as
+    /// many texts as are hashed at once.
+    #[inline]
+    pub(super) fn push(&mut self, length: usize, write: impl FnOnce(&mut [u8])) -> bool {
+        let start = self.texts.checked_sub(1).map_or(0, |last| self.ends[last]);
         // A one bit, zeros, and the length in bits.
-        let end = start + (text + 9).next_multiple_of(BLOCK);
-        self.blocks.put(&[0x80], 0, 1);
-        self.blocks.put_zeros(end - 8 - self.blocks.len());
-        self.blocks.put(&(text as u64 * 8).to_le_bytes(), 0, 8);
-        self.ends[self.texts] = end;
+        let padded = (length + 1 + LENGTH).next_multiple_of(BLOCK);
+        let text = room(&mut self.blocks, start, padded.max(length + BLOCK));
+        write(text);
+        text[length..length + BLOCK].copy_from_slice(&PADDING);
+        text[padded - LENGTH..padded].copy_from_slice(&(length as u64 * 8).to_le_bytes());
+        self.ends[self.texts] = start + padded;
         self.texts += 1;
         self.texts == LANES
     }
@@ -68,14 +83,13 @@ impl Md5Lanes {
         let mut texts: [&[u8]; LANES] = [&[]; LANES];
         let mut start = 0;
         for (text, end) in texts.iter_mut().zip(&self.ends[..self.texts]) {
-            *text = &self.blocks.as_bytes()[start..*end];
+            *text = &self.blocks[start..*end];
             start = *end;
         }
         let [a, b, c, d] = digest(texts);
         for lane in 0..self.texts {
             tell([a[lane], b[lane], c[lane], d[lane]]);
         }
-        self.blocks.clear();
         self.texts = 0;
     }
 }
@@ -97,76 +111,78 @@ fn digest(texts: [&[u8]; LANES]) -> [Lanes; 4] {
             return unsafe { digest_avx2(texts) };
         }
     }
-    digest_anywhere(texts)
+    digest_with(texts, words)
 }
 
 /// With instructions that rotate, and that mix three numbers.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl")]
+#[target_feature(enable = "avx2,avx512f,avx512vl")]
 fn digest_avx512(texts: [&[u8]; LANES]) -> [Lanes; 4] {
-    digest_anywhere(texts)
+    digest_with(texts, |blocks, into| avx2::words(blocks, into))
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 fn digest_avx2(texts: [&[u8]; LANES]) -> [Lanes; 4] {
-    digest_anywhere(texts)
+    digest_with(texts, |blocks, into| avx2::words(blocks, into))
 }
 
+/// The state after all blocks of each text; `words` takes the words of one block of each apart.
 #[inline(always)]
-fn digest_anywhere(texts: [&[u8]; LANES]) -> [Lanes; 4] {
+#[expect(
+    clippy::needless_range_loop,
+    reason = "iterators are not inlined into functions for other processors"
+)]
+fn digest_with(
+    texts: [&[u8]; LANES],
+    words: impl Fn(&[&[u8; BLOCK]; LANES], &mut [Lanes; 16]),
+) -> [Lanes; 4] {
     let mut state = START.map(|word| [word; LANES]);
-    let longest = texts.iter().map(|text| text.len() / BLOCK).max().unwrap_or_default();
+    let mut now = [[0; LANES]; 16];
+    let texts = texts.map(|text| text.as_chunks::<BLOCK>().0);
+    let lengths: Lanes = texts.map(|blocks| blocks.len() as u32);
+    let longest = lengths.iter().copied().max().unwrap_or_default();
     for block in 0..longest {
-        let after = compress(state, &words(&texts, block));
-        for (word, after) in state.iter_mut().zip(after) {
+        words(&texts.map(|blocks| blocks.get(block as usize).unwrap_or(&NOTHING)), &mut now);
+        let after = compress(state, &now);
+        for word in 0..state.len() {
             for lane in 0..LANES {
-                // A text that has ended keeps the state it ended with.
-                let is_there = texts[lane].len() > block * BLOCK;
-                word[lane] = if is_there { after[lane] } else { word[lane] };
+                // A text that has ended keeps the state it ended with. (Not by a branch, so that it
+                // is done for all at once.)
+                let is_there = u32::from(block < lengths[lane]).wrapping_neg();
+                state[word][lane] = after[word][lane] & is_there | state[word][lane] & !is_there;
             }
         }
     }
     state
 }
 
-/// The words of one block of each text, zeros where it has ended.
-#[inline(always)]
-#[expect(
-    clippy::needless_range_loop,
-    reason = "iterators are not inlined into functions for other processors"
-)]
-fn words(texts: &[&[u8]; LANES], block: usize) -> [Lanes; 16] {
-    let mut words = [[0; LANES]; 16];
-    for (lane, text) in texts.iter().enumerate() {
-        let rest = text.get(block * BLOCK..).unwrap_or_default();
-        let Some(bytes) = rest.first_chunk::<BLOCK>() else { continue };
-        for word in 0..words.len() {
-            let at = 4 * word;
-            let bytes = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
-            words[word][lane] = u32::from_le_bytes(bytes);
+/// The words of one block of each text.
+fn words(blocks: &[&[u8; BLOCK]; LANES], into: &mut [Lanes; 16]) {
+    for (lane, block) in blocks.iter().enumerate() {
+        for (into, word) in into.iter_mut().zip(block.as_chunks().0) {
+            into[lane] = u32::from_le_bytes(*word);
         }
     }
-    words
 }
 
 /// One block: four rounds of sixteen steps.
 #[inline(always)]
 fn compress(state: [Lanes; 4], words: &[Lanes; 16]) -> [Lanes; 4] {
     let mut now = state;
-    for step in 0..16 {
-        round_step::<0>(&mut now, step, &words[step % 16], |b, c, d| d ^ (b & (c ^ d)));
+    // Written out: the numbers of a step are constants then, and its sums stay in registers.
+    macro_rules! round {
+        ($round:literal, $mix:expr, $word:expr) => {
+            round!($round, $mix, $word, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
+        };
+        ($round:literal, $mix:expr, $word:expr, $($step:literal)*) => {
+            $(round_step::<$round, $step>(&mut now, &words[$word($step) % 16], $mix);)*
+        };
     }
-    for step in 0..16 {
-        let word = &words[(5 * step + 1) % 16];
-        round_step::<1>(&mut now, step, word, |b, c, d| c ^ (d & (b ^ c)));
-    }
-    for step in 0..16 {
-        round_step::<2>(&mut now, step, &words[(3 * step + 5) % 16], |b, c, d| b ^ c ^ d);
-    }
-    for step in 0..16 {
-        round_step::<3>(&mut now, step, &words[(7 * step) % 16], |b, c, d| c ^ (b | !d));
-    }
+    round!(0, |b, c, d| d ^ (b & (c ^ d)), |step: usize| step);
+    round!(1, |b, c, d| c ^ (d & (b ^ c)), |step: usize| 5 * step + 1);
+    round!(2, |b, c, d| b ^ c ^ d, |step: usize| 3 * step + 5);
+    round!(3, |b, c, d| c ^ (b | !d), |step: usize| 7 * step);
     for (now, before) in now.iter_mut().zip(state) {
         for lane in 0..LANES {
             now[lane] = now[lane].wrapping_add(before[lane]);
@@ -176,21 +192,18 @@ fn compress(state: [Lanes; 4], words: &[Lanes; 16]) -> [Lanes; 4] {
 }
 
 #[inline(always)]
-fn round_step<const ROUND: usize>(
+fn round_step<const ROUND: usize, const STEP: usize>(
     [a, b, c, d]: &mut [Lanes; 4],
-    step: usize,
     word: &Lanes,
     mix: impl Fn(u32, u32, u32) -> u32,
 ) {
-    let (rotate, sine) = (ROTATE[ROUND][step % 4], SINES[ROUND * 16 + step]);
+    let (rotate, sine) = (ROTATE[ROUND][STEP % 4], SINES[ROUND * 16 + STEP]);
     let mut sum = [0; LANES];
     for lane in 0..LANES {
-        sum[lane] = mix(b[lane], c[lane], d[lane])
-            .wrapping_add(a[lane])
-            .wrapping_add(sine)
-            .wrapping_add(word[lane])
-            .rotate_left(rotate)
-            .wrapping_add(b[lane]);
+        // The next step waits for `b` alone, so what does without it is added first.
+        let rest = a[lane].wrapping_add(word[lane].wrapping_add(sine));
+        let mixed = rest.wrapping_add(mix(b[lane], c[lane], d[lane]));
+        sum[lane] = mixed.rotate_left(rotate).wrapping_add(b[lane]);
     }
     (*a, *d, *c, *b) = (*d, *c, *b, sum);
 }
