@@ -1,6 +1,7 @@
 //! Rows from files and to files, and folders and buckets as samples.
 //!
-//! [`read_file`] and [`write_file`] know Parquet, CSV, TSV, JSON lines and Arrow IPC. [`scan`] turns what
+//! [`read_file`] and [`write_file`] know Parquet, CSV, TSV, JSON lines and Arrow IPC;
+//! [`write_increment`] writes what a resolve finds. [`scan`] turns what
 //! lies in a folder or bucket into samples of a root feature. What this crate is not: it decides
 //! nothing about versions; rows go through `Store::write` like everybody's.
 #![expect(
@@ -12,6 +13,7 @@ mod behind;
 mod error;
 mod files;
 mod formats;
+mod increment;
 mod save;
 mod scan;
 mod versions;
@@ -20,6 +22,7 @@ pub use crate::{
     error::IngestError,
     files::{RowFile, read_file, read_stream},
     formats::FileFormat,
+    increment::{WrittenIncrement, write_increment},
     save::{CompleteFile, RowWriter, write_file, write_stream},
     scan::{
         Gone, GoneSamples, Remark, Remarks, RowGuard, ScanEvent, ScanOptions, ScanReport, scan,

@@ -38,11 +38,11 @@ use datafusion::{
 };
 use futures::TryStreamExt as _;
 use metalith_graph::columns;
-use tokio::task::JoinSet;
 
 use crate::{
     Frame, Rows, Store, StoreError,
     chunk_scan::nullable,
+    findings::{Finding, Outlet},
     key_index::{Blobs, KeyIndex},
     lower::{column, key_pairs},
 };
@@ -60,15 +60,6 @@ pub(crate) struct Stored {
     pub(crate) collapse: Option<Vec<String>>,
 }
 
-/// What a comparison found, before orphans are fetched.
-#[derive(Debug)]
-pub(crate) struct Compared {
-    pub(crate) new: Frame,
-    pub(crate) stale: Frame,
-    /// The join keys of orphaned rows.
-    pub(crate) orphans: Frame,
-}
-
 const STORED_PROVENANCE: &str = "__stored_provenance";
 const STORED_STALE: &str = "__stored_stale";
 
@@ -76,42 +67,62 @@ fn stored_key(name: &str) -> String {
     format!("__stored_key_{name}")
 }
 
-/// Pairs expected with stored rows and sorts them by what they are.
+/// Pairs expected with stored rows, hands on what is new and what is stale, and returns the join keys
+/// of stored rows for which nothing is expected.
 pub(crate) async fn compare(
     store: &Store,
     subject: &str,
-    expected: LogicalPlan,
+    expected: Expected,
     stored: Stored,
     keys: &[String],
-) -> Result<Compared, StoreError> {
+    to: &Outlet,
+) -> Result<Frame, StoreError> {
     let failed = |error| StoreError::engine(subject, error);
     let at_most = stored.at_most;
     let stored = stored_side(stored, keys).map_err(failed)?;
-    let types = common_types(&expected, &stored, keys).map_err(failed)?;
-    let schema = nullable(&expected.schema().as_arrow().clone().into());
-    let places = keys.iter().map(|name| schema.index_of(name));
+    let types = common_types(&expected.plan, &stored, keys).map_err(failed)?;
+    let places = keys.iter().map(|name| expected.schema.index_of(name));
     let places = places.collect::<Result<Vec<_>, _>>().map_err(StoreError::arrow)?;
-    let provenance = schema.index_of(columns::PROVENANCE).map_err(StoreError::arrow)?;
+    let provenance = expected.schema.index_of(columns::PROVENANCE).map_err(StoreError::arrow)?;
 
     let side = Side::collect(store.run(stored, subject).await?, types, at_most).await?;
-    let pass = Arc::new(Pass { side, places, provenance, schema: SchemaRef::clone(&schema) });
-    let mut tasks = JoinSet::new();
-    for (part, rows) in store.run_parts(expected, subject).await?.into_iter().enumerate() {
-        let pass = Arc::clone(&pass);
-        tasks.spawn(async move { pass.past(rows).await.map(|found| (part, found)) });
+    let pass = Arc::new(Pass { side, places, provenance });
+    let sorting = Arc::clone(&pass);
+    expected.judge(store, subject, to, move |batch| sorting.sort_out(&batch)).await?;
+    pass.side.orphans(keys)
+}
+
+/// What a feature should hold.
+pub(crate) struct Expected {
+    pub(crate) plan: LogicalPlan,
+    /// The columns of its rows.
+    pub(crate) schema: SchemaRef,
+}
+
+impl Expected {
+    pub(crate) fn new(plan: LogicalPlan) -> Self {
+        let schema = nullable(&plan.schema().as_arrow().clone().into());
+        Self { plan, schema }
     }
-    let mut parts = Vec::new();
-    while let Some(done) = tasks.join_next().await {
-        parts.push(done.map_err(StoreError::stopped)??);
+
+    /// Computes the rows, on all cores, and hands on what they are judged to be.
+    pub(crate) async fn judge(
+        self,
+        store: &Store,
+        subject: &str,
+        to: &Outlet,
+        judge: impl Fn(RecordBatch) -> Result<Vec<(Finding, RecordBatch)>, StoreError>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Result<(), StoreError> {
+        let parts = store.run_parts(self.plan, subject).await?;
+        let judge = move |batch: RecordBatch| {
+            let batch = batch.with_schema(SchemaRef::clone(&self.schema));
+            judge(batch.map_err(StoreError::arrow)?)
+        };
+        to.put_judged(parts, judge).await
     }
-    parts.sort_by_key(|(part, _)| *part);
-    let mut new = Frame::empty(SchemaRef::clone(&schema));
-    let mut stale = Frame::empty(schema);
-    for (_, found) in parts {
-        new.batches.extend(found.new);
-        stale.batches.extend(found.stale);
-    }
-    Ok(Compared { new, stale, orphans: pass.side.orphans(keys)? })
 }
 
 /// The types in which keys of both sides are compared.
@@ -238,31 +249,11 @@ struct Pass {
     /// Where the keys are in expected rows, and the provenance.
     places: Vec<usize>,
     provenance: usize,
-    schema: SchemaRef,
-}
-
-#[derive(Default)]
-struct Found {
-    new: Vec<RecordBatch>,
-    stale: Vec<RecordBatch>,
 }
 
 impl Pass {
-    async fn past(&self, rows: Rows) -> Result<Found, StoreError> {
-        let mut found = Found::default();
-        let mut batches = rows.into_stream();
-        while let Some(batch) = batches.try_next().await? {
-            let batch = batch.with_schema(SchemaRef::clone(&self.schema));
-            let batch = batch.map_err(StoreError::arrow)?;
-            let (new, stale) = self.sort_out(&batch)?;
-            found.new.extend(chosen(&batch, new)?);
-            found.stale.extend(chosen(&batch, stale)?);
-        }
-        Ok(found)
-    }
-
     /// The rows of a batch that are new, and those that are stale: as often as they are stored.
-    fn sort_out(&self, batch: &RecordBatch) -> Result<(Vec<u32>, Vec<u32>), StoreError> {
+    fn sort_out(&self, batch: &RecordBatch) -> Result<Vec<(Finding, RecordBatch)>, StoreError> {
         let side = &self.side;
         let keys: Vec<ArrayRef> =
             self.places.iter().map(|it| ArrayRef::clone(batch.column(*it))).collect();
@@ -290,7 +281,9 @@ impl Pass {
                 stored = side.next(there);
             }
         }
-        Ok((new, stale))
+        let found = [(Finding::New, new), (Finding::Stale, stale)].into_iter();
+        let found = found.map(|(finding, rows)| Ok((finding, chosen(batch, rows)?)));
+        found.collect()
     }
 }
 
@@ -300,15 +293,12 @@ fn in_types(keys: &[ArrayRef], types: &[DataType]) -> Result<Vec<ArrayRef>, Stor
 }
 
 /// Rows of a batch, in their order.
-fn chosen(batch: &RecordBatch, rows: Vec<u32>) -> Result<Option<RecordBatch>, StoreError> {
+fn chosen(batch: &RecordBatch, rows: Vec<u32>) -> Result<RecordBatch, StoreError> {
     let is_whole = rows.len() == batch.num_rows() && rows.windows(2).all(|it| it[0] < it[1]);
     match rows.len() {
-        0 => Ok(None),
-        _ if is_whole => Ok(Some(batch.clone())),
-        _ => {
-            let chosen = take_record_batch(batch, &UInt32Array::from(rows));
-            chosen.map(Some).map_err(StoreError::arrow)
-        }
+        0 => Ok(batch.slice(0, 0)),
+        _ if is_whole => Ok(batch.clone()),
+        _ => take_record_batch(batch, &UInt32Array::from(rows)).map_err(StoreError::arrow),
     }
 }
 

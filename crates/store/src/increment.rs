@@ -7,15 +7,17 @@ use datafusion::{
     common::JoinType,
     logical_expr::{LogicalPlan, LogicalPlanBuilder},
 };
+use futures::try_join;
 use metalith_base::FeatureKey;
 use metalith_expr::Expr;
 use metalith_graph::{Feature, FeatureGraph, Lineage, columns};
 
 use crate::{
-    Answer, Compute, Computed, Frame, RequestProblem, Rows, Store, StoreError,
-    compare::{self, Stored, compare, in_memory, newest_per_key, rows_with_keys},
+    Answer, Compute, Computed, Finding, Frame, RequestProblem, Rows, Store, StoreError,
+    compare::{self, Expected, Stored, compare, in_memory, newest_per_key, rows_with_keys},
     current::{Visibility, select_changed},
     expected::{Filters, UpstreamVersions, expected_rows, scan},
+    findings::Outlet,
     lower::{column, lower_any, lower_filters},
     native::{Unasked, question},
     read::visible_columns,
@@ -65,6 +67,19 @@ pub struct Increment {
     pub computed: Computed,
 }
 
+/// An increment of which the rows were handed on as they were found.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The columns of new and of stale rows.
+    pub expected: SchemaRef,
+    /// The columns of orphaned and of waiting rows.
+    pub stored: SchemaRef,
+    /// How much was looked at.
+    pub extent: Extent,
+    /// How it was found.
+    pub computed: Computed,
+}
+
 /// How much a resolve looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
@@ -82,10 +97,49 @@ impl Store {
         feature: &FeatureKey,
         options: ResolveOptions,
     ) -> Result<Increment, StoreError> {
+        let mut batches: BTreeMap<Finding, Vec<RecordBatch>> = BTreeMap::new();
+        let gather = |finding, batch| {
+            batches.entry(finding).or_default().push(batch);
+            Ok::<_, StoreError>(())
+        };
+        let resolved = self.resolve_each(graph, feature, options, gather).await?;
+        let Resolved { expected, stored, extent, computed } = resolved;
+        let mut frame = |finding, schema: &SchemaRef| Frame {
+            schema: SchemaRef::clone(schema),
+            batches: batches.remove(&finding).unwrap_or_default(),
+        };
+        Ok(Increment {
+            new: frame(Finding::New, &expected),
+            stale: frame(Finding::Stale, &expected),
+            orphaned: frame(Finding::Orphaned, &stored),
+            waiting: frame(Finding::Waiting, &stored),
+            extent,
+            computed,
+        })
+    }
+
+    /// The same where rows are not held in memory but handed on as they are found, so that many of them
+    /// take no more memory than a few.
+    pub async fn resolve_each<E: From<StoreError>>(
+        &self,
+        graph: &FeatureGraph,
+        feature: &FeatureKey,
+        options: ResolveOptions,
+        mut take: impl FnMut(Finding, RecordBatch) -> Result<(), E>,
+    ) -> Result<Resolved, E> {
         self.require_same_length(graph)?;
-        let feature = graph.feature(feature)?;
+        let feature = graph.feature(feature).map_err(StoreError::from)?;
         let resolve = Resolve { store: self, graph, feature, options };
-        resolve.run().await
+        let (outlet, mut found) = Outlet::new();
+        let find = async move { resolve.run(&outlet).await.map_err(E::from) };
+        let take = async move {
+            while let Some((finding, batch)) = found.recv().await {
+                take(finding, batch)?;
+            }
+            Ok(())
+        };
+        let (resolved, ()) = try_join!(find, take)?;
+        Ok(resolved)
     }
 
     /// The join keys of every sample that a feature with deps should hold, and the provenance that
@@ -151,19 +205,19 @@ struct Resolve<'a> {
 }
 
 impl Resolve<'_> {
-    async fn run(&self) -> Result<Increment, StoreError> {
+    async fn run(&self, to: &Outlet) -> Result<Resolved, StoreError> {
         let because = match self.natively().await? {
-            Natively::Found(found) => return Ok(*found),
+            Natively::Found(found) => return Ok(handed_on(*found, to).await),
             Natively::Not(because) => because,
         };
         if let Some(because) = &because {
             tracing::debug!(feature = %self.subject(), "not computed where the rows are: {because}");
         }
-        let mut found = self.run_here().await?;
-        if let Computed::Here { because: told, .. } = &mut found.computed {
+        let mut resolved = self.run_here(to).await?;
+        if let Computed::Here { because: told, .. } = &mut resolved.computed {
             *told = because;
         }
-        Ok(found)
+        Ok(resolved)
     }
 
     /// Lets the place that has the rows find the increment.
@@ -200,22 +254,21 @@ impl Resolve<'_> {
         }
     }
 
-    async fn run_here(&self) -> Result<Increment, StoreError> {
+    async fn run_here(&self, to: &Outlet) -> Result<Resolved, StoreError> {
         let watched = self.watched().await?;
         let changed = match &watched {
             Some((watched, notes)) => watched.changed(*notes).await?,
             None => None,
         };
-        let mut found = self.find(changed.as_ref()).await?;
-        found.extent = changed.map_or(Extent::All, |changed| Extent::Changed(changed.samples()));
-        tracing::debug!(feature = %self.subject(), extent = ?found.extent, "resolved");
-        let nothing = |frame: &Frame| frame.rows() == 0;
+        let mut resolved = self.find(changed.as_ref(), to).await?;
+        resolved.extent = changed.map_or(Extent::All, |changed| Extent::Changed(changed.samples()));
+        tracing::debug!(feature = %self.subject(), extent = ?resolved.extent, "resolved");
         if let Some((watched, notes)) = watched
-            && [&found.new, &found.stale, &found.orphaned].into_iter().all(nothing)
+            && !to.has_rows()
         {
             watched.note(notes).await?;
         }
-        Ok(found)
+        Ok(resolved)
     }
 
     /// The tables that are read, where what changed in them since the last time can be told.
@@ -235,10 +288,10 @@ impl Resolve<'_> {
     }
 
     /// Compares changed samples, or all.
-    async fn find(&self, changed: Option<&Changed>) -> Result<Increment, StoreError> {
-        let expected = self.expected(changed).await?;
-        let plan = self.options.explain.then(|| expected.display_indent().to_string());
-        let computed = Computed::Here { because: None, plan };
+    async fn find(&self, changed: Option<&Changed>, to: &Outlet) -> Result<Resolved, StoreError> {
+        let plan = self.expected(changed).await?;
+        let shown = self.options.explain.then(|| plan.display_indent().to_string());
+        let computed = Computed::Here { because: None, plan: shown };
         let keys = match self.options.samples {
             Some(_) => self.feature.spec().id_columns.as_slice(),
             None => self.feature.join_keys(),
@@ -247,13 +300,21 @@ impl Resolve<'_> {
             true => None,
             false => self.stored(keys, changed).await?,
         };
-        let Some(stored) = stored else { return self.all_new(expected, computed).await };
-        let rows = stored.rows.clone();
-        let found = compare(self.store, self.subject(), expected, stored, keys).await?;
-        let orphaned = self.orphaned(&rows, &found.orphans, keys).await?;
-        let waiting = self.waiting(&orphaned, keys).await?;
-        let extent = Extent::All;
-        Ok(Increment { new: found.new, stale: found.stale, orphaned, waiting, extent, computed })
+        let rows = Expected::new(plan);
+        let expected = SchemaRef::clone(&rows.schema);
+        let (store, subject, extent) = (self.store, self.subject(), Extent::All);
+        let Some(stored) = stored else {
+            let all_new = |batch| Ok(vec![(Finding::New, batch)]);
+            rows.judge(store, subject, to, all_new).await?;
+            let stored = SchemaRef::clone(&expected);
+            return Ok(Resolved { expected, stored, extent, computed });
+        };
+        let of_feature = stored.rows.clone();
+        let orphans = compare(store, subject, rows, stored, keys, to).await?;
+        let orphaned = self.orphaned(&of_feature, &orphans, keys).await?;
+        to.put_all(Finding::Orphaned, &orphaned).await;
+        to.put_all(Finding::Waiting, &self.waiting(&orphaned, keys).await?).await;
+        Ok(Resolved { expected, stored: orphaned.schema, extent, computed })
     }
 
     async fn expected(&self, changed: Option<&Changed>) -> Result<LogicalPlan, StoreError> {
@@ -333,18 +394,6 @@ impl Resolve<'_> {
         self.feature.spec().id_columns.clone()
     }
 
-    async fn all_new(
-        &self,
-        expected: LogicalPlan,
-        computed: Computed,
-    ) -> Result<Increment, StoreError> {
-        let new = self.store.run(expected, self.subject()).await?.into_frame().await?;
-        let none = || Frame::empty(SchemaRef::clone(&new.schema));
-        let (stale, orphaned, waiting) = (none(), none(), none());
-        let extent = Extent::All;
-        Ok(Increment { new, stale, orphaned, waiting, extent, computed })
-    }
-
     async fn orphaned(
         &self,
         rows: &LogicalPlan,
@@ -392,4 +441,19 @@ impl Resolve<'_> {
     fn failed(&self, error: datafusion::error::DataFusionError) -> StoreError {
         StoreError::engine(self.subject(), error)
     }
+}
+
+/// What came of asking a place, handed on as if it had been found here.
+async fn handed_on(found: Increment, to: &Outlet) -> Resolved {
+    let Increment { new, stale, orphaned, waiting, extent, computed } = found;
+    let pieces = [
+        (Finding::New, &new),
+        (Finding::Stale, &stale),
+        (Finding::Orphaned, &orphaned),
+        (Finding::Waiting, &waiting),
+    ];
+    for (finding, frame) in pieces {
+        to.put_all(finding, frame).await;
+    }
+    Resolved { expected: new.schema, stored: orphaned.schema, extent, computed }
 }

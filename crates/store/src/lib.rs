@@ -30,6 +30,7 @@ mod doomed;
 mod error;
 mod evolution;
 mod expected;
+mod findings;
 mod hash;
 mod increment;
 mod key_index;
@@ -75,7 +76,8 @@ pub use crate::{
     detach::{DetachReceipt, DetachRequest, detach_tag},
     error::{PlaceProblem, RequestProblem, RowProblem, StorageReason, StoreError},
     evolution::{adapt_array, adapt_batch, is_lossless, merge_schemas, stored_type},
-    increment::{Extent, Increment, ResolveOptions},
+    findings::Finding,
+    increment::{Extent, Increment, ResolveOptions, Resolved},
     keys::Keys,
     lower::{expression_type, lower_expression, stored_as},
     maintain::{MaintainOptions, MaintenanceReport},

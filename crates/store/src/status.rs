@@ -1,11 +1,14 @@
 //! How a feature stands.
 
+use std::collections::BTreeMap;
+
+use datafusion::arrow::array::RecordBatch;
 use metalith_base::FeatureKey;
 use metalith_expr::Expr;
 use metalith_graph::FeatureGraph;
 
 use crate::{
-    ReadOptions, ResolveOptions, Store, StoreError, chain::Found, current::Visibility,
+    Finding, ReadOptions, ResolveOptions, Store, StoreError, chain::Found, current::Visibility,
     retry::until_undisturbed,
 };
 
@@ -128,12 +131,19 @@ impl Store {
             staleness: options.staleness.clone(),
             ..ResolveOptions::default()
         };
-        let found = self.resolve(graph, feature, options).await?;
-        let waiting = found.waiting.rows() as u64;
+        // Only counted: there may be millions.
+        let mut rows: BTreeMap<Finding, u64> = BTreeMap::new();
+        let count = |finding, batch: RecordBatch| {
+            *rows.entry(finding).or_default() += batch.num_rows() as u64;
+            Ok::<_, StoreError>(())
+        };
+        self.resolve_each(graph, feature, options, count).await?;
+        let rows = |finding| rows.get(&finding).copied().unwrap_or_default();
+        let waiting = rows(Finding::Waiting);
         Ok(Some(IncrementCounts {
-            new: found.new.rows() as u64,
-            stale: found.stale.rows() as u64,
-            orphaned: found.orphaned.rows() as u64 - waiting,
+            new: rows(Finding::New),
+            stale: rows(Finding::Stale),
+            orphaned: rows(Finding::Orphaned) - waiting,
             waiting,
         }))
     }

@@ -4,8 +4,10 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use metalith_base::FeatureKey;
 use metalith_expr::Expr;
-use metalith_ingest::{FileFormat, assemble_versions, read_file, write_file};
-use metalith_store::{Compute, Computed, Extent, Frame, Increment, Mode, ResolveOptions, Rows};
+use metalith_ingest::{
+    FileFormat, WrittenIncrement, assemble_versions, read_file, write_increment,
+};
+use metalith_store::{Compute, Computed, Extent, Finding, Increment, Mode, ResolveOptions};
 use serde_json::{Value, json};
 
 use crate::{
@@ -59,40 +61,62 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
     let (project, store) = context.open(Mode::Read).await?;
     let options = options(args).await?;
     let bar = progress::bar(&context.printer, &format!("resolving {}", args.feature));
-    let found = store.resolve(project.graph(), &args.feature, options).await;
-    bar.finish_and_clear();
-    let found = found.map_err(fail)?;
-    let mut counts = json!({
-        "new": found.new.rows(),
-        "stale": found.stale.rows(),
-        "orphaned": found.orphaned.rows(),
-        "waiting": found.waiting.rows(),
-    });
-    if args.explain {
-        context.printer.remark(&explained(&found));
-        if let Extent::Changed(samples) = found.extent {
-            counts["looked_at"] = samples.into();
-        }
-    }
-    let computed = args.explain.then(|| computed(&found.computed));
+    let graph = project.graph();
     let Some(folder) = &args.output_dir else {
-        return show(args, context, &found, (counts, computed));
+        let found = store.resolve(graph, &args.feature, options).await;
+        bar.finish_and_clear();
+        return show(args, context, &found.map_err(fail)?);
     };
     output_folder(folder)?;
-    let mut files = Vec::new();
-    for (name, frame) in frames(found) {
-        let file = folder.join(format!("{name}.{}", args.format.ending()));
-        let rows = Rows::from_batches(frame.schema, frame.batches);
-        write_file(rows, &file, args.format).await.map_err(fail)?;
-        files.push(file);
-    }
-    let mut json = document(args, &counts, computed);
+    let from = (&store, graph);
+    let written = write_increment(from, &args.feature, options, folder, args.format).await;
+    bar.finish_and_clear();
+    let WrittenIncrement { resolved, rows, files } = written.map_err(fail)?;
+    let rows = |finding| rows.get(&finding).copied().unwrap_or_default();
+    let found = Found::new(args, context, rows, (resolved.extent, &resolved.computed));
+    let mut json = found.json;
     json["files"] = json!(files);
     context.printer.show(json, || {
         let shown: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-        format!("{}\nwrote {}", counted(&counts), shown.join(", "))
+        format!("{}\nwrote {}", found.text, shown.join(", "))
     })?;
     Ok(Outcome::Done)
+}
+
+/// What is told of an increment beside its rows.
+struct Found {
+    json: Value,
+    text: String,
+}
+
+impl Found {
+    /// Explains at once where that was asked for.
+    fn new(
+        args: &Args,
+        context: &Context,
+        rows: impl Fn(Finding) -> u64,
+        (extent, computed): (Extent, &Computed),
+    ) -> Self {
+        let findings = [Finding::New, Finding::Stale, Finding::Orphaned, Finding::Waiting];
+        let counts = findings.map(|it| (it.name().to_owned(), json!(rows(it))));
+        let mut counts = Value::Object(counts.into_iter().collect());
+        let mut json = json!({"feature": args.feature.as_str()});
+        if args.explain {
+            context.printer.remark(&explained(extent, computed));
+            if let Extent::Changed(samples) = extent {
+                counts["looked_at"] = samples.into();
+            }
+            json["computed"] = for_programs(computed);
+        }
+        json["counts"] = counts;
+        let waiting = match rows(Finding::Waiting) {
+            0 => String::new(),
+            waiting => format!(" ({} of them wait for an upstream)", number(waiting)),
+        };
+        let [new, stale, orphaned] =
+            [Finding::New, Finding::Stale, Finding::Orphaned].map(|it| number(rows(it)));
+        Self { json, text: format!("new {new}, stale {stale}, orphaned {orphaned}{waiting}") }
+    }
 }
 
 async fn options(args: &Args) -> Result<ResolveOptions, Failure> {
@@ -125,15 +149,15 @@ async fn options(args: &Args) -> Result<ResolveOptions, Failure> {
     })
 }
 
-fn explained(found: &Increment) -> String {
-    let extent = match found.extent {
+fn explained(extent: Extent, computed: &Computed) -> String {
+    let extent = match extent {
         Extent::All => "looked at every sample".to_owned(),
         Extent::Changed(samples) => format!(
             "looked at {} samples: the others have not changed since all was in order",
             number(samples as u64)
         ),
     };
-    match &found.computed {
+    match computed {
         Computed::Native { statements } => {
             format!("{extent}, in the database:\n{}", statements.join(";\n"))
         }
@@ -146,9 +170,9 @@ fn explained(found: &Increment) -> String {
     }
 }
 
-/// The same for programs.
-fn computed(how: &Computed) -> Value {
-    match how {
+/// How an increment was found, for programs.
+fn for_programs(computed: &Computed) -> Value {
+    match computed {
         Computed::Native { statements } => json!({"in": "the database", "statements": statements}),
         Computed::Here { because, plan } => {
             json!({"in": "this process", "because": because, "plan": plan})
@@ -156,50 +180,24 @@ fn computed(how: &Computed) -> Value {
     }
 }
 
-fn document(args: &Args, counts: &Value, computed: Option<Value>) -> Value {
-    let mut document = json!({"feature": args.feature.as_str(), "counts": counts});
-    if let Some(computed) = computed {
-        document["computed"] = computed;
-    }
-    document
-}
-
-fn frames(found: Increment) -> [(&'static str, Frame); 3] {
-    [("new", found.new), ("stale", found.stale), ("orphaned", found.orphaned)]
-}
-
-fn counted(counts: &Value) -> String {
-    let count = |name: &str| number(counts[name].as_u64().unwrap_or_default());
-    let waiting = match counts["waiting"].as_u64() {
-        Some(0) | None => String::new(),
-        Some(waiting) => format!(" ({} of them wait for an upstream)", number(waiting)),
+fn show(args: &Args, context: &Context, found: &Increment) -> Result<Outcome, Failure> {
+    let frame = |finding| match finding {
+        Finding::New => &found.new,
+        Finding::Stale => &found.stale,
+        Finding::Orphaned => &found.orphaned,
+        Finding::Waiting => &found.waiting,
     };
-    format!(
-        "new {}, stale {}, orphaned {}{waiting}",
-        count("new"),
-        count("stale"),
-        count("orphaned")
-    )
-}
-
-fn show(
-    args: &Args,
-    context: &Context,
-    found: &Increment,
-    (counts, computed): (Value, Option<Value>),
-) -> Result<Outcome, Failure> {
-    let mut text = counted(&counts);
-    for (name, frame) in
-        [("new", &found.new), ("stale", &found.stale), ("orphaned", &found.orphaned)]
-    {
-        if frame.rows() == 0 {
+    let rows = |finding| frame(finding).rows() as u64;
+    let Found { json, mut text } = Found::new(args, context, rows, (found.extent, &found.computed));
+    for finding in [Finding::New, Finding::Stale, Finding::Orphaned] {
+        if rows(finding) == 0 {
             continue;
         }
-        let (headers, rows) = cells(&frame.batches, args.limit)
+        let (headers, rows) = cells(&frame(finding).batches, args.limit)
             .map_err(|error| fail(metalith_store::StoreError::arrow(error)))?;
         let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
-        text.push_str(&format!("\n\n{name}:\n{}", table(&headers, &rows)));
+        text.push_str(&format!("\n\n{}:\n{}", finding.name(), table(&headers, &rows)));
     }
-    context.printer.show(document(args, &counts, computed), || text)?;
+    context.printer.show(json, || text)?;
     Ok(Outcome::Done)
 }
