@@ -28,8 +28,8 @@ pub struct WrittenIncrement {
 
 /// Resolves a feature and writes what is found into files of a folder, which must exist.
 ///
-/// The files take their names when all rows of all of them are there. Of waiting rows, which are
-/// orphaned ones too, there is a count.
+/// The files take their names when all rows of all of them are there. Whoever loses them in a power
+/// failure resolves again. Of waiting rows, which are orphaned ones too, there is a count.
 pub async fn write_increment(
     (store, graph): (&Store, &FeatureGraph),
     feature: &FeatureKey,
@@ -67,7 +67,7 @@ pub async fn write_increment(
             Some(writer) => writer,
             None => begin(finding, schema)?,
         };
-        complete.push(writer.complete()?);
+        complete.push(writer.complete_unsynced()?);
     }
     for file in complete {
         file.publish()?;

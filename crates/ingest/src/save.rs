@@ -127,13 +127,26 @@ impl RowWriter {
     }
 
     /// Ends the file, and makes sure that the disk has it.
-    pub fn complete(mut self) -> Result<CompleteFile, IngestError> {
+    pub fn complete(self) -> Result<CompleteFile, IngestError> {
+        self.ended(|file| file.sync_all())
+    }
+
+    /// Ends the file. The system brings it to the disk when it likes, so a power failure may take it:
+    /// for what is made again as easily.
+    pub fn complete_unsynced(self) -> Result<CompleteFile, IngestError> {
+        self.ended(|_| Ok(()))
+    }
+
+    fn ended(
+        mut self,
+        settle: impl FnOnce(&File) -> io::Result<()>,
+    ) -> Result<CompleteFile, IngestError> {
         let (path, format) = (self.target.clone(), self.format);
         self.opened(&[]).map_err(|refused| refused.on(&path, format))?;
         if let Stage::Open(sink) = self.stage {
             let finished = sink.finish().and_then(|out| {
                 let behind = out.into_inner().map_err(|it| Refused::System(it.into_error()))?;
-                behind.finish().and_then(|file| file.sync_all()).map_err(Refused::System)
+                behind.finish().and_then(|file| settle(&file)).map_err(Refused::System)
             });
             finished.map_err(|refused| refused.on(&path, format))?;
         }
