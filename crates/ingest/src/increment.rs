@@ -1,7 +1,7 @@
 //! The rows of an increment to files, as they are found.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     path::{Path, PathBuf},
 };
 
@@ -48,13 +48,11 @@ pub async fn write_increment(
         if !KEPT.contains(&finding) {
             return Ok(());
         }
-        if !writers.contains_key(&finding) {
-            writers.insert(finding, begin(finding, &batch.schema())?);
-        }
-        match writers.get_mut(&finding) {
-            Some(writer) => writer.write(&batch),
-            None => Ok(()),
-        }
+        let writer = match writers.entry(finding) {
+            Entry::Occupied(writer) => writer.into_mut(),
+            Entry::Vacant(place) => place.insert(begin(finding, &batch.schema())?),
+        };
+        writer.write(&batch)
     };
     let resolved = store.resolve_each(graph, feature, options, take).await?;
     let mut complete = Vec::new();
