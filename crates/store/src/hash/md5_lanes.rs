@@ -129,10 +129,6 @@ fn digest_avx2(texts: [&[u8]; LANES]) -> [Lanes; 4] {
 
 /// The state after all blocks of each text; `words` takes the words of one block of each apart.
 #[inline(always)]
-#[expect(
-    clippy::needless_range_loop,
-    reason = "iterators are not inlined into functions for other processors"
-)]
 fn digest_with(
     texts: [&[u8]; LANES],
     words: impl Fn(&[&[u8; BLOCK]; LANES], &mut [Lanes; 16]),
