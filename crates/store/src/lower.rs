@@ -2,6 +2,7 @@
 
 mod exact;
 mod functions;
+mod membership;
 mod types;
 
 use std::collections::BTreeSet;
@@ -24,6 +25,7 @@ use metalith_expr::{
 };
 use metalith_graph::columns;
 
+use self::membership::Apart;
 pub use self::types::{expression_type, stored_as};
 use crate::{RequestProblem, StoreError};
 
@@ -67,7 +69,7 @@ pub(crate) fn lower_filters(
             _ => items.push(filter),
         }
     }
-    let lower = Lower { schema, now };
+    let lower = Lower { schema, now, apart: &Apart::default() };
     let mut lowered: Vec<PlanExpr> = items.into_iter().map(|it| lower.expr(it)).collect();
     while lowered.len() > CHAINED {
         // A row that does not meet a condition and one for which it is unknown are the same to a
@@ -90,9 +92,9 @@ pub(crate) fn lower_any(
     if filters.is_empty() {
         return Ok(None);
     }
-    let lower = Lower { schema, now };
+    let lower = Lower { schema, now, apart: &Apart::default() };
     let checked = checked_of_rows(feature, filters, schema)?;
-    let lowered = checked.iter().map(|filter| lower.expr(filter)).collect();
+    let lowered = checked.iter().map(|filter| lower.choice(filter)).collect();
     Ok(Some(halved(lowered, PlanExpr::or)))
 }
 
@@ -168,7 +170,7 @@ pub(crate) fn lower_value(
         let problem = RequestProblem::UntypedColumn { column: name.to_owned() };
         return Err(StoreError::request(feature, problem));
     }
-    Ok(cast(Lower { schema, now }.expr(&typed), &typed))
+    Ok(cast(Lower { schema, now, apart: &Apart::default() }.expr(&typed), &typed))
 }
 
 /// Lowers a checked expression whose columns are those of `schema`, in its order; `now` is what
@@ -176,7 +178,7 @@ pub(crate) fn lower_value(
 ///
 /// For crates above that run plans of their own over rows which are in no store.
 pub fn lower_expression(typed: &Typed, schema: &DFSchema, now: Timestamp) -> PlanExpr {
-    Lower { schema, now }.expr(typed)
+    Lower { schema, now, apart: &Apart::default() }.expr(typed)
 }
 
 /// What lowering needs to know beside the tree.
@@ -184,6 +186,7 @@ pub fn lower_expression(typed: &Typed, schema: &DFSchema, now: Timestamp) -> Pla
 struct Lower<'a> {
     schema: &'a DFSchema,
     now: Timestamp,
+    apart: &'a Apart,
 }
 
 impl Lower<'_> {
@@ -208,8 +211,12 @@ impl Lower<'_> {
             ),
             TypedKind::Not(value) => PlanExpr::Not(boxed(value)),
             TypedKind::Negate(value) => PlanExpr::Negative(boxed(value)),
-            TypedKind::And(items) => self.joined(items, PlanExpr::and),
-            TypedKind::Or(items) => self.joined(items, PlanExpr::or),
+            TypedKind::And(items) => {
+                halved(items.iter().map(|item| self.expr(item)).collect(), PlanExpr::and)
+            }
+            TypedKind::Or(items) => {
+                halved(items.iter().map(|item| self.choice(item)).collect(), PlanExpr::or)
+            }
             TypedKind::Compare { op, left, right } => self.binary(left, comparison(*op), right),
             TypedKind::Distinct { left, right, negated } => {
                 let op = match negated {
@@ -220,7 +227,7 @@ impl Lower<'_> {
             }
             TypedKind::Is { value, test, negated } => is(boxed(value), *test, *negated),
             TypedKind::In { value, list, negated } => PlanExpr::InList(InList::new(
-                boxed(value),
+                Box::new(self.apart.value(self.expr(value))),
                 list.iter().map(|it| self.expr(it)).collect(),
                 *negated,
             )),
@@ -286,8 +293,15 @@ impl Lower<'_> {
         }
     }
 
-    fn joined(self, items: &[Typed], join: fn(PlanExpr, PlanExpr) -> PlanExpr) -> PlanExpr {
-        halved(items.iter().map(|item| self.expr(item)).collect(), join)
+    /// One of several conditions of which one suffices; those with `=` would be taken for one list.
+    fn choice(self, item: &Typed) -> PlanExpr {
+        match item.kind() {
+            TypedKind::Compare { op: Comparison::Equal, left, right } => {
+                let side = |value| Box::new(self.apart.value(self.expr(value)));
+                PlanExpr::BinaryExpr(BinaryExpr::new(side(left), PlanOperator::Eq, side(right)))
+            }
+            _ => self.expr(item),
+        }
     }
 
     fn binary(self, left: &Typed, op: PlanOperator, right: &Typed) -> PlanExpr {

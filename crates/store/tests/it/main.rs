@@ -9,3 +9,4 @@ mod increments;
 mod model;
 mod opening;
 mod rebasing;
+mod unknown;
