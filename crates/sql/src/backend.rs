@@ -21,6 +21,7 @@ use crate::{
     dialect::{DIALECTS, Dialect},
     failure::{Reason, Stop},
     feature_table::{self, Unknown},
+    known::KnownTables,
     place::Place,
     plain::SqlTables,
     pool::{Access, Pool},
@@ -85,7 +86,7 @@ pub fn open_backend(
     options: &BTreeMap<String, String>,
 ) -> Arc<dyn Backend> {
     let pool = Pool::of(database.0, Place::new(address, driver, options));
-    Arc::new(SqlBackend { pool })
+    Arc::new(SqlBackend { pool, tables: KnownTables::default() })
 }
 
 /// The plain tables of a database, told about it as [`open_backend`] is.
@@ -102,6 +103,7 @@ pub fn open_tables(
 #[derive(Debug)]
 struct SqlBackend {
     pool: Arc<Pool>,
+    tables: KnownTables,
 }
 
 impl SqlBackend {
@@ -117,6 +119,9 @@ impl SqlBackend {
 
     /// Makes the catalog.
     async fn prepare(&self) -> Result<(), StoreError> {
+        if self.pool.knows_catalog() {
+            return Ok(());
+        }
         self.pool.make_folder()?;
         self.write("create", |connection| {
             if !catalog::is_there(connection)? {
@@ -124,7 +129,9 @@ impl SqlBackend {
             }
             Ok(())
         })
-        .await
+        .await?;
+        self.pool.set_knows_catalog(true);
+        Ok(())
     }
 
     /// Does something in one transaction, again while others do the same.
@@ -133,9 +140,14 @@ impl SqlBackend {
         action: &'static str,
         work: impl Fn(&mut Connection) -> Result<T, Stop> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.pool
+        let done = self
+            .pool
             .with(action, move |pool, connection| pool.writing_again(connection, ATTEMPTS, work))
-            .await
+            .await;
+        if done.is_err() {
+            self.pool.set_knows_catalog(false);
+        }
+        done
     }
 
     /// Makes all of some commits, in one transaction.
@@ -158,12 +170,17 @@ impl SqlBackend {
             return Ok(Vec::new());
         }
         self.prepare().await?;
-        let mut stage = Stage::new(&self.pool).await?;
+        let mut stage = Stage::new(&self.pool);
         for ((packing, rows), intent) in incoming.into_iter().zip(&intents) {
             let refuse = |problem| StoreError::Rows { feature: intent.feature.clone(), problem };
             stage = stage.fill(packing, rows, refuse).await?;
         }
-        commit::commit(intents, stage).await
+        let done = commit::commit(intents, stage).await;
+        // Somebody may have removed the catalog.
+        if matches!(done, Err(StoreError::Storage { .. })) {
+            self.pool.set_knows_catalog(false);
+        }
+        done
     }
 
     async fn commit_one(
@@ -295,11 +312,8 @@ impl Backend for SqlBackend {
         if self.is_missing() {
             return Ok(None);
         }
-        let feature = feature.clone();
-        let opened = self
-            .pool
-            .with("read", move |pool, connection| SqlTable::open(connection, pool, &feature));
-        Ok(opened.await?.map(|table| Arc::new(table) as Arc<dyn Table>))
+        let latest = self.tables.latest(&self.pool, feature).await?;
+        Ok(latest.map(|table| table as Arc<dyn Table>))
     }
 
     async fn append(

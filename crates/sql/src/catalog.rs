@@ -10,7 +10,7 @@ use crate::{
     columns,
     connection::{Answer, Connection},
     failure::{Failure, Reason, Stop},
-    quote,
+    feature_table, quote,
 };
 
 /// Texts by name: the marker of the store.
@@ -134,8 +134,7 @@ pub(crate) fn is_of_catalog(table: &str) -> bool {
 
 /// Whether the database has a table of a name.
 pub(crate) fn has_table(connection: &mut Connection, table: &str) -> Result<bool, Failure> {
-    let tables = connection.dialect().tables();
-    let found = format!("SELECT name FROM ({tables}) AS found WHERE name = {}", quote::text(table));
+    let found = connection.dialect().table_named(table);
     Ok(connection.query(&found)?.rows() > 0)
 }
 
@@ -175,19 +174,33 @@ pub(crate) fn entry(
     lock: bool,
 ) -> Result<Option<Entry>, Stop> {
     let (table, key) = (quote::name(TABLES), quote::text(feature.as_str()));
-    let lock = lock && connection.dialect().locks_rows();
-    if lock {
-        connection.run(&format!(
-            "INSERT INTO {table} (feature, table_id, version, next_chunk, column_types, has_held, \
-             is_there) VALUES ({key}, '', 0, 0, '[]', 0, 0) ON CONFLICT DO NOTHING"
-        ))?;
+    if lock && connection.dialect().locks_rows() {
         // The row of a result cannot be locked by drivers that copy results.
-        connection.run(&format!("UPDATE {table} SET version = version WHERE feature = {key}"))?;
+        let locking =
+            format!("UPDATE {table} SET version = version WHERE feature = {key} RETURNING {ENTRY}");
+        let mut answer = connection.query(&locking)?;
+        if answer.rows() == 0 {
+            connection.run(&format!(
+                "INSERT INTO {table} (feature, table_id, version, next_chunk, column_types, \
+                 has_held, is_there) VALUES ({key}, '', 0, 0, '[]', 0, 0) ON CONFLICT DO NOTHING"
+            ))?;
+            answer = connection.query(&locking)?;
+        }
+        return entry_of(connection, feature, &answer);
     }
-    let answer = connection.query(&format!(
-        "SELECT table_id, column_types, version, next_chunk, has_held, is_there FROM {table} \
-         WHERE feature = {key}"
-    ))?;
+    let answer = connection.query(&format!("SELECT {ENTRY} FROM {table} WHERE feature = {key}"))?;
+    entry_of(connection, feature, &answer)
+}
+
+/// The columns that an entry is read from.
+const ENTRY: &str = "table_id, column_types, version, next_chunk, has_held, is_there";
+
+/// An entry in an answer that begins with [its columns](ENTRY).
+fn entry_of(
+    connection: &Connection,
+    feature: &FeatureKey,
+    answer: &Answer,
+) -> Result<Option<Entry>, Stop> {
     let texts = |column| Ok::<_, Failure>(answer.texts(column)?.into_iter().next().flatten());
     let number = |column| {
         let value = answer.numbers(column)?.into_iter().next().flatten();
@@ -209,6 +222,36 @@ pub(crate) fn entry(
     }))
 }
 
+/// What one look tells about a table that there was a moment ago.
+#[derive(Debug)]
+pub(crate) struct Glance {
+    pub(crate) entry: Entry,
+    /// The mark of the commit that made its version.
+    pub(crate) mark: Option<String>,
+    /// How many of its rows have no chunk.
+    pub(crate) loose: usize,
+}
+
+/// Looks what there is of a table with hidden columns, by one statement. It fails where the table is
+/// gone.
+pub(crate) fn glance(
+    connection: &mut Connection,
+    feature: &FeatureKey,
+) -> Result<Option<Glance>, Stop> {
+    let key = quote::text(feature.as_str());
+    let (tables, commits) = (quote::name(TABLES), quote::name(COMMITS));
+    let loose = feature_table::count_loose(feature, true);
+    let answer = connection.query(&format!(
+        "SELECT t.table_id, t.column_types, t.version, t.next_chunk, t.has_held, t.is_there, \
+         ({loose}) AS loose, c.mark FROM {tables} AS t LEFT JOIN {commits} AS c \
+         ON c.feature = t.feature AND c.version = t.version WHERE t.feature = {key}"
+    ))?;
+    let Some(entry) = entry_of(connection, feature, &answer)? else { return Ok(None) };
+    let loose = answer.numbers(6)?.into_iter().next().flatten().unwrap_or_default();
+    let mark = answer.texts(7)?.into_iter().next().flatten();
+    Ok(Some(Glance { entry, mark, loose: usize::try_from(loose).unwrap_or_default() }))
+}
+
 /// Writes down what is known of a feature's table now.
 pub(crate) fn put_entry(
     connection: &mut Connection,
@@ -219,11 +262,14 @@ pub(crate) fn put_entry(
         Failure::new(Reason::Other, "a column has a type that the catalog cannot remember")
     })?;
     let (table, key) = (quote::name(TABLES), quote::text(feature.as_str()));
-    let known = connection.query(&format!("SELECT feature FROM {table} WHERE feature = {key}"))?;
+    // Who locked the row knows that it is there.
+    let is_known = connection.dialect().locks_rows()
+        || connection.query(&format!("SELECT feature FROM {table} WHERE feature = {key}"))?.rows()
+            > 0;
     let Entry { version, next_chunk, .. } = entry;
     let (table_id, types) = (quote::text(&entry.table_id), quote::text(&types));
     let (has_held, is_there) = (i64::from(entry.has_held), i64::from(entry.is_there));
-    connection.run(&if known.rows() > 0 {
+    connection.run(&if is_known {
         format!(
             "UPDATE {table} SET table_id = {table_id}, version = {version}, \
              next_chunk = {next_chunk}, column_types = {types}, has_held = {has_held}, \
@@ -239,6 +285,47 @@ pub(crate) fn put_entry(
     Ok(())
 }
 
+/// What is in a version of a table with hidden columns.
+#[derive(Debug, Default)]
+pub(crate) struct Content {
+    pub(crate) chunks: Vec<StoredChunk>,
+    /// How many rows have no chunk.
+    pub(crate) loose: usize,
+    /// The mark of the commit that made the version.
+    pub(crate) mark: Option<String>,
+}
+
+/// What is in the version that an entry tells of, by one statement; `None` when that is not the
+/// latest any more.
+pub(crate) fn content(
+    connection: &mut Connection,
+    feature: &FeatureKey,
+    entry: &Entry,
+) -> Result<Option<Content>, Failure> {
+    let (tables, commits, chunks) =
+        (quote::name(TABLES), quote::name(COMMITS), quote::name(CHUNKS));
+    let (key, id) = (quote::text(feature.as_str()), quote::text(&entry.table_id));
+    let (version, loose) = (entry.version, feature_table::count_loose(feature, true));
+    let answer = connection.query(&format!(
+        "SELECT c.distinct_columns, c.chunk, c.place, c.added_in, c.row_count, c.byte_count, \
+         ({loose}) AS loose, (SELECT mark FROM {commits} WHERE feature = {key} \
+         AND version = {version}) AS mark FROM {tables} AS t LEFT JOIN {chunks} AS c \
+         ON c.feature = t.feature AND c.added_in <= {version} \
+         AND (c.removed_in IS NULL OR c.removed_in > {version}) \
+         WHERE t.feature = {key} AND t.table_id = {id} AND t.version = {version} \
+         AND t.is_there = 1 ORDER BY c.place, c.chunk"
+    ))?;
+    if answer.rows() == 0 {
+        return Ok(None);
+    }
+    let loose = answer.numbers(6)?.into_iter().next().flatten().unwrap_or_default();
+    Ok(Some(Content {
+        chunks: chunks_of(&answer)?,
+        loose: usize::try_from(loose).unwrap_or_default(),
+        mark: answer.texts(7)?.into_iter().next().flatten(),
+    }))
+}
+
 /// The chunks that a reader of a version sees, in their order.
 pub(crate) fn chunks(
     connection: &mut Connection,
@@ -251,20 +338,27 @@ pub(crate) fn chunks(
          WHERE feature = {key} AND added_in <= {version} \
          AND (removed_in IS NULL OR removed_in > {version}) ORDER BY place, chunk"
     ))?;
+    chunks_of(&answer)
+}
+
+/// Chunks in an answer that begins with their columns. Without any there may be a row of NULLs.
+fn chunks_of(answer: &Answer) -> Result<Vec<StoredChunk>, Failure> {
     let distinct = answer.texts(0)?;
     let numbers = (1..6).map(|column| answer.numbers(column)).collect::<Result<Vec<_>, _>>()?;
     let number = |column: usize, row: usize| numbers[column][row].unwrap_or_default();
-    let chunk = |(row, distinct): (usize, Option<String>)| StoredChunk {
-        id: number(0, row),
-        place: number(1, row),
-        added_in: number(2, row),
-        size: Chunk {
-            rows: usize::try_from(number(3, row)).unwrap_or_default(),
-            bytes: u64::try_from(number(4, row)).unwrap_or_default(),
-        },
-        distinct: distinct.and_then(|it| serde_json::from_str(&it).ok()).unwrap_or_default(),
+    let chunk = |(row, distinct): (usize, Option<String>)| {
+        Some(StoredChunk {
+            id: numbers[0][row]?,
+            place: number(1, row),
+            added_in: number(2, row),
+            size: Chunk {
+                rows: usize::try_from(number(3, row)).unwrap_or_default(),
+                bytes: u64::try_from(number(4, row)).unwrap_or_default(),
+            },
+            distinct: distinct.and_then(|it| serde_json::from_str(&it).ok()).unwrap_or_default(),
+        })
     };
-    Ok(distinct.into_iter().enumerate().map(chunk).collect())
+    Ok(distinct.into_iter().enumerate().filter_map(chunk).collect())
 }
 
 /// The place of each chunk that a reader of a version sees, to be joined with rows: the table, and

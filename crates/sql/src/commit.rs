@@ -9,7 +9,7 @@ use crate::{
     catalog::{self, Effect, Entry, StoredChunk},
     connection::Connection,
     failure::{Reason, Stop},
-    feature_table::{self, Incoming, Unknown},
+    feature_table::{self, Unknown},
     pool::blocking,
     stage::{Stage, Staged},
     table::{Part, SqlTable, number_of},
@@ -43,7 +43,7 @@ pub(crate) async fn commit(
 ) -> Result<Vec<Commit>, StoreError> {
     blocking(move || {
         let pool = stage.pool();
-        let (connection, staged) = stage.parts();
+        let (connection, staged) = stage.parts()?;
         let done = pool.writing_again(connection, ATTEMPTS, |connection| {
             let mut before = Before::default();
             let both = intents.iter().zip(staged);
@@ -132,9 +132,7 @@ impl Intent {
         }
         if staged.rows > 0 {
             let id = entry.next_chunk;
-            let of_stage =
-                Incoming { table: &staged.table, columns: rows, of_table: &entry.columns };
-            feature_table::insert(connection, feature, &of_stage, id)?;
+            feature_table::take(connection, feature, (staged, &entry.columns), id)?;
             let size = Chunk { rows: staged.rows, bytes: staged.bytes };
             let distinct = self.note.distinct.clone();
             let chunk = StoredChunk { id, place, added_in: version, size, distinct };

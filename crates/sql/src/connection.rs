@@ -3,10 +3,10 @@
 use std::{fmt, sync::Arc};
 
 use adbc_core::{
-    Connection as _, Optionable as _, Statement as _,
+    Connection as _, Database as _, Optionable as _, Statement as _,
     options::{IngestMode, OptionStatement, OptionValue},
 };
-use adbc_driver_manager::{ManagedConnection, ManagedStatement};
+use adbc_driver_manager::{ManagedConnection, ManagedDatabase, ManagedStatement};
 use arrow::{
     array::{Array, AsArray as _, RecordBatch, RecordBatchReader},
     compute::cast,
@@ -25,19 +25,36 @@ pub(crate) type Reader = Box<dyn RecordBatchReader + Send>;
 /// A connection to a database.
 pub(crate) struct Connection {
     inner: ManagedConnection,
+    database: ManagedDatabase,
     dialect: &'static dyn Dialect,
     place: Arc<Place>,
     /// Whether it may be in a state that nobody knows.
     pub(crate) is_broken: bool,
+    /// Whether nothing was asked since it was idle, when it may have been lost.
+    is_rested: bool,
 }
 
 impl Connection {
     pub(crate) fn new(
         inner: ManagedConnection,
+        database: ManagedDatabase,
         dialect: &'static dyn Dialect,
         place: Arc<Place>,
     ) -> Self {
-        Self { inner, dialect, place, is_broken: false }
+        Self { inner, database, dialect, place, is_broken: false, is_rested: false }
+    }
+
+    /// Tells it first what every connection is told.
+    pub(crate) fn set_up(mut self) -> Result<Self, Failure> {
+        for statement in self.dialect.setup(&self.place) {
+            self.run(&statement)?;
+        }
+        Ok(self)
+    }
+
+    /// Nobody needs it for a while.
+    pub(crate) fn rest(&mut self) {
+        self.is_rested = self.dialect.is_remote();
     }
 
     pub(crate) fn dialect(&self) -> &'static dyn Dialect {
@@ -52,12 +69,43 @@ impl Connection {
         Failure::of(error, self.dialect, &self.place)
     }
 
-    fn statement(&mut self, sql: &str) -> Result<ManagedStatement, Failure> {
-        let statement = self.inner.new_statement().and_then(|mut statement| {
+    /// Begins to read the rows of a result. A connection that was lost while it was idle is replaced:
+    /// nothing has been done on it since.
+    fn start(
+        &mut self,
+        sql: &str,
+        batch_rows: Option<usize>,
+    ) -> Result<(ManagedStatement, Reader), Failure> {
+        let may_be_lost = std::mem::take(&mut self.is_rested);
+        match self.start_once(sql, batch_rows) {
+            Err(failure) if may_be_lost && failure.reason == Reason::Unreachable => {
+                let database = self.database.clone();
+                let inner = database.new_connection().map_err(|error| self.failed(&error))?;
+                let place = Arc::clone(&self.place);
+                let is_broken = self.is_broken;
+                *self = Self::new(inner, database, self.dialect, place).set_up()?;
+                self.is_broken = is_broken;
+                self.start_once(sql, batch_rows)
+            }
+            started => started,
+        }
+    }
+
+    fn start_once(
+        &mut self,
+        sql: &str,
+        batch_rows: Option<usize>,
+    ) -> Result<(ManagedStatement, Reader), Failure> {
+        let started = self.inner.new_statement().and_then(|mut statement| {
             statement.set_sql_query(sql)?;
-            Ok(statement)
+            if let (Some(option), Some(rows)) = (self.dialect.batch_rows(), batch_rows) {
+                let rows = OptionValue::String(rows.max(1).to_string());
+                statement.set_option(OptionStatement::Other(option.to_owned()), rows)?;
+            }
+            let reader = statement.execute()?;
+            Ok((statement, reader))
         });
-        statement.map_err(|error| self.failed(&error))
+        started.map_err(|error| self.failed(&error))
     }
 
     /// Does something that has no rows to show.
@@ -67,8 +115,7 @@ impl Connection {
 
     /// All rows of a small result.
     pub(crate) fn query(&mut self, sql: &str) -> Result<Answer, Failure> {
-        let mut statement = self.statement(sql)?;
-        let reader = statement.execute().map_err(|error| self.failed(&error))?;
+        let (_statement, reader) = self.start(sql, None)?;
         let batches: Result<Vec<RecordBatch>, _> = reader.collect();
         let batches = batches.map_err(|error| self.arrow(&error))?;
         Ok(Answer { batches })
@@ -80,23 +127,37 @@ impl Connection {
         sql: &str,
         rows: usize,
     ) -> Result<(ManagedStatement, Reader), Failure> {
-        let mut statement = self.statement(sql)?;
-        if let Some(option) = self.dialect.batch_rows() {
-            let rows = OptionValue::String(rows.max(1).to_string());
-            let option = OptionStatement::Other(option.to_owned());
-            statement.set_option(option, rows).map_err(|error| self.failed(&error))?;
-        }
-        let reader = statement.execute().map_err(|error| self.failed(&error))?;
-        Ok((statement, reader))
+        self.start(sql, Some(rows))
     }
 
     /// Adds rows to a temporary table.
     pub(crate) fn ingest(&mut self, table: &str, rows: Reader) -> Result<(), Failure> {
+        let temporary = (OptionStatement::Temporary, true.into());
+        self.ingest_to(table, &[temporary], |statement| statement.bind_stream(rows))
+    }
+
+    /// Adds rows to a table of ours.
+    pub(crate) fn ingest_in_place(
+        &mut self,
+        table: &str,
+        rows: RecordBatch,
+    ) -> Result<(), Failure> {
+        self.ingest_to(table, &[], |statement| statement.bind(rows))
+    }
+
+    fn ingest_to(
+        &mut self,
+        table: &str,
+        options: &[(OptionStatement, OptionValue)],
+        bind: impl FnOnce(&mut ManagedStatement) -> adbc_core::error::Result<()>,
+    ) -> Result<(), Failure> {
         let done = self.inner.new_statement().and_then(|mut statement| {
             statement.set_option(OptionStatement::TargetTable, table.into())?;
             statement.set_option(OptionStatement::IngestMode, IngestMode::Append.into())?;
-            statement.set_option(OptionStatement::Temporary, true.into())?;
-            statement.bind_stream(rows)?;
+            for (option, value) in options {
+                statement.set_option(option.clone(), value.clone())?;
+            }
+            bind(&mut statement)?;
             statement.execute_update()
         });
         done.map(drop).map_err(|error| self.failed(&error))

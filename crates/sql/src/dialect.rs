@@ -123,11 +123,23 @@ pub(crate) trait Dialect: fmt::Debug + Send + Sync + 'static {
         None
     }
 
+    /// Whether the driver puts rows into a table within a transaction of ours, as values of the
+    /// table's types. Else they go through a temporary table.
+    fn ingests_in_place(&self) -> bool {
+        false
+    }
+
     /// The schema of temporary tables.
     fn temporary(&self) -> &'static str;
 
     /// A query for the names of all tables, in a column `name`.
     fn tables(&self) -> &'static str;
+
+    /// A query that has a row if there is a table of this name.
+    fn table_named(&self, table: &str) -> String {
+        let (tables, table) = (self.tables(), quote::text(table));
+        format!("SELECT name FROM ({tables}) AS found WHERE name = {table}")
+    }
 
     /// A query for the names of the tables that Metaxy wrote, in a column `name`; `None` where it
     /// writes none that could be taken over.

@@ -6,7 +6,11 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::{
+    array::{Int64Array, RecordBatch, RecordBatchIterator},
+    datatypes::{DataType, Field, Schema, SchemaRef},
+    error::ArrowError,
+};
 use metalith_base::FeatureKey;
 use metalith_store::{RowProblem, StoreError};
 
@@ -17,6 +21,7 @@ use crate::{
     failure::{Failure, Stop},
     place::Place,
     quote,
+    stage::{self, Held, Staged},
     values::{self, CHUNK, POSITION},
 };
 
@@ -293,12 +298,15 @@ pub(crate) fn loose_rows(
     feature: &FeatureKey,
     has_hidden: bool,
 ) -> Result<usize, Failure> {
+    let count = connection.query(&count_loose(feature, has_hidden))?.number()?;
+    Ok(count.and_then(|it| usize::try_from(it).ok()).unwrap_or_default())
+}
+
+/// A query for that number.
+pub(crate) fn count_loose(feature: &FeatureKey, has_hidden: bool) -> String {
     let filter =
         if has_hidden { format!(" WHERE {} IS NULL", quote::name(CHUNK)) } else { String::new() };
-    let table = quote::name(&name(feature));
-    let count =
-        connection.query(&format!("SELECT COUNT(*) AS n FROM {table}{filter}"))?.number()?;
-    Ok(count.and_then(|it| usize::try_from(it).ok()).unwrap_or_default())
+    format!("SELECT COUNT(*) AS n FROM {}{filter}", quote::name(&name(feature)))
 }
 
 /// Adds the hidden columns to a table of others.
@@ -327,42 +335,76 @@ pub(crate) fn adopt(
     ))
 }
 
-/// Takes rows from a temporary table.
-pub(crate) fn insert(
+/// Takes rows over, as a chunk.
+pub(crate) fn take(
     connection: &mut Connection,
     feature: &FeatureKey,
-    rows: &Incoming<'_>,
+    (rows, of_table): (&Staged, &Schema),
+    chunk: i64,
+) -> Result<(), Stop> {
+    let packed = match &rows.held {
+        Held::Table(table) => {
+            return Ok(insert(connection, feature, (table, &rows.columns, of_table), chunk)?);
+        }
+        Held::Memory(packed) => packed,
+    };
+    let dialect = connection.dialect();
+    let sql = |of: &Schema, name: &str| {
+        let field = of.field_with_name(name).ok()?;
+        dialect.storage(field.data_type()).map(|it| it.sql)
+    };
+    let is_alike = |name: &String| sql(&rows.columns, name) == sql(of_table, name);
+    if rows.columns.fields().iter().all(|it| is_alike(it.name())) {
+        let chunk = numbered(packed, chunk).map_err(|error| Failure::odd(&error))?;
+        return Ok(connection.ingest_in_place(&name(feature), chunk)?);
+    }
+    // The database converts them.
+    let declared = declared(dialect, feature, &rows.columns)?;
+    let (table, position) = ("metalith_stage", quote::name(POSITION));
+    connection.run(&format!(
+        "CREATE TEMPORARY TABLE {} ({declared}, {position} BIGINT)",
+        quote::name(table)
+    ))?;
+    let packed = RecordBatchIterator::new([Ok(packed.clone())], packed.schema());
+    connection.ingest(table, Box::new(packed))?;
+    insert(connection, feature, (table, &rows.columns, of_table), chunk)?;
+    Ok(stage::drop_table(connection, table)?)
+}
+
+/// Packed rows with the number of their chunk.
+fn numbered(packed: &RecordBatch, chunk: i64) -> Result<RecordBatch, ArrowError> {
+    let mut fields = packed.schema().fields().to_vec();
+    fields.push(Arc::new(Field::new(CHUNK, DataType::Int64, true)));
+    let mut columns = packed.columns().to_vec();
+    columns.push(Arc::new(Int64Array::from_value(chunk, packed.num_rows())));
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+}
+
+/// Takes rows from a temporary table with some columns to the columns of the feature's table.
+fn insert(
+    connection: &mut Connection,
+    feature: &FeatureKey,
+    (from, columns, of_table): (&str, &Schema, &Schema),
     chunk: i64,
 ) -> Result<(), Failure> {
     let dialect = connection.dialect();
-    let values = rows.columns.fields().iter().map(|field| {
+    let values = columns.fields().iter().map(|field| {
         let value = quote::name(field.name());
-        match rows.of_table.field_with_name(field.name()) {
+        match of_table.field_with_name(field.name()) {
             Ok(target) => dialect.grown(value, field.data_type(), target.data_type()),
             Err(_) => value,
         }
     });
     let values = values.chain([chunk.to_string(), quote::name(POSITION)]);
     let values = values.collect::<Vec<_>>().join(", ");
-    let names = rows.columns.fields().iter().map(|it| it.name().as_str());
+    let names = columns.fields().iter().map(|it| it.name().as_str());
     let names = quote::names(names.chain([CHUNK, POSITION]));
-    let (table, from) = (quote::name(&name(feature)), quote::name(rows.table));
+    let (table, from) = (quote::name(&name(feature)), quote::name(from));
     let position = quote::name(POSITION);
     connection.run(&format!(
         "INSERT INTO {table} ({names}) SELECT {values} FROM {}.{from} ORDER BY {position}",
         dialect.temporary()
     ))
-}
-
-/// Rows in a temporary table.
-#[derive(Debug)]
-pub(crate) struct Incoming<'a> {
-    /// Its name.
-    pub(crate) table: &'a str,
-    /// Its columns.
-    pub(crate) columns: &'a Schema,
-    /// The columns of the table that they go to.
-    pub(crate) of_table: &'a Schema,
 }
 
 /// Removes the rows of chunks.

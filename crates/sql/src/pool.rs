@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     fmt,
     path::{Component, Path, PathBuf},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -18,10 +21,12 @@ use crate::{
     driver,
     failure::{Failure, Reason, Stop},
     place::Place,
+    small::SmallChunks,
 };
 
-/// How many connections are kept while nobody needs them.
-const IDLE: usize = 8;
+/// How many connections are kept while nobody needs them. A server has so many at work at once; a
+/// new one takes longer than most of what is done on it.
+const IDLE: usize = 32;
 
 /// How long a change is tried again, or waits, because others are at it: a single one of them may
 /// take long.
@@ -43,6 +48,10 @@ pub(crate) struct Pool {
     idle: Mutex<Vec<Connection>>,
     /// Held by who commits, where writers do not wait for rows of the catalog.
     writer: Mutex<()>,
+    /// Whether the catalog of a store was seen in it.
+    has_catalog: AtomicBool,
+    /// Rows that were read.
+    pub(crate) small: SmallChunks,
 }
 
 /// What a database is opened for.
@@ -100,6 +109,8 @@ impl Pool {
             returned: Condvar::new(),
             idle: Mutex::default(),
             writer: Mutex::default(),
+            has_catalog: AtomicBool::new(false),
+            small: SmallChunks::default(),
         });
         open.insert(key, Arc::downgrade(&pool));
         pool
@@ -121,6 +132,15 @@ impl Pool {
     /// Whether there is nothing yet that could be opened without making it.
     pub(crate) fn is_missing(&self) -> bool {
         self.file().is_some_and(|file| !file.exists())
+    }
+
+    /// Whether the catalog of a store was there when somebody looked last.
+    pub(crate) fn knows_catalog(&self) -> bool {
+        self.has_catalog.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_knows_catalog(&self, is_there: bool) {
+        self.has_catalog.store(is_there, Ordering::Relaxed);
     }
 
     /// Makes the folder of a database in a file.
@@ -177,24 +197,19 @@ impl Pool {
         locked(&self.open).leased += 1;
         // From here on it counts, and whoever drops it gives it back.
         let mut lease = Lease { connection: None, pool: Arc::clone(self) };
-        loop {
-            let Some(mut idle) = locked(&self.idle).pop() else { break };
-            if !self.dialect.is_remote() || idle.run("SELECT 1").is_ok() {
-                lease.connection = Some(idle);
-                return Ok(lease);
-            }
-        }
-        lease.connection = Some(self.connect_anew()?);
+        let idle = locked(&self.idle).pop();
+        lease.connection = Some(match idle {
+            Some(idle) => idle,
+            None => self.connect_anew()?,
+        });
         Ok(lease)
     }
 
     fn connect_anew(&self) -> Result<Connection, StoreError> {
-        let inner = self.database()?.new_connection().map_err(|it| self.not_opened(&it))?;
-        let mut connection = Connection::new(inner, self.dialect, Arc::clone(&self.place));
-        for statement in self.dialect.setup(&self.place) {
-            connection.run(&statement).map_err(|error| error.when("open", &self.place))?;
-        }
-        Ok(connection)
+        let database = self.database()?;
+        let inner = database.new_connection().map_err(|it| self.not_opened(&it))?;
+        let connection = Connection::new(inner, database, self.dialect, Arc::clone(&self.place));
+        connection.set_up().map_err(|error| error.when("open", &self.place))
     }
 
     fn database(&self) -> Result<ManagedDatabase, StoreError> {
@@ -389,7 +404,8 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take().filter(|it| !it.is_broken) {
+        if let Some(mut connection) = self.connection.take().filter(|it| !it.is_broken) {
+            connection.rest();
             let mut idle = locked(&self.pool.idle);
             if idle.len() < IDLE {
                 idle.push(connection);

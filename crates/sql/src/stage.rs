@@ -1,10 +1,14 @@
-//! Rows on their way, in a temporary table of a connection of their own: whatever goes wrong until
-//! they are all there, nobody has seen any of them, and nobody had to wait.
+//! Rows on their way: whatever goes wrong until they are all there, nobody has seen any of them, and
+//! nobody had to wait.
+//!
+//! They are in a temporary table of a connection of their own. Where there are few, and the database
+//! takes them as they are, they are in memory, and need no connection before the commit.
 
 use std::sync::Arc;
 
 use arrow::{
     array::{RecordBatch, RecordBatchIterator},
+    compute::concat_batches,
     datatypes::SchemaRef,
     error::ArrowError,
 };
@@ -25,11 +29,17 @@ const AHEAD: usize = 4;
 /// Rows that are packed at once. A column of JSON holds no more than two gigabytes.
 const PACKED_ROWS: usize = 1 << 13;
 
+/// So many rows are few, if they take no more bytes than that.
+const FEW: usize = 1 << 10;
+const FEW_BYTES: usize = 1 << 20;
+
 /// The rows of some commits, which are all there.
 #[derive(Debug)]
 pub(crate) struct Stage {
-    /// The connection that sees them. It does not go back to the others before they are cleared.
-    lease: Lease,
+    pool: Arc<Pool>,
+    /// The connection that sees those in temporary tables. It does not go back to the others before
+    /// they are cleared.
+    lease: Option<Lease>,
     /// Those of each commit.
     staged: Vec<Staged>,
 }
@@ -37,54 +47,117 @@ pub(crate) struct Stage {
 /// The rows of one commit.
 #[derive(Debug)]
 pub(crate) struct Staged {
-    /// The temporary table that they are in.
-    pub(crate) table: String,
+    pub(crate) held: Held,
     /// Their columns.
     pub(crate) columns: SchemaRef,
     pub(crate) rows: usize,
     pub(crate) bytes: u64,
 }
 
+/// Where rows wait.
+#[derive(Debug)]
+pub(crate) enum Held {
+    /// In a temporary table of this name.
+    Table(String),
+    /// Here, packed.
+    Memory(RecordBatch),
+}
+
 impl Stage {
     /// A stage without rows.
-    pub(crate) async fn new(pool: &Arc<Pool>) -> Result<Self, StoreError> {
-        let pool = Arc::clone(pool);
-        let lease = blocking(move || pool.connect()).await?;
-        Ok(Self { lease, staged: Vec::new() })
+    pub(crate) fn new(pool: &Arc<Pool>) -> Self {
+        Self { pool: Arc::clone(pool), lease: None, staged: Vec::new() }
     }
 
-    /// Fills a temporary table with the rows of one more commit; `refuse` says whose rows are
-    /// refused.
+    /// Takes the rows of one more commit; `refuse` says whose rows are refused.
     pub(crate) async fn fill(
         self,
         packing: Packing,
         rows: Rows,
         refuse: impl Fn(RowProblem) -> StoreError + Send,
     ) -> Result<Self, StoreError> {
-        let Self { lease, mut staged } = self;
-        let table = format!("metalith_stage_{}", staged.len());
-        let (columns, pool) = (packing.columns(), Arc::clone(lease.pool()));
-        let filled = fill((&pool, Some(lease)), &table, packing, rows, refuse).await?;
-        let Filled { lease, rows, bytes } = filled;
-        staged.push(Staged { table, columns, rows, bytes });
-        Ok(Self { lease, staged })
+        let rows = match self.pool.dialect().ingests_in_place() {
+            true => few(rows).await?,
+            false => Taken::Many(rows),
+        };
+        let Self { pool, lease, mut staged } = self;
+        let columns = packing.columns();
+        let (lease, filled) = match rows {
+            Taken::Few(rows) => {
+                let packed = match rows.first() {
+                    Some(first) => {
+                        let rows = concat_batches(&first.schema(), &rows);
+                        packing.pack(&rows.map_err(StoreError::arrow)?, 0).map_err(refuse)?
+                    }
+                    None => RecordBatch::new_empty(packing.packed()),
+                };
+                let (rows, bytes) = (packed.num_rows(), packed.get_array_memory_size() as u64);
+                (lease, Staged { held: Held::Memory(packed), columns, rows, bytes })
+            }
+            Taken::Many(rows) => {
+                let table = format!("metalith_stage_{}", staged.len());
+                let filled = fill((&pool, lease), &table, packing, rows, refuse).await?;
+                let Filled { lease, rows, bytes } = filled;
+                (Some(lease), Staged { held: Held::Table(table), columns, rows, bytes })
+            }
+        };
+        staged.push(filled);
+        Ok(Self { pool, lease, staged })
     }
 
     /// The rows, and the connection that sees them.
-    pub(crate) fn parts(&mut self) -> (&mut Connection, &[Staged]) {
-        (self.lease.get(), &self.staged)
+    pub(crate) fn parts(&mut self) -> Result<(&mut Connection, &[Staged]), StoreError> {
+        let lease = match self.lease.take() {
+            Some(lease) => lease,
+            None => self.pool.connect()?,
+        };
+        Ok((self.lease.insert(lease).get(), &self.staged))
     }
 
     pub(crate) fn pool(&self) -> Arc<Pool> {
-        Arc::clone(self.lease.pool())
+        Arc::clone(&self.pool)
     }
 
     /// Lets go of the rows.
     pub(crate) fn clear(mut self) {
-        let connection = self.lease.get();
-        let is_cleared = self.staged.iter().all(|it| drop_table(connection, &it.table).is_ok());
-        connection.is_broken = !is_cleared;
+        let Some(lease) = &mut self.lease else { return };
+        let connection = lease.get();
+        let tables = self.staged.iter().filter_map(|it| match &it.held {
+            Held::Table(table) => Some(table),
+            Held::Memory(_) => None,
+        });
+        let tables: Vec<_> = tables.collect();
+        if !tables.is_empty() {
+            let is_cleared = tables.into_iter().all(|it| drop_table(connection, it).is_ok());
+            connection.is_broken = !is_cleared;
+        }
     }
+}
+
+/// Rows, all of them or still to come.
+enum Taken {
+    Few(Vec<RecordBatch>),
+    Many(Rows),
+}
+
+/// Takes rows until they end, or are many.
+async fn few(rows: Rows) -> Result<Taken, StoreError> {
+    let (schema, mut batches) = (rows.schema(), rows.into_stream());
+    let (mut taken, mut count, mut bytes) = (Vec::new(), 0, 0);
+    while let Some(batch) = batches.next().await {
+        let batch = batch?;
+        if batch.num_rows() == 0 {
+            continue;
+        }
+        count += batch.num_rows();
+        bytes += batch.get_array_memory_size();
+        taken.push(batch);
+        if count > FEW || bytes > FEW_BYTES {
+            let all = futures::stream::iter(taken.into_iter().map(Ok)).chain(batches);
+            return Ok(Taken::Many(Rows::new(schema, all)));
+        }
+    }
+    Ok(Taken::Few(taken))
 }
 
 /// A temporary table that has all of its rows.

@@ -10,12 +10,12 @@ use metalith_store::{
 };
 
 use crate::{
-    catalog::{self, Entry, StoredChunk},
+    catalog::{self, Content, Entry, Glance, StoredChunk},
     connection::Connection,
     failure::Stop,
     feature_table::{self, Unknown},
     pool::Pool,
-    read,
+    read, small,
 };
 
 /// One state of a feature's table.
@@ -26,13 +26,17 @@ pub(crate) struct SqlTable {
     pub(crate) columns: SchemaRef,
     table_id: String,
     version: i64,
+    /// That of the commit that made this state.
+    mark: Option<String>,
     has_held: bool,
-    sizes: Vec<Chunk>,
-    chunks: Vec<StoredChunk>,
+    sizes: Arc<[Chunk]>,
+    chunks: Arc<[StoredChunk]>,
     /// How many rows others have put there, which have no chunk yet.
     loose: usize,
     /// Whether the table has the hidden columns.
     pub(crate) has_hidden: bool,
+    /// Held by who reads chunks for all.
+    pub(crate) filling: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Where the rows of a chunk are.
@@ -45,60 +49,86 @@ pub(crate) enum Part {
 }
 
 impl SqlTable {
-    /// The table as it is now, if there is one.
+    /// The table as it is now, if there is one. A state that is known already, and still the latest,
+    /// is that one.
     pub(crate) fn open(
         connection: &mut Connection,
         pool: &Arc<Pool>,
         feature: &FeatureKey,
-    ) -> Result<Option<Self>, Stop> {
-        let mut entry = None;
-        let mut chunks = Vec::new();
-        let mut loose = 0;
-        if catalog::is_there(connection)? {
-            loop {
-                entry = catalog::entry(connection, feature, false)?.filter(|entry| entry.is_there);
-                let Some(found) = &entry else { break };
-                chunks = catalog::chunks(connection, feature, found.version)?;
-                loose = feature_table::loose_rows(connection, feature, true)
-                    .map_err(|failure| feature_table::expect_table(connection, feature, failure))?;
-                // What was removed for good between both looks, or got a chunk, belongs to an older
-                // state.
-                let again = catalog::entry(connection, feature, false)?;
-                if again.is_some_and(|it| it.version == found.version && it.is_there) {
-                    break;
-                }
-            }
+        known: Option<&Arc<Self>>,
+    ) -> Result<Option<Arc<Self>>, Stop> {
+        // It fails when the table is gone, for whatever reason, which the long way tells.
+        let seen = known.and_then(|_| catalog::glance(connection, feature).ok().flatten());
+        if let (Some(seen), Some(known)) = (&seen, known)
+            && known.is_seen(seen)
+        {
+            return Ok(Some(Arc::clone(known)));
         }
-        let has_hidden = entry.is_some();
-        let (entry, chunks) = match entry {
-            Some(entry) => (entry, chunks),
-            None => match feature_table::unknown(connection, feature)? {
+        let mut entry = match seen {
+            Some(seen) => Some(seen.entry),
+            None => first_entry(connection, pool, feature)?,
+        };
+        let content = loop {
+            let Some(found) = entry.as_ref().filter(|entry| entry.is_there) else { break None };
+            let content = catalog::content(connection, feature, found)
+                .map_err(|failure| feature_table::expect_table(connection, feature, failure))?;
+            if content.is_some() {
+                break content;
+            }
+            entry = catalog::entry(connection, feature, false)?;
+        };
+        let (entry, content, has_hidden) = match (entry, content) {
+            (Some(entry), Some(content)) => (entry, content, true),
+            (Some(_) | None, _) => match feature_table::unknown(connection, feature)? {
                 Unknown::Nothing | Unknown::OfFeature(_) | Unknown::Other => return Ok(None),
                 Unknown::OfMetaxy(columns) => {
-                    loose = feature_table::loose_rows(connection, feature, false)?;
-                    (of_others(columns), Vec::new())
+                    let loose = feature_table::loose_rows(connection, feature, false)?;
+                    (of_others(columns), Content { loose, ..Content::default() }, false)
                 }
             },
         };
+        Ok(Some(Arc::new(Self::of(pool, feature, (entry, has_hidden), content))))
+    }
+
+    fn of(
+        pool: &Arc<Pool>,
+        feature: &FeatureKey,
+        (entry, has_hidden): (Entry, bool),
+        content: Content,
+    ) -> Self {
+        let Content { chunks, loose, mark } = content;
         let mut sizes: Vec<Chunk> = chunks.iter().map(|chunk| chunk.size).collect();
         if loose > 0 {
             sizes.push(Chunk { rows: loose, bytes: 1 });
         }
         let Entry { table_id, version, columns, has_held, .. } = entry;
-        let (pool, feature) = (Arc::clone(pool), feature.clone());
-        let has_held = has_held || loose > 0;
-        Ok(Some(Self {
-            pool,
-            feature,
+        Self {
+            pool: Arc::clone(pool),
+            feature: feature.clone(),
             columns,
             table_id,
             version,
-            has_held,
-            sizes,
-            chunks,
+            mark,
+            has_held: has_held || loose > 0,
+            sizes: sizes.into(),
+            chunks: chunks.into(),
             loose,
             has_hidden,
-        }))
+            filling: Arc::default(),
+        }
+    }
+
+    /// Whether this is the state that somebody saw. Of the same number there may be another, in a
+    /// copy that went its own way.
+    fn is_seen(&self, seen: &Glance) -> bool {
+        let Glance { entry, mark, loose } = seen;
+        self.has_hidden
+            && entry.is_there
+            && entry.table_id == self.table_id
+            && entry.version == self.version
+            && mark.is_some()
+            && *mark == self.mark
+            && *loose == self.loose
     }
 
     pub(crate) fn table_id(&self) -> &str {
@@ -157,6 +187,11 @@ impl SqlTable {
         }
     }
 
+    /// The chunks that the catalog knows.
+    pub(crate) fn stored(&self) -> &[StoredChunk] {
+        &self.chunks
+    }
+
     /// How many rows have no chunk, and whether any has one.
     pub(crate) fn loose_and_chunked(&self) -> (usize, bool) {
         (self.loose, !self.chunks.is_empty())
@@ -175,6 +210,31 @@ impl SqlTable {
 pub(crate) fn number_of(version: i64, loose: usize, has_hidden: bool) -> u64 {
     let loose = if has_hidden { loose as u64 } else { 0 };
     u64::try_from(version).unwrap_or_default().saturating_add(loose)
+}
+
+/// What the catalog says about a table that is not known yet.
+fn first_entry(
+    connection: &mut Connection,
+    pool: &Pool,
+    feature: &FeatureKey,
+) -> Result<Option<Entry>, Stop> {
+    if !pool.knows_catalog() && !catalog::is_there(connection)? {
+        return Ok(None);
+    }
+    match catalog::entry(connection, feature, false) {
+        Ok(entry) => {
+            pool.set_knows_catalog(true);
+            Ok(entry)
+        }
+        // Somebody may have removed all of it.
+        Err(stop) => match catalog::is_there(connection) {
+            Ok(false) => {
+                pool.set_knows_catalog(false);
+                Ok(None)
+            }
+            Ok(true) | Err(_) => Err(stop),
+        },
+    }
 }
 
 /// What would stand in the catalog about a table of others.
@@ -225,8 +285,7 @@ impl Table for SqlTable {
         if !self.has_hidden || self.loose > 0 {
             return Ok(None);
         }
-        self.ask(|connection, feature, version| Ok(catalog::mark(connection, feature, version)?))
-            .await
+        Ok(self.mark.clone())
     }
 
     async fn added_since(
@@ -252,6 +311,9 @@ impl Table for SqlTable {
     }
 
     async fn read_chunk(&self, chunk: usize, request: ChunkRequest) -> Result<Rows, StoreError> {
-        read::read_chunk(self, chunk, request).await
+        match small::rows(self, chunk, &request).await {
+            Some(rows) => small::chosen(&rows, &request),
+            None => read::read_chunk(self, chunk, request).await,
+        }
     }
 }

@@ -4,7 +4,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use datafusion::arrow::{
-    array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array},
+    array::{ArrayRef, BooleanBufferBuilder, RecordBatch, RecordBatchOptions, new_null_array},
+    buffer::BooleanBuffer,
     compute::filter_record_batch,
     datatypes::{Field, Schema, SchemaRef},
 };
@@ -23,6 +24,9 @@ const FEW: usize = 1 << 16;
 
 /// Chunks that are read at once.
 const AHEAD: usize = 8;
+
+/// A chunk with more rows is read in two steps, where not all columns say which rows are wanted.
+const LARGE: usize = 1 << 12;
 
 /// Which rows of a table to read, and how.
 pub(crate) struct Direct<'a> {
@@ -50,6 +54,15 @@ struct Sieve {
     within: Option<Within>,
     /// As it comes back.
     wanted: SchemaRef,
+    /// What tells which rows to read, where not all columns are needed for that.
+    first: Option<First>,
+}
+
+/// What tells which rows of a chunk to read.
+struct First {
+    columns: Vec<usize>,
+    schema: SchemaRef,
+    test: RowTest,
 }
 
 impl Store {
@@ -59,30 +72,44 @@ impl Store {
         let stored = nullable(&table.schema());
         let conditions = Conditions::new(self, feature, filters, &stored)?;
         let within = within.map(|keys| Within::new(feature, &stored, keys)).transpose()?;
-        let mut named: BTreeSet<&str> = wanted.iter().map(|it| it.name().as_str()).collect();
-        named.extend(conditions.columns());
+        let mut named: BTreeSet<&str> = conditions.columns();
         named.extend(within.iter().flat_map(Within::names).map(String::as_str));
-        let columns = stored.fields().iter().enumerate();
-        let columns = columns.filter(|(_, field)| named.contains(field.name().as_str()));
-        let columns: Vec<usize> = columns.map(|(place, _)| place).collect();
+        let tested = places(&stored, &named);
+        named.extend(wanted.iter().map(|it| it.name().as_str()));
+        let columns = places(&stored, &named);
+        let first = match tested.is_empty() || tested.len() == columns.len() {
+            true => None,
+            false => {
+                let schema = Arc::new(stored.project(&tested).map_err(StoreError::arrow)?);
+                let test = conditions.clone().over(self, &schema)?;
+                Some(First { columns: tested, schema, test })
+            }
+        };
         let schema = Arc::new(stored.project(&columns).map_err(StoreError::arrow)?);
         let test = conditions.over(self, &schema)?;
         let wanted: SchemaRef = Arc::new(Schema::new(wanted));
-        let sieve = Sieve { schema, test, within, wanted };
+        let sieve = Arc::new(Sieve { schema, test, within, wanted, first });
         let wanted = SchemaRef::clone(&sieve.wanted);
-        let table = Arc::clone(table);
+        let (table, passing) = (Arc::clone(table), Arc::clone(&sieve));
         let batches = stream::iter(requests(selection, &columns))
             .map(move |(chunk, request)| {
-                let table = Arc::clone(&table);
-                async move { table.read_chunk(chunk, request).await }
+                let (table, sieve) = (Arc::clone(&table), Arc::clone(&sieve));
+                async move { sieve.read(table.as_ref(), chunk, request).await }
             })
             // In object storage each of many small ones takes a while.
             .buffered(AHEAD)
             .map_ok(Rows::into_stream)
             .try_flatten()
-            .map(move |batch| sieve.pass(&batch?));
+            .map(move |batch| passing.pass(&batch?));
         Ok(Rows::new(wanted, batches))
     }
+}
+
+/// Where columns are that the table has.
+fn places(stored: &SchemaRef, named: &BTreeSet<&str>) -> Vec<usize> {
+    let columns = stored.fields().iter().enumerate();
+    let columns = columns.filter(|(_, field)| named.contains(field.name().as_str()));
+    columns.map(|(place, _)| place).collect()
 }
 
 /// What to read of which chunk.
@@ -100,6 +127,51 @@ fn requests(selection: &Selection, columns: &[usize]) -> Vec<(usize, ChunkReques
 }
 
 impl Sieve {
+    /// Reads what may pass of a chunk. Of a large one the other columns are read of the rows that
+    /// pass alone.
+    async fn read(
+        &self,
+        table: &dyn Table,
+        chunk: usize,
+        mut request: ChunkRequest,
+    ) -> Result<Rows, StoreError> {
+        let rows = table.chunks().get(chunk).map_or(0, |it| it.rows);
+        if let Some(first) = self.first.as_ref().filter(|_| rows > LARGE) {
+            let passing = self.passing(first, (table, chunk, rows), request.rows.as_ref()).await?;
+            if !passing.has_true() {
+                let schema = table.schema().project(&request.columns).map_err(StoreError::arrow)?;
+                return Ok(Rows::from_batches(Arc::new(schema), Vec::new()));
+            }
+            request.rows = Some(passing);
+        }
+        table.read_chunk(chunk, request).await
+    }
+
+    /// Which of the chosen rows of a chunk pass.
+    async fn passing(
+        &self,
+        first: &First,
+        (table, chunk, rows): (&dyn Table, usize, usize),
+        chosen: Option<&BooleanBuffer>,
+    ) -> Result<BooleanBuffer, StoreError> {
+        let request =
+            ChunkRequest { columns: first.columns.clone(), range: None, rows: chosen.cloned() };
+        let mut batches = table.read_chunk(chunk, request).await?.into_stream();
+        let all = BooleanBuffer::new_set(rows);
+        let mut places = chosen.unwrap_or(&all).set_indices();
+        let mut passing = BooleanBufferBuilder::new(rows);
+        passing.append_n(rows, false);
+        while let Some(batch) = batches.try_next().await? {
+            let batch = batch.with_schema(SchemaRef::clone(&first.schema));
+            let batch = batch.map_err(StoreError::arrow)?;
+            let kept = self.holds(&first.test, &batch)?;
+            for (_, place) in kept.iter().zip(places.by_ref()).filter(|(kept, _)| *kept) {
+                passing.set_bit(place, true);
+            }
+        }
+        Ok(passing.finish())
+    }
+
     fn pass(&self, batch: &RecordBatch) -> Result<RecordBatch, StoreError> {
         let batch = batch.clone().with_schema(SchemaRef::clone(&self.schema));
         let batch = self.kept(&batch.map_err(StoreError::arrow)?)?;
@@ -116,10 +188,15 @@ impl Sieve {
 
     /// The rows that have one of the keys and meet the filters.
     fn kept(&self, batch: &RecordBatch) -> Result<RecordBatch, StoreError> {
-        let mut kept = self.test.holds(batch)?;
-        if let Some(within) = &self.within {
-            kept = &kept & &within.holds(batch)?;
-        }
+        let kept = self.holds(&self.test, batch)?;
         filter_record_batch(batch, &kept.into()).map_err(StoreError::arrow)
+    }
+
+    fn holds(&self, test: &RowTest, batch: &RecordBatch) -> Result<BooleanBuffer, StoreError> {
+        let kept = test.holds(batch)?;
+        Ok(match &self.within {
+            Some(within) => &kept & &within.holds(batch)?,
+            None => kept,
+        })
     }
 }

@@ -34,6 +34,7 @@ pub fn physical_expression(
 }
 
 /// Conditions on stored rows.
+#[derive(Clone)]
 pub(crate) struct Conditions {
     feature: FeatureKey,
     /// `None` where there are no conditions, and each row meets them.
