@@ -9,8 +9,9 @@
 //!
 //! How the promises of a backend are kept:
 //!
-//! - Rows arrive in a temporary table of their own. Then one transaction adds columns, takes the
-//!   rows over and writes the commit into the catalog. Whoever dies before that has done nothing.
+//! - Rows arrive in a temporary table of their own, or wait in memory if they are few. Then one
+//!   transaction adds columns, takes the rows over and writes the commit into the catalog. Whoever
+//!   dies before that has done nothing.
 //! - Rows are never changed. Those of a replaced chunk stay, so that who has opened the table reads
 //!   what it was; [`vacuum`](metalith_store::Backend::vacuum) removes them.
 //! - Writers wait for each other only while they commit.

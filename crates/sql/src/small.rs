@@ -198,12 +198,10 @@ async fn fill(
 
 /// A small chunk, and others from there on that were not read yet.
 fn missing(table: &SqlTable, first: usize) -> Vec<StoredChunk> {
-    let (before, from) = table.stored().split_at(first);
     let is_missing = |it: &StoredChunk| table.pool.small.get(table, it, &table.columns).is_none();
     let mut bytes = 0;
-    from.iter()
-        .chain(before)
-        .filter(|it| is_small(it) && is_missing(it))
+    let from = table.stored().iter().skip(first);
+    from.filter(|it| is_small(it) && is_missing(it))
         .take_while(|it| {
             let is_first = bytes == 0;
             bytes += it.size.bytes.max(1);

@@ -111,6 +111,44 @@ async fn what_is_read_without_a_plan_is_what_a_plan_gives() {
     assert!(count > 1000, "{count}");
 }
 
+/// Of a large chunk it is found out first which rows are wanted.
+#[tokio::test]
+async fn what_is_read_of_a_large_chunk_is_what_a_plan_gives() {
+    let (store, graph) = (memory_store().await, graph(GRAPH));
+    let video = |id: usize| {
+        json!({
+            "id": format!("v{id:04}"), "size": id % 100, "kind": (!id.is_multiple_of(7)).then_some("a"),
+            "metaxy_provenance_by_field": { "frames": id.to_string() },
+        })
+    };
+    for ids in [0..5000, 4990..5010] {
+        write(&store, &graph, "video", &Value::Array(ids.map(video).collect())).await.unwrap();
+    }
+    let filter = parse("size = 3 AND id < 'v2000'").unwrap();
+    let request = DeletionRequest::new(DeletionMode::Soft, vec![filter]);
+    assert_eq!(store.delete(&graph, &key("video"), &request).await.unwrap().samples, 20);
+    let filters = ["TRUE", "id = 'v4995'", "size < 4 AND kind IS NULL", "size > 100", "id > 'v1'"];
+    let few = ["v0000", "v0003", "v4999", "v5009", "nobody"];
+    let mut count = 0;
+    for filter in filters {
+        for within in [None, Some(keys("id", &few).await), Some(keys("kind", &["a"]).await)] {
+            for sample_history in [false, true] {
+                let options = ReadOptions {
+                    filters: vec![parse(filter).unwrap()],
+                    within: within.clone(),
+                    sample_history,
+                    ..ReadOptions::default()
+                };
+                let planned = ReadOptions { limit: Some(1 << 30), ..options.clone() };
+                let directly = seen(&store, &graph, &options).await;
+                assert_eq!(directly, seen(&store, &graph, &planned).await, "{options:?}");
+                count += directly.1.len();
+            }
+        }
+    }
+    assert!(count > 10_000, "{count}");
+}
+
 #[tokio::test]
 async fn every_stored_row_is_read_in_the_order_of_commits() {
     let (store, _) = videos().await;
