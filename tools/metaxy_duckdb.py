@@ -1,6 +1,6 @@
 """Metaxy's side of a store in DuckDB: writes samples, or tells what it finds.
 
-    metaxy_duckdb.py write|resolve FILE
+    metaxy_duckdb.py write|resolve FILE [TABLE_PREFIX]
 """
 
 import json
@@ -50,7 +50,7 @@ def work_off(store, feature, only=None):
 
 
 def main():
-    work, file = sys.argv[1], Path(sys.argv[2])
+    work, file, prefix = sys.argv[1], Path(sys.argv[2]), "".join(sys.argv[3:])
     if not file.exists():
         # The library that tests use reads no files of newer versions.
         duckdb.connect().execute(f"ATTACH '{file}' AS made (STORAGE_VERSION 'v1.4.0')")
@@ -58,7 +58,10 @@ def main():
     with mx.FeatureGraph().use():
         raw, crop, face = features()
         store = DuckDBMetadataStore(
-            file, auto_create_tables=True, hash_algorithm=mx.HashAlgorithm.MD5
+            file,
+            auto_create_tables=True,
+            hash_algorithm=mx.HashAlgorithm.MD5,
+            table_prefix=prefix or None,
         )
         with store.open("w"):
             if work == "write":

@@ -15,7 +15,7 @@ import pytest
 import metalith as ml
 from metalith import store_config
 from metalith._drivers import installed_driver, installed_drivers
-from metalith.errors import InvalidError, NotFoundError, UnavailableError
+from metalith.errors import InvalidError, NotFoundError, UnavailableError, UnsupportedError
 
 ROWS = {"id": ["a", "b"], "metaxy_provenance_by_field": [{"default": "h"}, {"default": "i"}]}
 
@@ -112,6 +112,40 @@ def test_what_was_opened_to_read_can_be_written_within(
             store.write(clip, pl.DataFrame({**ROWS, "id": ["b", "c"]}))
         assert len(store.read(clip).collect()) == 3
         assert len(before.collect()) == 2
+
+
+@pytest.mark.usefixtures("drivers")
+def test_several_stores_share_a_database(clip: type[ml.BaseFeature], tmp_path: Path) -> None:
+    for kind in (ml.DuckDBMetadataStore, ml.SQLiteMetadataStore):
+        file = tmp_path / kind.database_kind
+        stores = [kind(file), kind(file, table_prefix="dev_"), kind(file, table_prefix="dev_b_")]
+        for number, store in enumerate(stores):
+            with store.open("write"):
+                store.write(clip, pl.DataFrame({**ROWS, "id": ["a", str(number)]}))
+        for number, store in enumerate(stores):
+            with store:
+                ids = store.read(clip).collect()["id"].to_list()
+                assert sorted(ids) == sorted(["a", str(number)])
+                assert [key.to_string() for key in store.list_features()] == ["raw/clip"]
+        names = [it.get_table_name(clip) for it in stores]
+        assert names == ["raw__clip", "dev_raw__clip", "dev_b_raw__clip"]
+        assert stores[1].get_store_info(clip)["table_name"] == "dev_raw__clip"
+        assert repr(stores[1]).endswith(f"{file}, tables dev_*)")
+        text = f"""
+            [stores.dev]
+            type = "{kind.database_kind}"
+            path = "{file}"
+            table_prefix = "dev_"
+        """
+        (tmp_path / "metalith.toml").write_text(text)
+        configured = ml.MetalithConfig.load(tmp_path / "metalith.toml").get_store("dev")
+        with configured.open("write"):
+            configured.delete(clip, "id = 'a'", reason="it is to be the only one")
+        with stores[0], stores[1]:
+            counts = [len(it.read(clip).collect()) for it in stores[:2]]
+            assert counts == [2, 1]
+        with pytest.raises(UnsupportedError, match="lower-case"), kind(file, table_prefix="X"):
+            pass
 
 
 @pytest.mark.usefixtures("drivers")

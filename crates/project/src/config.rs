@@ -110,6 +110,8 @@ impl fmt::Debug for StoreSettings {
 /// The folder of a store that the file says nothing about.
 const DEFAULT_PATH: &str = ".metalith/store";
 const DEFAULT_STORE: &str = "dev";
+/// What the names of a store's tables begin with, among the options of its database.
+const PREFIX: &str = "table_prefix";
 
 /// Reads the settings from the text of a `metalith.toml`.
 pub(crate) fn read_settings(
@@ -263,10 +265,17 @@ fn read_store(file: &str, root: &Path, node: &Node) -> Result<StoreSettings, Pro
         let message = "only a store in a database has a `driver`".to_owned();
         return Err(table.mistake(node, message, None).into());
     }
-    let options = match table.table("options")? {
+    let mut options = match table.table("options")? {
         Some(given) => read_options(file, &given)?,
         None => BTreeMap::new(),
     };
+    if let Some(prefix) = table.text(PREFIX)? {
+        if !matches!(kind, StoreKind::Database(_)) {
+            let message = format!("only a store in a database has a `{PREFIX}`");
+            return Err(table.mistake(node, message, None).into());
+        }
+        options.insert(PREFIX.to_owned(), prefix.to_owned());
+    }
     let fallback_stores = table.texts("fallback_stores")?.unwrap_or_default();
     let compute = table.flag("prefer_native")?.map(compute).unwrap_or_default();
     table.finish()?;
@@ -394,6 +403,9 @@ fn override_store(
             store.compute =
                 compute(flag.map_err(|_| refuse(value, "`true` or `false`".to_owned()))?);
         }
+        "TABLE_PREFIX" => {
+            store.options.insert(PREFIX.to_owned(), value.clone());
+        }
         "FALLBACK_STORES" => {
             let names = value.split(',').map(str::trim).filter(|name| !name.is_empty());
             store.fallback_stores = names.map(str::to_owned).collect();
@@ -403,8 +415,8 @@ fn override_store(
                 store.options.insert(option.to_lowercase(), value.clone());
             }
             None => {
-                let known = "one of TYPE, PATH, ADDRESS, DRIVER, PREFER_NATIVE, FALLBACK_STORES \
-                             and OPTIONS__<KEY>";
+                let known = "one of TYPE, PATH, ADDRESS, DRIVER, TABLE_PREFIX, PREFER_NATIVE, \
+                             FALLBACK_STORES and OPTIONS__<KEY>";
                 // It could be a password.
                 return Err(refuse("set", known.to_owned()));
             }

@@ -35,6 +35,10 @@ pub const VARIABLES: &[Variable] = &[
         doc: "the ADBC driver of stores in databases of a type that name none",
     },
     Variable {
+        name: "METALITH_STORES__<NAME>__TABLE_PREFIX",
+        doc: "what the names of a store's tables in a database begin with",
+    },
+    Variable {
         name: "METALITH_STORES__<NAME>__FALLBACK_STORES",
         doc: "the stores it falls back to, with commas between them",
     },

@@ -78,7 +78,8 @@ pub fn without_password(address: &str) -> String {
 ///
 /// Nothing is connected to, loaded or created yet. `driver` is the name of a driver's manifest or
 /// the path of a manifest or library; without it the name is that of the database. `options` are
-/// those of the driver, and for PostgreSQL `schema`, `username` and `password`.
+/// those of the driver, for PostgreSQL `schema`, `username` and `password`, and `table_prefix`: what
+/// the names of all tables of the store begin with, so that several stores have room in a database.
 pub fn open_backend(
     database: Database,
     address: &str,
@@ -216,8 +217,12 @@ impl SqlBackend {
 /// The features whose tables are not in the catalog, which has those of `known` ones.
 fn foreign(connection: &mut Connection, known: &[FeatureKey]) -> Result<Vec<FeatureKey>, Stop> {
     let Some(query) = connection.dialect().foreign_tables() else { return Ok(Vec::new()) };
-    let known: BTreeSet<String> = known.iter().map(feature_table::name).collect();
+    let known: BTreeSet<String> = known.iter().map(FeatureKey::table_name).collect();
+    let others = catalog::prefixes_within(connection)?;
     let names = connection.query(query)?.texts(0)?.into_iter().flatten();
+    let names = names.filter(|name| !others.iter().any(|other| name.starts_with(other)));
+    let prefix = connection.place().table("");
+    let names = names.filter_map(|name| name.strip_prefix(&prefix).map(str::to_owned));
     let names = names.filter(|name| !known.contains(name));
     Ok(names.filter_map(|name| feature_table::feature(&name)).collect())
 }
@@ -236,6 +241,15 @@ impl Backend for SqlBackend {
     }
 
     async fn prepare_for(&self, mode: Mode) -> Result<(), StoreError> {
+        if let Err(prefix) = self.pool.place().prefix() {
+            return Err(StoreError::Unsupported {
+                location: self.location(),
+                what: format!(
+                    "have tables that begin with `{prefix}`: a prefix has up to 32 lower-case \
+                     letters, digits and `_`"
+                ),
+            });
+        }
         let access = match mode {
             Mode::Read => Access::Read,
             Mode::Write => Access::Write,
@@ -344,7 +358,8 @@ impl Backend for SqlBackend {
                 && let Some(mut entry) = catalog::entry(connection, &feature, true)?
                 && entry.is_there
             {
-                if catalog::has_table(connection, &feature_table::name(&feature))? {
+                let table = feature_table::name(connection.place(), &feature);
+                if catalog::has_table(connection, &table)? {
                     // Rows of others count as versions, and no version is told twice.
                     let loose = feature_table::loose_rows(connection, &feature, true)?;
                     entry.version += i64::try_from(loose).unwrap_or_default();

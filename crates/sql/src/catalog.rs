@@ -1,4 +1,5 @@
-//! What a store remembers beside its rows, in tables whose names no feature can have.
+//! What a store remembers beside its rows, in tables whose names no feature can have. Where the
+//! tables of a store have a prefix, these have it too.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,7 +11,9 @@ use crate::{
     columns,
     connection::{Answer, Connection},
     failure::{Failure, Reason, Stop},
-    feature_table, quote,
+    feature_table,
+    place::Place,
+    quote,
 };
 
 /// Texts by name: the marker of the store.
@@ -116,20 +119,37 @@ pub(crate) fn create(connection: &mut Connection) -> Result<(), Stop> {
         connection.run(&statement)?;
     }
     for (table, columns) in LAYOUT {
-        connection
-            .run(&format!("CREATE TABLE IF NOT EXISTS {} ({columns})", quote::name(table)))?;
+        let table = named(connection, table);
+        connection.run(&format!("CREATE TABLE IF NOT EXISTS {table} ({columns})"))?;
     }
     Ok(())
 }
 
 /// Whether the catalog is there.
 pub(crate) fn is_there(connection: &mut Connection) -> Result<bool, Failure> {
-    has_table(connection, CHUNKS)
+    let table = connection.place().table(CHUNKS);
+    has_table(connection, &table)
 }
 
-/// Whether a table of a name could be one of the catalog.
+/// Whether a table of a name could be one of a catalog, be it that of a store with a prefix.
 pub(crate) fn is_of_catalog(table: &str) -> bool {
-    LAYOUT.iter().any(|(own, _)| own.eq_ignore_ascii_case(table))
+    let table = table.to_ascii_lowercase();
+    LAYOUT.iter().any(|(own, _)| table.ends_with(own))
+}
+
+/// The prefixes of other stores in the database, as far as they begin with that of this one: a
+/// table whose name begins with one of them is not of this store.
+pub(crate) fn prefixes_within(connection: &mut Connection) -> Result<Vec<String>, Failure> {
+    let found = connection.query(connection.dialect().tables())?.texts(0)?;
+    let own = connection.place().table("");
+    let prefixes = found.iter().flatten().filter_map(|it| it.strip_suffix(CHUNKS));
+    let others = prefixes.filter(|it| it.len() > own.len() && it.starts_with(&own));
+    Ok(others.map(str::to_owned).collect())
+}
+
+/// The name of a table of the catalog, quoted.
+fn named(connection: &Connection, table: &str) -> String {
+    quote::name(&connection.place().table(table))
 }
 
 /// Whether the database has a table of a name.
@@ -140,7 +160,7 @@ pub(crate) fn has_table(connection: &mut Connection, table: &str) -> Result<bool
 
 /// The marker of the store.
 pub(crate) fn marker(connection: &mut Connection) -> Result<Option<StoreMarker>, Stop> {
-    let table = quote::name(STORE);
+    let table = named(connection, STORE);
     let answer = connection.query(&format!("SELECT value FROM {table} WHERE name = 'marker'"))?;
     let Some(text) = answer.text()? else { return Ok(None) };
     let marker = serde_json::from_str(&text).map_err(|error| {
@@ -153,7 +173,7 @@ pub(crate) fn marker(connection: &mut Connection) -> Result<Option<StoreMarker>,
 pub(crate) fn put_marker(connection: &mut Connection, marker: &StoreMarker) -> Result<(), Stop> {
     let text = serde_json::to_string(marker)
         .map_err(|error| Failure::new(Reason::Other, error.to_string()))?;
-    let (table, text) = (quote::name(STORE), quote::text(&text));
+    let (table, text) = (named(connection, STORE), quote::text(&text));
     let insert = format!(
         "INSERT INTO {table} (name, value) VALUES ('marker', {text}) ON CONFLICT DO NOTHING"
     );
@@ -162,7 +182,7 @@ pub(crate) fn put_marker(connection: &mut Connection, marker: &StoreMarker) -> R
 
 /// The features that have a table, by key.
 pub(crate) fn features(connection: &mut Connection) -> Result<Vec<FeatureKey>, Failure> {
-    let table = quote::name(TABLES);
+    let table = named(connection, TABLES);
     let answer = connection.query(&format!("SELECT feature FROM {table} WHERE is_there = 1"))?;
     Ok(answer.texts(0)?.into_iter().flatten().filter_map(|key| key.parse().ok()).collect())
 }
@@ -173,7 +193,7 @@ pub(crate) fn entry(
     feature: &FeatureKey,
     lock: bool,
 ) -> Result<Option<Entry>, Stop> {
-    let (table, key) = (quote::name(TABLES), quote::text(feature.as_str()));
+    let (table, key) = (named(connection, TABLES), quote::text(feature.as_str()));
     if lock && connection.dialect().locks_rows() {
         // The row of a result cannot be locked by drivers that copy results.
         let locking =
@@ -239,8 +259,8 @@ pub(crate) fn glance(
     feature: &FeatureKey,
 ) -> Result<Option<Glance>, Stop> {
     let key = quote::text(feature.as_str());
-    let (tables, commits) = (quote::name(TABLES), quote::name(COMMITS));
-    let loose = feature_table::count_loose(feature, true);
+    let (tables, commits) = (named(connection, TABLES), named(connection, COMMITS));
+    let loose = feature_table::count_loose(connection, feature, true);
     let answer = connection.query(&format!(
         "SELECT t.table_id, t.column_types, t.version, t.next_chunk, t.has_held, t.is_there, \
          ({loose}) AS loose, c.mark FROM {tables} AS t LEFT JOIN {commits} AS c \
@@ -261,7 +281,7 @@ pub(crate) fn put_entry(
     let types = columns::to_text(&entry.columns).ok_or_else(|| {
         Failure::new(Reason::Other, "a column has a type that the catalog cannot remember")
     })?;
-    let (table, key) = (quote::name(TABLES), quote::text(feature.as_str()));
+    let (table, key) = (named(connection, TABLES), quote::text(feature.as_str()));
     // Who locked the row knows that it is there.
     let is_known = connection.dialect().locks_rows()
         || connection.query(&format!("SELECT feature FROM {table} WHERE feature = {key}"))?.rows()
@@ -303,9 +323,9 @@ pub(crate) fn content(
     entry: &Entry,
 ) -> Result<Option<Content>, Failure> {
     let (tables, commits, chunks) =
-        (quote::name(TABLES), quote::name(COMMITS), quote::name(CHUNKS));
+        (named(connection, TABLES), named(connection, COMMITS), named(connection, CHUNKS));
     let (key, id) = (quote::text(feature.as_str()), quote::text(&entry.table_id));
-    let (version, loose) = (entry.version, feature_table::count_loose(feature, true));
+    let (version, loose) = (entry.version, feature_table::count_loose(connection, feature, true));
     let answer = connection.query(&format!(
         "SELECT c.distinct_columns, c.chunk, c.place, c.added_in, c.row_count, c.byte_count, \
          ({loose}) AS loose, (SELECT mark FROM {commits} WHERE feature = {key} \
@@ -332,7 +352,7 @@ pub(crate) fn chunks(
     feature: &FeatureKey,
     version: i64,
 ) -> Result<Vec<StoredChunk>, Failure> {
-    let (table, key) = (quote::name(CHUNKS), quote::text(feature.as_str()));
+    let (table, key) = (named(connection, CHUNKS), quote::text(feature.as_str()));
     let answer = connection.query(&format!(
         "SELECT distinct_columns, chunk, place, added_in, row_count, byte_count FROM {table} \
          WHERE feature = {key} AND added_in <= {version} \
@@ -363,13 +383,18 @@ fn chunks_of(answer: &Answer) -> Result<Vec<StoredChunk>, Failure> {
 
 /// The place of each chunk that a reader of a version sees, to be joined with rows: the table, and
 /// the condition on it, where it is called `name`.
-pub(crate) fn seen_chunks(feature: &FeatureKey, version: i64, name: &str) -> (String, String) {
+pub(crate) fn seen_chunks(
+    place: &Place,
+    feature: &FeatureKey,
+    version: i64,
+    name: &str,
+) -> (String, String) {
     let key = quote::text(feature.as_str());
     let condition = format!(
         "{name}.feature = {key} AND {name}.added_in <= {version} AND ({name}.removed_in IS NULL OR \
          {name}.removed_in > {version})"
     );
-    (quote::name(CHUNKS), condition)
+    (quote::name(&place.table(CHUNKS)), condition)
 }
 
 /// Writes down a chunk.
@@ -378,7 +403,7 @@ pub(crate) fn put_chunk(
     feature: &FeatureKey,
     chunk: &StoredChunk,
 ) -> Result<(), Failure> {
-    let (table, key) = (quote::name(CHUNKS), quote::text(feature.as_str()));
+    let (table, key) = (named(connection, CHUNKS), quote::text(feature.as_str()));
     let StoredChunk { id, place, added_in, size, distinct } = chunk;
     let distinct = Some(distinct).filter(|it| !it.is_empty());
     let distinct = distinct.and_then(|it| serde_json::to_string(it).ok());
@@ -397,7 +422,7 @@ pub(crate) fn remove_chunks(
     chunks: &[i64],
     version: i64,
 ) -> Result<(), Failure> {
-    let (table, key) = (quote::name(CHUNKS), quote::text(feature.as_str()));
+    let (table, key) = (named(connection, CHUNKS), quote::text(feature.as_str()));
     let (chunks, now) = (quote::numbers(chunks), now());
     connection.run(&format!(
         "UPDATE {table} SET removed_in = {version}, removed_at = {now} \
@@ -411,7 +436,7 @@ pub(crate) fn removed_chunks(
     feature: &FeatureKey,
     until: i64,
 ) -> Result<Vec<(i64, u64)>, Failure> {
-    let (table, key) = (quote::name(CHUNKS), quote::text(feature.as_str()));
+    let (table, key) = (named(connection, CHUNKS), quote::text(feature.as_str()));
     let answer = connection.query(&format!(
         "SELECT chunk, byte_count FROM {table} WHERE feature = {key} AND removed_at <= {until}"
     ))?;
@@ -426,7 +451,7 @@ pub(crate) fn forget_chunks(
     feature: &FeatureKey,
     chunks: &[i64],
 ) -> Result<(), Failure> {
-    let (table, key) = (quote::name(CHUNKS), quote::text(feature.as_str()));
+    let (table, key) = (named(connection, CHUNKS), quote::text(feature.as_str()));
     let chunks = quote::numbers(chunks);
     connection.run(&format!("DELETE FROM {table} WHERE feature = {key} AND chunk IN ({chunks})"))
 }
@@ -442,7 +467,7 @@ pub(crate) fn put_commit(
     let details: serde_json::Map<String, serde_json::Value> =
         note.details.iter().map(|(key, value)| ((*key).to_owned(), value.clone().into())).collect();
     let details = quote::text(&serde_json::Value::from(details).to_string());
-    let (table, key) = (quote::name(COMMITS), quote::text(feature.as_str()));
+    let (table, key) = (named(connection, COMMITS), quote::text(feature.as_str()));
     let (mark, now) = (quote::text(&uuid::Uuid::new_v4().to_string()), now());
     let (effect, operation) = (quote::text(effect.name()), quote::text(note.operation));
     let tag = quote::optional(note.once.as_deref());
@@ -503,7 +528,7 @@ fn commits(
     column: &str,
     filter: &str,
 ) -> Result<Answer, Failure> {
-    let (table, key) = (quote::name(COMMITS), quote::text(feature.as_str()));
+    let (table, key) = (named(connection, COMMITS), quote::text(feature.as_str()));
     connection.query(&format!("SELECT {column} FROM {table} WHERE feature = {key} AND {filter}"))
 }
 
@@ -514,7 +539,7 @@ pub(crate) fn forget_table(
 ) -> Result<(), Failure> {
     let key = quote::text(feature.as_str());
     for table in [COMMITS, CHUNKS] {
-        let table = quote::name(table);
+        let table = named(connection, table);
         connection.run(&format!("DELETE FROM {table} WHERE feature = {key}"))?;
     }
     Ok(())

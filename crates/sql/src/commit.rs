@@ -156,7 +156,7 @@ impl Intent {
     ) -> Result<Option<Found>, Stop> {
         let feature = &self.feature;
         if let Some(entry) = known.filter(|entry| entry.is_there) {
-            let table = feature_table::name(feature);
+            let table = feature_table::name(connection.place(), feature);
             if !catalog::has_table(connection, &table)? {
                 return Err(feature_table::dropped(connection.place(), feature).into());
             }

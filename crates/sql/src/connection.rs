@@ -65,6 +65,11 @@ impl Connection {
         &self.place
     }
 
+    /// Works for a store from now on, whose tables may have other names.
+    pub(crate) fn work_for(&mut self, place: &Arc<Place>) {
+        self.place = Arc::clone(place);
+    }
+
     fn failed(&self, error: &adbc_core::error::Error) -> Failure {
         Failure::of(error, self.dialect, &self.place)
     }

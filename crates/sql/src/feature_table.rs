@@ -35,8 +35,13 @@ const GRAPHS: &str = "metaxy-system/feature_versions";
 
 /// The name of the table of a feature, as Metaxy calls it. Two features may have one name; then the
 /// first of them has the table.
-pub(crate) fn name(feature: &FeatureKey) -> String {
-    feature.table_name()
+pub(crate) fn name(place: &Place, feature: &FeatureKey) -> String {
+    place.table(&feature.table_name())
+}
+
+/// The same as it stands in a statement.
+fn quoted(connection: &Connection, feature: &FeatureKey) -> String {
+    quote::name(&name(connection.place(), feature))
 }
 
 /// A feature whose table would have a name, if any. What is `-` in the key is not told from `_`.
@@ -60,7 +65,7 @@ pub(crate) fn check(
         return Err(rows(RowProblem::ReservedColumn { column: hidden.name().clone() }));
     }
     values::storage(dialect, columns).map_err(rows)?;
-    check_names(dialect, place, &name(feature), columns)
+    check_names(dialect, place, &name(place, feature), columns)
 }
 
 /// Refuses names that the database could not tell apart.
@@ -98,7 +103,7 @@ pub(crate) fn physical(
     connection: &mut Connection,
     feature: &FeatureKey,
 ) -> Result<SchemaRef, Stop> {
-    let query = format!("SELECT * FROM {} LIMIT 0", quote::name(&name(feature)));
+    let query = format!("SELECT * FROM {} LIMIT 0", quoted(connection, feature));
     let (_statement, reader) = connection.stream(&query, 0)?;
     Ok(reader.schema())
 }
@@ -118,17 +123,21 @@ pub(crate) enum Unknown {
 
 /// Looks for a table of the name that a feature's would have.
 pub(crate) fn unknown(connection: &mut Connection, feature: &FeatureKey) -> Result<Unknown, Stop> {
-    if !catalog::has_table(connection, &name(feature))? {
+    let table = name(connection.place(), feature);
+    if !catalog::has_table(connection, &table)? {
         return Ok(Unknown::Nothing);
     }
     if catalog::is_there(connection)? {
         let others = catalog::features(connection)?;
-        let same = |other: &FeatureKey| other != feature && name(other) == name(feature);
+        let same =
+            |other: &FeatureKey| other != feature && other.table_name() == feature.table_name();
         if let Some(other) = others.into_iter().find(same) {
             return Ok(Unknown::OfFeature(other));
         }
     }
-    if connection.dialect().foreign_tables().is_none() {
+    let is_of_other_store =
+        catalog::prefixes_within(connection)?.iter().any(|it| table.starts_with(it));
+    if is_of_other_store || connection.dialect().foreign_tables().is_none() {
         return Ok(Unknown::Other);
     }
     let physical = physical(connection, feature)?;
@@ -152,13 +161,13 @@ pub(crate) fn is_hidden(column: &str) -> bool {
 pub(crate) fn not_ours(place: &Place, feature: &FeatureKey, of: Option<&FeatureKey>) -> StoreError {
     let of = match of {
         Some(other) => format!("that of `{other}`"),
-        None => "not of a store".to_owned(),
+        None => "not of this store".to_owned(),
     };
     StoreError::Unsupported {
         location: place.shown().to_owned(),
         what: format!(
             "hold `{feature}`: there is a table `{}` already, which is {of}",
-            name(feature)
+            name(place, feature)
         ),
     }
 }
@@ -168,7 +177,7 @@ pub(crate) fn dropped(place: &Place, feature: &FeatureKey) -> StoreError {
     StoreError::Corrupt {
         feature: feature.clone(),
         location: place.shown().to_owned(),
-        detail: format!("somebody else dropped `{}` in the database", name(feature)),
+        detail: format!("somebody else dropped `{}` in the database", name(place, feature)),
     }
 }
 
@@ -178,7 +187,8 @@ pub(crate) fn expect_table(
     feature: &FeatureKey,
     failure: Failure,
 ) -> Stop {
-    match catalog::has_table(connection, &name(feature)) {
+    let table = name(connection.place(), feature);
+    match catalog::has_table(connection, &table) {
         Ok(false) => dropped(connection.place(), feature).into(),
         // A transaction that failed answers nothing more, and a lost connection neither.
         Ok(true) | Err(_) => failure.into(),
@@ -191,7 +201,7 @@ pub(crate) fn create(
     feature: &FeatureKey,
     columns: &Schema,
 ) -> Result<(), Stop> {
-    let table = name(feature);
+    let table = name(connection.place(), feature);
     create_called(connection, &quote::name(&table), feature, columns)?;
     index(connection, &table)
 }
@@ -244,7 +254,7 @@ pub(crate) fn grow(
     if new.fields().iter().any(|it| is_changed(it.name(), it.data_type())) {
         return rebuild(connection, feature, (old, new));
     }
-    let table = quote::name(&name(feature));
+    let table = quoted(connection, feature);
     for field in new.fields().iter().filter(|it| old.field_with_name(it.name()).is_err()) {
         let column = declared(dialect, feature, &Schema::new(vec![field.as_ref().clone()]))?;
         connection.run(&format!("ALTER TABLE {table} ADD COLUMN {column}"))?;
@@ -271,8 +281,8 @@ fn rebuild(
         let location = connection.place().shown().to_owned();
         return Err(StoreError::Unsupported { location, what }.into());
     }
-    let table = quote::name(&name(feature));
-    let next = quote::name(&format!("__metalith_next_{}", name(feature)));
+    let own = name(connection.place(), feature);
+    let (table, next) = (quote::name(&own), quote::name(&format!("__metalith_next_{own}")));
     create_called(connection, &next, feature, new)?;
     let values = new.fields().iter().filter_map(|field| {
         let before = old.field_with_name(field.name()).ok()?;
@@ -289,7 +299,7 @@ fn rebuild(
     ))?;
     connection.run(&format!("DROP TABLE {table}"))?;
     connection.run(&format!("ALTER TABLE {next} RENAME TO {table}"))?;
-    index(connection, &name(feature))
+    index(connection, &own)
 }
 
 /// How many rows have no chunk. A table without hidden columns has no others.
@@ -298,20 +308,24 @@ pub(crate) fn loose_rows(
     feature: &FeatureKey,
     has_hidden: bool,
 ) -> Result<usize, Failure> {
-    let count = connection.query(&count_loose(feature, has_hidden))?.number()?;
+    let count = connection.query(&count_loose(connection, feature, has_hidden))?.number()?;
     Ok(count.and_then(|it| usize::try_from(it).ok()).unwrap_or_default())
 }
 
 /// A query for that number.
-pub(crate) fn count_loose(feature: &FeatureKey, has_hidden: bool) -> String {
+pub(crate) fn count_loose(
+    connection: &Connection,
+    feature: &FeatureKey,
+    has_hidden: bool,
+) -> String {
     let filter =
         if has_hidden { format!(" WHERE {} IS NULL", quote::name(CHUNK)) } else { String::new() };
-    format!("SELECT COUNT(*) AS n FROM {}{filter}", quote::name(&name(feature)))
+    format!("SELECT COUNT(*) AS n FROM {}{filter}", quoted(connection, feature))
 }
 
 /// Adds the hidden columns to a table of others.
 pub(crate) fn add_hidden(connection: &mut Connection, feature: &FeatureKey) -> Result<(), Stop> {
-    let table = name(feature);
+    let table = name(connection.place(), feature);
     for column in [CHUNK, POSITION] {
         let column = quote::name(column);
         connection
@@ -326,7 +340,7 @@ pub(crate) fn adopt(
     feature: &FeatureKey,
     chunk: i64,
 ) -> Result<(), Failure> {
-    let (table, row) = (quote::name(&name(feature)), connection.dialect().row_id());
+    let (table, row) = (quoted(connection, feature), connection.dialect().row_id());
     let (of, position) = (quote::name(CHUNK), quote::name(POSITION));
     connection.run(&format!(
         "UPDATE {table} SET {of} = {chunk}, {position} = loose.place FROM (SELECT {row} AS its_row, \
@@ -356,7 +370,8 @@ pub(crate) fn take(
     let is_alike = |name: &String| sql(&rows.columns, name) == sql(of_table, name);
     if rows.columns.fields().iter().all(|it| is_alike(it.name())) {
         let chunk = numbered(packed, chunk).map_err(|error| Failure::odd(&error))?;
-        return Ok(connection.ingest_in_place(&name(feature), chunk)?);
+        let table = name(connection.place(), feature);
+        return Ok(connection.ingest_in_place(&table, chunk)?);
     }
     // The database converts them.
     let declared = declared(dialect, feature, &rows.columns)?;
@@ -399,7 +414,7 @@ fn insert(
     let values = values.collect::<Vec<_>>().join(", ");
     let names = columns.fields().iter().map(|it| it.name().as_str());
     let names = quote::names(names.chain([CHUNK, POSITION]));
-    let (table, from) = (quote::name(&name(feature)), quote::name(from));
+    let (table, from) = (quoted(connection, feature), quote::name(from));
     let position = quote::name(POSITION);
     connection.run(&format!(
         "INSERT INTO {table} ({names}) SELECT {values} FROM {}.{from} ORDER BY {position}",
@@ -413,12 +428,12 @@ pub(crate) fn delete(
     feature: &FeatureKey,
     chunks: &[i64],
 ) -> Result<(), Failure> {
-    let (table, of) = (quote::name(&name(feature)), quote::name(CHUNK));
+    let (table, of) = (quoted(connection, feature), quote::name(CHUNK));
     let chunks = quote::numbers(chunks);
     connection.run(&format!("DELETE FROM {table} WHERE {of} IN ({chunks})"))
 }
 
 /// Removes the table, if nobody else has.
 pub(crate) fn drop(connection: &mut Connection, feature: &FeatureKey) -> Result<(), Failure> {
-    connection.run(&format!("DROP TABLE IF EXISTS {}", quote::name(&name(feature))))
+    connection.run(&format!("DROP TABLE IF EXISTS {}", quoted(connection, feature)))
 }

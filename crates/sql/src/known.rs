@@ -35,7 +35,7 @@ impl KnownTables {
             return Ok(None);
         };
         if before.is_none_or(|before| !Arc::ptr_eq(&before, &latest)) {
-            pool.small.keep_only(&latest);
+            pool.small().keep_only(&latest);
             let mut known = self.lock();
             // Who asked earlier may be told later.
             let is_older = known.get(feature).is_some_and(|it| {

@@ -4,6 +4,11 @@ use std::{collections::BTreeMap, fmt};
 
 use url::Url;
 
+/// The option that is a store's own, and not the driver's.
+const PREFIX: &str = "table_prefix";
+/// How long a prefix may be: names of 63 bytes have room for a table's beside it.
+const LONGEST_PREFIX: usize = 32;
+
 /// Stands for what is not shown.
 const HIDDEN: &str = "***";
 
@@ -13,6 +18,8 @@ pub(crate) struct Place {
     address: String,
     driver: Option<String>,
     options: BTreeMap<String, String>,
+    /// What the names of a store's tables begin with.
+    prefix: String,
     shown: String,
     /// What must not be shown, in each form in which a message could have it.
     secrets: Vec<String>,
@@ -25,18 +32,24 @@ impl Place {
         options: &BTreeMap<String, String>,
     ) -> Self {
         let (mut shown, mut secrets) = without_password(address);
-        for (key, value) in options {
+        let mut options = options.clone();
+        let prefix = options.remove(PREFIX).unwrap_or_default();
+        for (key, value) in &options {
             if key == "schema" {
                 shown = format!("{shown}, schema {value}");
             } else if ["password", "secret", "token", "key"].iter().any(|it| key.contains(it)) {
                 secrets.push(value.clone());
             }
         }
+        if !prefix.is_empty() {
+            shown = format!("{shown}, tables {prefix}*");
+        }
         secrets.retain(|it| !it.is_empty());
         Self {
             address: address.to_owned(),
             driver: driver.map(str::to_owned),
-            options: options.clone(),
+            options,
+            prefix,
             shown,
             secrets,
         }
@@ -65,6 +78,23 @@ impl Place {
 
     pub(crate) fn options(&self) -> &BTreeMap<String, String> {
         &self.options
+    }
+
+    /// The same without what only one store in it has.
+    pub(crate) fn of_database(&self) -> Self {
+        Self::new(&self.address, self.driver(), &self.options)
+    }
+
+    /// The name that a table of a store has here.
+    pub(crate) fn table(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// What the names of a store's tables begin with, if any can be told from others by that.
+    pub(crate) fn prefix(&self) -> Result<&str, &str> {
+        let is_plain = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '_';
+        let is_known = self.prefix.len() <= LONGEST_PREFIX && self.prefix.chars().all(is_plain);
+        if is_known { Ok(&self.prefix) } else { Err(&self.prefix) }
     }
 
     /// As a person would write it.
@@ -211,6 +241,23 @@ mod tests {
         assert_eq!(place.shown(), "postgresql://db/x, schema media");
         assert_eq!(place.with_credentials(), "postgresql://anna:p%40ss@db/x");
         assert_eq!(place.redact("p@ss"), "***");
+    }
+
+    #[test]
+    fn a_prefix_is_before_every_name() {
+        let place = |prefix: &str| {
+            let options = [("table_prefix".to_owned(), prefix.to_owned())];
+            Place::new("/x.duckdb", None, &BTreeMap::from(options))
+        };
+        let dev = place("dev_");
+        assert_eq!(
+            (dev.shown(), dev.table("a__b")),
+            ("/x.duckdb, tables dev_*", "dev_a__b".into())
+        );
+        assert_eq!((dev.prefix(), dev.options().len()), (Ok("dev_"), 0));
+        for refused in ["Dev_", "a b", "é", "a-", &"a".repeat(33)] {
+            assert_eq!(place(refused).prefix(), Err(refused));
+        }
     }
 
     #[test]

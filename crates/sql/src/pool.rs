@@ -36,10 +36,18 @@ const CLOSING: Duration = Duration::from_secs(60);
 /// and if it is open as a database of another kind.
 const OTHER_KIND: Duration = Duration::from_secs(5);
 
-/// The connections of one database.
+/// The connections of a store to its database, which others may have stores in.
 pub(crate) struct Pool {
-    dialect: &'static dyn Dialect,
+    database: Arc<Database>,
     place: Arc<Place>,
+    /// Whether the catalog of the store was seen in it.
+    has_catalog: AtomicBool,
+}
+
+/// The connections of one database.
+struct Database {
+    dialect: &'static dyn Dialect,
+    place: Place,
     /// The file that the database is in, if it is in one.
     file: Option<PathBuf>,
     open: Mutex<Open>,
@@ -48,10 +56,8 @@ pub(crate) struct Pool {
     idle: Mutex<Vec<Connection>>,
     /// Held by who commits, where writers do not wait for rows of the catalog.
     writer: Mutex<()>,
-    /// Whether the catalog of a store was seen in it.
-    has_catalog: AtomicBool,
     /// Rows that were read.
-    pub(crate) small: SmallChunks,
+    small: SmallChunks,
 }
 
 /// What a database is opened for.
@@ -74,7 +80,7 @@ struct Open {
 
 /// What is open, by kind and address. A file that were opened twice would be two databases, which
 /// know nothing of each other; so it is opened once, in the way that was asked for first.
-static OPEN: Mutex<BTreeMap<(&'static str, String), Weak<Pool>>> = Mutex::new(BTreeMap::new());
+static OPEN: Mutex<BTreeMap<(&'static str, String), Weak<Database>>> = Mutex::new(BTreeMap::new());
 
 /// Files that are open or still being closed, and as what.
 static FILES: Mutex<BTreeMap<PathBuf, &'static str>> = Mutex::new(BTreeMap::new());
@@ -89,35 +95,23 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Pool {
     /// The connections of a place. Nothing is connected to yet.
     pub(crate) fn of(dialect: &'static dyn Dialect, place: Place) -> Arc<Self> {
-        let mut open = locked(&OPEN);
-        open.retain(|_, pool| pool.strong_count() > 0);
-        let file = dialect.is_file().then(|| real_path(Path::new(place.address())));
-        let key = match &file {
-            Some(file) => file.display().to_string(),
-            // Others are told apart by everything that is said about them.
-            None => format!("{:?} {:?} {:?}", place.address(), place.driver(), place.options()),
-        };
-        let key = (dialect.name(), key);
-        if let Some(known) = open.get(&key).and_then(Weak::upgrade) {
-            return known;
-        }
-        let pool = Arc::new(Self {
-            dialect,
-            place: Arc::new(place),
-            file,
-            open: Mutex::new(Open { database: None, access: None, leased: 0 }),
-            returned: Condvar::new(),
-            idle: Mutex::default(),
-            writer: Mutex::default(),
-            has_catalog: AtomicBool::new(false),
-            small: SmallChunks::default(),
-        });
-        open.insert(key, Arc::downgrade(&pool));
-        pool
+        let database = Database::of(dialect, &place);
+        Arc::new(Self { database, place: Arc::new(place), has_catalog: AtomicBool::new(false) })
+    }
+
+    /// Whether another has the same tables.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.database, &other.database)
+            && self.place.table("") == other.place.table("")
+    }
+
+    /// Rows that were read in the database.
+    pub(crate) fn small(&self) -> &SmallChunks {
+        &self.database.small
     }
 
     pub(crate) fn dialect(&self) -> &'static dyn Dialect {
-        self.dialect
+        self.database.dialect
     }
 
     pub(crate) fn place(&self) -> &Place {
@@ -126,7 +120,7 @@ impl Pool {
 
     /// The file that the database is in, if it is in one.
     pub(crate) fn file(&self) -> Option<&Path> {
-        self.file.as_deref()
+        self.database.file.as_deref()
     }
 
     /// Whether there is nothing yet that could be opened without making it.
@@ -156,12 +150,98 @@ impl Pool {
 
     /// Makes sure that what comes is possible. What is open already stays as it is, but that a
     /// database which is open to read, and is to be written, is closed and opened anew.
-    pub(crate) async fn settle(self: &Arc<Self>, access: Access) -> Result<(), StoreError> {
-        if self.dialect.reading().is_none() {
+    pub(crate) async fn settle(&self, access: Access) -> Result<(), StoreError> {
+        if self.dialect().reading().is_none() {
             return Ok(());
         }
+        let database = Arc::clone(&self.database);
+        blocking(move || database.settle_now(access)).await
+    }
+
+    /// A connection that nobody else has.
+    pub(crate) fn connect(self: &Arc<Self>) -> Result<Lease, StoreError> {
+        locked(&self.database.open).leased += 1;
+        // From here on it counts, and whoever drops it gives it back.
+        let mut lease = Lease { connection: None, pool: Arc::clone(self) };
+        let mut connection = self.database.connection(&self.place)?;
+        connection.work_for(&self.place);
+        lease.connection = Some(connection);
+        Ok(lease)
+    }
+
+    /// Does something that writes on a connection. Where rows of the catalog do not make writers
+    /// wait for each other, this does.
+    pub(crate) fn writing<T>(
+        &self,
+        connection: &mut Connection,
+        work: impl FnOnce(&mut Connection) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        let _turn = (!self.dialect().locks_rows()).then(|| locked(&self.database.writer));
+        connection.in_transaction(work)
+    }
+
+    /// The same, and again while others did the same at the same time, so often at the most.
+    pub(crate) fn writing_again<T>(
+        &self,
+        connection: &mut Connection,
+        attempts: usize,
+        work: impl Fn(&mut Connection) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        let until = Instant::now() + PATIENCE;
+        for attempt in 1..attempts {
+            match self.writing(connection, &work) {
+                Err(Stop::Failed(failure))
+                    if failure.reason == Reason::Conflict && Instant::now() < until =>
+                {
+                    tracing::debug!(attempt, "a change is tried again: {failure}");
+                }
+                done => return done,
+            }
+        }
+        self.writing(connection, work)
+    }
+
+    /// Does something on a connection, on a thread where it may block.
+    pub(crate) async fn with<T: Send + 'static>(
+        self: &Arc<Self>,
+        action: &'static str,
+        work: impl FnOnce(&Arc<Self>, &mut Connection) -> Result<T, Stop> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let pool = Arc::clone(self);
-        blocking(move || pool.settle_now(access)).await
+        blocking(move || {
+            let mut lease = pool.connect()?;
+            work(&pool, lease.get()).map_err(|stop| stop.when(action, &pool.place))
+        })
+        .await
+    }
+}
+
+impl Database {
+    fn of(dialect: &'static dyn Dialect, place: &Place) -> Arc<Self> {
+        let mut open = locked(&OPEN);
+        open.retain(|_, database| database.strong_count() > 0);
+        let file = dialect.is_file().then(|| real_path(Path::new(place.address())));
+        let key = match &file {
+            Some(file) => file.display().to_string(),
+            // Others are told apart by everything that is said about them.
+            None => format!("{:?} {:?} {:?}", place.address(), place.driver(), place.options()),
+        };
+        let key = (dialect.name(), key);
+        if let Some(known) = open.get(&key).and_then(Weak::upgrade) {
+            return known;
+        }
+        let database = Arc::new(Self {
+            dialect,
+            place: place.of_database(),
+            file,
+            open: Mutex::new(Open { database: None, access: None, leased: 0 }),
+            returned: Condvar::new(),
+            idle: Mutex::default(),
+            writer: Mutex::default(),
+            small: SmallChunks::default(),
+        });
+        open.insert(key, Arc::downgrade(&database));
+        database
     }
 
     fn settle_now(&self, access: Access) -> Result<(), StoreError> {
@@ -192,27 +272,18 @@ impl Pool {
         Ok(())
     }
 
-    /// A connection that nobody else has.
-    pub(crate) fn connect(self: &Arc<Self>) -> Result<Lease, StoreError> {
-        locked(&self.open).leased += 1;
-        // From here on it counts, and whoever drops it gives it back.
-        let mut lease = Lease { connection: None, pool: Arc::clone(self) };
-        let idle = locked(&self.idle).pop();
-        lease.connection = Some(match idle {
-            Some(idle) => idle,
-            None => self.connect_anew()?,
-        });
-        Ok(lease)
-    }
-
-    fn connect_anew(&self) -> Result<Connection, StoreError> {
-        let database = self.database()?;
+    /// A connection that nobody has.
+    fn connection(&self, place: &Arc<Place>) -> Result<Connection, StoreError> {
+        if let Some(idle) = locked(&self.idle).pop() {
+            return Ok(idle);
+        }
+        let database = self.opened()?;
         let inner = database.new_connection().map_err(|it| self.not_opened(&it))?;
-        let connection = Connection::new(inner, database, self.dialect, Arc::clone(&self.place));
+        let connection = Connection::new(inner, database, self.dialect, Arc::clone(place));
         connection.set_up().map_err(|error| error.when("open", &self.place))
     }
 
-    fn database(&self) -> Result<ManagedDatabase, StoreError> {
+    fn opened(&self) -> Result<ManagedDatabase, StoreError> {
         let mut open = locked(&self.open);
         if let Some(database) = &open.database {
             return Ok(database.clone());
@@ -285,52 +356,6 @@ impl Pool {
             CLOSED.notify_all();
         }
     }
-
-    /// Does something that writes on a connection. Where rows of the catalog do not make writers
-    /// wait for each other, this does.
-    pub(crate) fn writing<T>(
-        &self,
-        connection: &mut Connection,
-        work: impl FnOnce(&mut Connection) -> Result<T, Stop>,
-    ) -> Result<T, Stop> {
-        let _turn = (!self.dialect.locks_rows()).then(|| locked(&self.writer));
-        connection.in_transaction(work)
-    }
-
-    /// The same, and again while others did the same at the same time, so often at the most.
-    pub(crate) fn writing_again<T>(
-        &self,
-        connection: &mut Connection,
-        attempts: usize,
-        work: impl Fn(&mut Connection) -> Result<T, Stop>,
-    ) -> Result<T, Stop> {
-        let until = Instant::now() + PATIENCE;
-        for attempt in 1..attempts {
-            match self.writing(connection, &work) {
-                Err(Stop::Failed(failure))
-                    if failure.reason == Reason::Conflict && Instant::now() < until =>
-                {
-                    tracing::debug!(attempt, "a change is tried again: {failure}");
-                }
-                done => return done,
-            }
-        }
-        self.writing(connection, work)
-    }
-
-    /// Does something on a connection, on a thread where it may block.
-    pub(crate) async fn with<T: Send + 'static>(
-        self: &Arc<Self>,
-        action: &'static str,
-        work: impl FnOnce(&Arc<Self>, &mut Connection) -> Result<T, Stop> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let pool = Arc::clone(self);
-        blocking(move || {
-            let mut lease = pool.connect()?;
-            work(&pool, lease.get()).map_err(|stop| stop.when(action, &pool.place))
-        })
-        .await
-    }
 }
 
 /// Does something that blocks, on a thread for that.
@@ -347,7 +372,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
     }
 }
 
-impl Drop for Pool {
+impl Drop for Database {
     fn drop(&mut self) {
         locked(&self.idle).clear();
         let database = locked(&self.open).database.take();
@@ -406,12 +431,12 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(mut connection) = self.connection.take().filter(|it| !it.is_broken) {
             connection.rest();
-            let mut idle = locked(&self.pool.idle);
+            let mut idle = locked(&self.pool.database.idle);
             if idle.len() < IDLE {
                 idle.push(connection);
             }
         }
-        locked(&self.pool.open).leased -= 1;
-        self.pool.returned.notify_all();
+        locked(&self.pool.database.open).leased -= 1;
+        self.pool.database.returned.notify_all();
     }
 }

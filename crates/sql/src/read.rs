@@ -95,7 +95,7 @@ impl Wanted {
 }
 
 fn query(table: &SqlTable, part: Part, columns: &SchemaRef, wanted: &Wanted) -> String {
-    let from = quote::name(&feature_table::name(&table.feature));
+    let from = quote::name(&table.name());
     let (position, row) = (quote::name(POSITION), table.pool.dialect().row_id());
     let names = columns.fields().iter().map(|it| it.name().as_str());
     let names =
@@ -176,7 +176,7 @@ impl Reading {
 
     /// What is said of rows that nobody in the store removed.
     fn taken(&self, seen: Option<usize>) -> StoreError {
-        let table = feature_table::name(&self.table.feature);
+        let table = self.table.name();
         let (seen, wanted) = (seen.unwrap_or_default(), self.wanted.rows);
         StoreError::Corrupt {
             feature: self.table.feature.clone(),

@@ -32,7 +32,6 @@ use crate::{
     connection::Connection,
     dialect::{Computes, Dialect, Form},
     failure::{Failure, Stop},
-    feature_table,
     pool::Pool,
     quote,
     table::SqlTable,
@@ -237,11 +236,11 @@ impl Work {
     }
 }
 
-/// A table of this very database.
+/// A table of this very store.
 fn ours(pool: &Arc<Pool>, table: &Arc<dyn Table>) -> Option<SqlTable> {
     let table: &dyn Any = table.as_ref();
     let table = table.downcast_ref::<SqlTable>()?;
-    Arc::ptr_eq(&table.pool, pool).then(|| table.clone())
+    table.pool.is_same(pool).then(|| table.clone())
 }
 
 impl TableCheck {
@@ -262,7 +261,7 @@ impl TableCheck {
             names.push(field.name().clone());
             recorded.push(format!("{} AS t{}", computes.type_name(&storage.sql), names.len()));
         }
-        let name = feature_table::name(&table.feature);
+        let name = table.name();
         let odd = names.iter().find(|it| *it == DATA_VERSION_BY_FIELD);
         let odd = odd
             .and_then(|it| computes.odd_members(&quote::name(it)))

@@ -23,7 +23,6 @@ use crate::{
     catalog::StoredChunk,
     connection::Connection,
     failure::{Failure, Stop},
-    feature_table,
     pool::blocking,
     quote,
     table::SqlTable,
@@ -151,7 +150,7 @@ pub(crate) async fn rows(
 ) -> Option<RecordBatch> {
     let stored = table.stored().get(chunk)?;
     let columns = table.columns.project(&request.columns).ok()?;
-    let small = &table.pool.small;
+    let small = table.pool.small();
     if let Some(rows) = small.get(table, stored, &columns) {
         return Some(rows);
     }
@@ -186,7 +185,7 @@ async fn fill(
     });
     match read.await {
         Ok(read) => {
-            read.iter().for_each(|(id, rows)| table.pool.small.put(table, *id, rows));
+            read.iter().for_each(|(id, rows)| table.pool.small().put(table, *id, rows));
             Some(read)
         }
         Err(error) => {
@@ -198,7 +197,7 @@ async fn fill(
 
 /// A small chunk, and others from there on that were not read yet.
 fn missing(table: &SqlTable, first: usize) -> Vec<StoredChunk> {
-    let is_missing = |it: &StoredChunk| table.pool.small.get(table, it, &table.columns).is_none();
+    let is_missing = |it: &StoredChunk| table.pool.small().get(table, it, &table.columns).is_none();
     let mut bytes = 0;
     let from = table.stored().iter().skip(first);
     from.filter(|it| is_small(it) && is_missing(it))
@@ -221,7 +220,7 @@ fn read(
     let problem = |problem| StoreError::Rows { feature: table.feature.clone(), problem };
     let forms = values::storage(connection.dialect(), columns).map_err(problem)?;
     let ids: Vec<i64> = wanted.iter().map(|chunk| chunk.id).collect();
-    let (from, of) = (quote::name(&feature_table::name(&table.feature)), quote::name(CHUNK));
+    let (from, of) = (quote::name(&table.name()), quote::name(CHUNK));
     let names = columns.fields().iter().map(|it| it.name().as_str());
     let query = format!(
         "SELECT {} FROM {from} WHERE {of} IN ({}) ORDER BY {of}, {}",

@@ -131,6 +131,11 @@ impl SqlTable {
             && *loose == self.loose
     }
 
+    /// Its name in the database.
+    pub(crate) fn name(&self) -> String {
+        feature_table::name(self.pool.place(), &self.feature)
+    }
+
     pub(crate) fn table_id(&self) -> &str {
         &self.table_id
     }

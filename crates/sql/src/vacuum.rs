@@ -37,7 +37,7 @@ pub(crate) async fn vacuum(
             })?;
         }
         // Also when nothing was removed now: an earlier time may not have got so far.
-        for statement in pool.dialect().sweep(&feature_table::name(&feature)) {
+        for statement in pool.dialect().sweep(&feature_table::name(pool.place(), &feature)) {
             // While others read, the database does it later.
             if let Err(failure) = connection.run(&statement) {
                 tracing::debug!(%feature, "removed rows leave the disk later: {failure}");

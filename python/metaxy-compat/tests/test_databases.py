@@ -39,9 +39,10 @@ def project() -> Iterator[None]:
         yield
 
 
-def peer(work: str, file: Path) -> Any:
+def peer(work: str, file: Path, *prefix: str) -> Any:
     """Lets Metaxy work on a file; returns what it finds to do."""
-    command = [os.environ["METALITH_PEER_PYTHON"], "-W", "ignore", str(PEER), work, str(file)]
+    python = os.environ["METALITH_PEER_PYTHON"]
+    command = [python, "-W", "ignore", str(PEER), work, str(file), *prefix]
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
@@ -114,6 +115,28 @@ def test_it_is_used_as_before(tmp_path: Path) -> None:
         assert len(branch.resolve_update("video/crop").new) == 1
 
 
+def test_tables_that_metaxy_gave_a_prefix_go_on(tmp_path: Path) -> None:
+    file = tmp_path / "metadata.duckdb"
+    expected = peer("write", file, "dev_")
+    assert expected["video/crop"]["stale"] != []
+    # One that begins with it is another.
+    other = peer("write", file, "dev_b_")
+    assert other == expected
+    store = DuckDBMetadataStore(file, hash_algorithm="md5", table_prefix="dev_")
+    with store:
+        assert found(store) == expected
+        assert "dev_video__raw" in store.conn.list_tables()
+    with store.open("w"):
+        increment = store.resolve_update("video/crop")
+        for frame in (increment.new, increment.stale):
+            store.write("video/crop", frame)
+        after = found(store)
+    assert after["video/crop"] == {"new": [], "stale": [], "orphaned": []}
+    del store
+    assert peer("resolve", file, "dev_") == after
+    assert peer("resolve", file, "dev_b_") == expected
+
+
 def test_parameters_of_a_connection_are_an_address() -> None:
     parameters = {"host": "db", "port": 5433, "database": "a/b", "user": "anna", "password": "p@ss"}
     store = PostgreSQLMetadataStore(connection_params=parameters)
@@ -126,7 +149,6 @@ def test_parameters_of_a_connection_are_an_address() -> None:
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     for given, named in [
         ({"database": "md:media"}, "MotherDuck"),
-        ({"database": tmp_path / "x.db", "table_prefix": "a_"}, "table_prefix"),
         ({"database": tmp_path / "x.db", "ducklake": {"alias": "lake"}}, "DuckLake"),
     ]:
         with pytest.raises(UnsupportedError, match=named):

@@ -82,7 +82,25 @@ fn drivers_come_from_the_environment_where_a_store_names_none() {
 }
 
 #[test]
+fn a_store_in_a_database_may_have_a_prefix() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = "project = 'a'\nfeatures = []\n[stores.a]\ntype = 'sqlite'\ntable_prefix = 'dev_'\n\
+                [stores.b]\ntype = 'sqlite'\n";
+    std::fs::write(folder.path().join("metalith.toml"), file).unwrap();
+    let project = load(folder.path(), &[("METALITH_STORES__B__TABLE_PREFIX", "prod_")]).unwrap();
+    let prefix = |name: &str| project.settings().stores[name].options["table_prefix"].as_str();
+    assert_eq!((prefix("a"), prefix("b")), ("dev_", "prod_"));
+}
+
+#[test]
 fn mistakes_are_named_with_their_place() {
+    check_refused(
+        "project = 'a'\n[stores.dev]\ntable_prefix = 'dev_'",
+        &[],
+        expect![[r#"
+            DIR/metalith.toml:2:1: only a store in a database has a `table_prefix`
+            hint: "#]],
+    );
     check_refused(
         "project = 'a'\nstors = 'b'",
         &[],

@@ -194,12 +194,10 @@ impl Dialect for Sqlite {
         let message = error.message.as_str();
         let has = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
         // Of a constraint only where it is one of the catalog's: what others forbid they forbid again.
-        if has(&[
-            "database is locked",
-            "database table is locked",
-            "schema has changed",
-            "UNIQUE constraint failed: __metalith_",
-        ]) {
+        let of_catalog = has(&["UNIQUE constraint failed: "]) && has(&["__metalith_"]);
+        if of_catalog
+            || has(&["database is locked", "database table is locked", "schema has changed"])
+        {
             Reason::Conflict
         } else if has(&["file is not a database"]) {
             Reason::NoDatabase

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     catalog,
     dialect::Dialect,
-    feature_table, quote,
+    quote,
     table::SqlTable,
     values::{CHUNK, POSITION},
 };
@@ -126,7 +126,7 @@ impl Side<'_> {
 
     /// A query for the rows of the state that was opened, and for how they came one after another.
     pub(super) fn stored(&self, dialect: &dyn Dialect, needed: &BTreeSet<usize>) -> String {
-        let table = quote::name(&feature_table::name(&self.table.feature));
+        let table = quote::name(&self.table.name());
         let deciding = self.deciding();
         let columns = needed.iter().map(|place| {
             let field = self.table.columns.field(*place);
@@ -141,7 +141,8 @@ impl Side<'_> {
         let mut queries = Vec::new();
         if has_chunks || loose == 0 {
             let version = self.table.recorded_version();
-            let (chunks, seen) = catalog::seen_chunks(&self.table.feature, version, "k");
+            let SqlTable { pool, feature, .. } = &self.table;
+            let (chunks, seen) = catalog::seen_chunks(pool.place(), feature, version, "k");
             queries.push(format!(
                 "SELECT {columns}k.place AS p1, k.chunk AS p2, t.{position} AS p3 FROM {table} AS t \
                  JOIN {chunks} AS k ON k.chunk = t.{chunk} WHERE {seen}"

@@ -5,6 +5,7 @@ mod bad_input;
 mod contract;
 mod foreign;
 mod native;
+mod prefixes;
 mod readers;
 mod rules;
 mod support;

@@ -36,6 +36,9 @@ class DatabaseOptions(StoreOptions, total=False):
     """Options of the database."""
     prefer_native: bool | None
     """Whether the database finds increments itself, where that gives the same. Yes by default."""
+    table_prefix: str | None
+    """What the names of all tables of the store begin with: several stores have room in a database.
+    Up to 32 lower-case letters, digits and `_`."""
 
 
 class DatabaseMetadataStore(ConfiguredMetadataStore):
@@ -52,6 +55,7 @@ class DatabaseMetadataStore(ConfiguredMetadataStore):
         driver: str | PathLike[str] | None = None,
         options: Mapping[str, object] | None = None,
         prefer_native: bool | None = None,
+        table_prefix: str | None = None,
         **given: Unpack[StoreOptions],
     ) -> None:
         settings: dict[str, Any] = {"type": self.database_kind, **where}
@@ -59,7 +63,9 @@ class DatabaseMetadataStore(ConfiguredMetadataStore):
             settings["prefer_native"] = prefer_native
             settings["driver"] = None if driver is None else str(driver)
             settings["options"] = {key: str(value) for key, value in (options or {}).items()}
+            settings["table_prefix"] = table_prefix or None
         super().__init__(settings, **given)
+        self._table_prefix = table_prefix or ""
 
     @classmethod
     def from_config(cls, config: Any, **options: Any) -> Self:
@@ -71,12 +77,17 @@ class DatabaseMetadataStore(ConfiguredMetadataStore):
         store = cls.__new__(cls)
         # Where a store is that does not say so, the engine decides.
         ConfiguredMetadataStore.__init__(store, **given)
+        store._table_prefix = str(store._settings.get("table_prefix") or "")
         return store
 
     def get_store_info(self, feature_key: CoercibleToFeatureKey) -> dict[str, Any]:
         """What there is to say about where a feature is; `table_name` is its table."""
-        table = coerce_to_feature_key(feature_key).table_name
+        table = self.get_table_name(feature_key)
         return {**super().get_store_info(feature_key), "table_name": table}
+
+    def get_table_name(self, key: CoercibleToFeatureKey) -> str:
+        """The table of a feature."""
+        return f"{self._table_prefix}{coerce_to_feature_key(key).table_name}"
 
     def display(self) -> str:
         return f"{type(self).__name__}({super().display()})"

@@ -7,7 +7,7 @@ from metalith import stores
 from metalith.stores import MetadataStore
 
 from metaxy._hashing import HashAlgorithm
-from metaxy.ext.ibis.metadata_store import IbisMetadataStore, refuse_prefix
+from metaxy.ext.ibis.metadata_store import IbisMetadataStore
 
 __all__ = ["SQLiteMetadataStore"]
 
@@ -31,10 +31,10 @@ class SQLiteMetadataStore(IbisMetadataStore, stores.SQLiteMetadataStore):
         driver: str | PathLike[str] | None = None,
     ) -> None:
         del auto_create_tables
-        refuse_prefix(table_prefix)
         super().__init__(
             database,
             driver=driver,
+            table_prefix=table_prefix,
             name=name,
             hash_algorithm=str(hash_algorithm or HashAlgorithm.XXHASH32),
             materialization_id=materialization_id,
@@ -42,3 +42,8 @@ class SQLiteMetadataStore(IbisMetadataStore, stores.SQLiteMetadataStore):
         )
         self.database = str(database)
         self._fall_back_to(fallback_stores)
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database as SQLAlchemy calls it."""
+        return f"sqlite:///{self.database}"

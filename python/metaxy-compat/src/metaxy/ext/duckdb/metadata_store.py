@@ -14,7 +14,6 @@ from metaxy.ext.ibis.metadata_store import (
     IbisMetadataStore,
     IbisMetadataStoreConfig,
     refuse,
-    refuse_prefix,
 )
 
 __all__ = ["DuckDBMetadataStore", "DuckDBMetadataStoreConfig", "ExtensionSpec"]
@@ -70,11 +69,11 @@ class DuckDBMetadataStore(IbisMetadataStore, stores.DuckDBMetadataStore):
             refuse("DuckLake", here)
         if str(database).startswith(("md:", "motherduck:")):
             refuse("MotherDuck", here)
-        refuse_prefix(table_prefix)
         super().__init__(
             database or ":memory:",
             options=config,
             driver=driver,
+            table_prefix=table_prefix,
             prefer_native=versioning_engine != "polars",
             name=name,
             hash_algorithm=str(hash_algorithm or HashAlgorithm.XXHASH32),

@@ -2,8 +2,7 @@
 
 from typing import Any, ClassVar, NoReturn
 
-from metalith.errors import StoreNotOpenError, UnsupportedError
-from metalith.keys import CoercibleToFeatureKey, coerce_to_feature_key
+from metalith.errors import InvalidError, StoreNotOpenError, UnsupportedError
 from metalith.recorded import recorded_rows
 from metalith.stores import DatabaseMetadataStore
 
@@ -72,6 +71,14 @@ class IbisMetadataStore(MetaxyStore, DatabaseMetadataStore):
             )
         return Connection(self)
 
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database as SQLAlchemy calls it."""
+        raise InvalidError(
+            "SQLAlchemy URL not available: the store was made from `connection_params`",
+            hint="give it a `connection_string`",
+        )
+
     @classmethod
     def config_model(cls) -> type[IbisMetadataStoreConfig]:
         """What `from_config` takes."""
@@ -84,17 +91,7 @@ class IbisMetadataStore(MetaxyStore, DatabaseMetadataStore):
     def _get_filtered_ibis_lazy(self, feature: Any, **options: Any) -> Any:
         return self._read_feature(feature, **options)
 
-    def get_table_name(self, key: CoercibleToFeatureKey) -> str:
-        """The table of a feature."""
-        return coerce_to_feature_key(key).table_name
-
 
 def refuse(what: str, hint: str) -> NoReturn:
     """Says that something of Metaxy's is not there."""
     raise UnsupportedError(f"{what} is not there", code="metaxy.store", hint=hint)
-
-
-def refuse_prefix(table_prefix: str | None) -> None:
-    """Tables have the names of their features."""
-    if table_prefix:
-        refuse("a `table_prefix`", "give each set of tables a database or a schema of its own")

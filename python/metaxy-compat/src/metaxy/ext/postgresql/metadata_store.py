@@ -14,7 +14,6 @@ from metaxy.ext.ibis.metadata_store import (
     IbisMetadataStore,
     IbisMetadataStoreConfig,
     refuse,
-    refuse_prefix,
 )
 
 __all__ = ["PostgreSQLMetadataStore", "PostgreSQLMetadataStoreConfig"]
@@ -52,20 +51,26 @@ class PostgreSQLMetadataStore(IbisMetadataStore, stores.PostgreSQLMetadataStore)
         options: Mapping[str, object] | None = None,
     ) -> None:
         del auto_cast_struct_for_jsonb, auto_create_tables
-        refuse_prefix(table_prefix)
         address, found = _place(connection_string, connection_params)
         super().__init__(
             address,
             options={**found, **(options or {})},
             driver=driver,
+            table_prefix=table_prefix,
             prefer_native=versioning_engine != "polars",
             name=name,
             hash_algorithm=str(hash_algorithm or HashAlgorithm.XXHASH32),
             materialization_id=materialization_id,
             actor=actor,
         )
+        self.connection_string = connection_string
         self._versioning_engine = versioning_engine
         self._fall_back_to(fallback_stores)
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database as SQLAlchemy calls it."""
+        return self.connection_string or super().sqlalchemy_url
 
     @classmethod
     def config_model(cls) -> type[PostgreSQLMetadataStoreConfig]:
