@@ -120,10 +120,9 @@ def list_features(config: MetaxyConfig, arguments: Arguments) -> int:
     parser = _parser("list features", "List the features of the project.", form=True)
     parser.add_argument("-v", "--verbose", action="store_true", help="with fields and upstreams")
     given = parser.parse_args(arguments)
-    found = [_feature(key) for key in _own_features(config)]
-    listed = [_listed(it, verbose=given.verbose) for it in found]
+    listed = [listed_feature(key, verbose=given.verbose) for key in _own_features(config)]
     if given.format == "json":
-        _print_json({"feature_count": len(found), "features": listed})
+        _print_json({"feature_count": len(listed), "features": listed})
         return 0
     if not listed:
         print("No features found in the current project.")
@@ -351,6 +350,19 @@ def lock(config: MetaxyConfig, arguments: Arguments) -> int:
     return 0
 
 
+def serve_assistants(config: MetaxyConfig, arguments: Arguments) -> int:
+    """Serves assistants by MCP, until who started this leaves."""
+    del config
+    _parser("mcp", "Serve assistants by MCP.").parse_args(arguments)
+    try:
+        from metaxy.ext.mcp import run_server
+    except ModuleNotFoundError as error:
+        _tell(f"error: {error}")
+        return 1
+    run_server()
+    return 0
+
+
 COMMANDS: dict[str, Command] = {
     "push": push,
     "history": history,
@@ -365,6 +377,7 @@ COMMANDS: dict[str, Command] = {
     "graph render": render,
     "graph-diff render": render_diff,
     "config print": print_config,
+    "mcp": serve_assistants,
     "metadata rebase": rebase,
     "metadata status": status,
 }
@@ -454,7 +467,9 @@ def _feature(key: FeatureKey) -> dict[str, Any]:
     }
 
 
-def _listed(feature: dict[str, Any], *, verbose: bool) -> dict[str, Any]:
+def listed_feature(key: FeatureKey, *, verbose: bool) -> dict[str, Any]:
+    """What a list of features says of one."""
+    feature = _feature(key)
     names = ("key", "version", "is_external", "project", "source")
     spec = FeatureGraph.get_active().get_feature_definition(feature["key"]).spec
     fields = [
