@@ -9,10 +9,12 @@ import narwhals as nw
 import polars as pl
 import pytest
 import tomli as tomllib
+import yaml
 from metalith.errors import InvalidError
 from rich.console import Console
 
 import metaxy as mx
+from metaxy.__main__ import main
 from metaxy.cli.utils import (
     CLIError,
     CLIErrorCode,
@@ -99,8 +101,54 @@ def test_features_are_listed_and_described_as_json(said: Said) -> None:
     assert crop["dependencies"] == [{"feature": "video", "select": [], "optional": True}]
     both = json.loads(said("describe features --all-features -f json"))["features"]
     assert [it["description"] for it in both] == ["A film.", None]
-    with pytest.raises(InvalidError, match="no feature is named"):
-        said("describe features")
+    plain = said("describe features video crop").splitlines()
+    assert plain[0].startswith("video (") and plain[0].endswith(") shop")
+    assert plain[1].startswith("Source: ") and plain[1].endswith("Video")
+    assert "  A film." in plain and "Dependencies:" in plain
+    assert plain[-1] == "  video (only ids; optional)"
+    assert plain[plain.index("Fields:", 8) + 1].endswith("← video:(default)")
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "details"),
+    [
+        ("", "MISSING_REQUIRED_FLAG", {"required_flags": ["--all-features", "<features>"]}),
+        (
+            "crop --all-features",
+            "CONFLICTING_FLAGS",
+            {"conflicting_flags": ["--all-features", "<features>"]},
+        ),
+        ("crop film", "FEATURES_NOT_FOUND", {"features": ["film"]}),
+        ("crop Film", "INVALID_FEATURE_KEY", {"key": "Film"}),
+    ],
+)
+def test_what_is_wrong_with_features_is_told_as_json(
+    said: Said, given: str, code: str, details: dict[str, object]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        said(f"describe features {given} --format json")
+    assert ended.value.code == 1
+    told = json.loads(said.output.readouterr().out)
+    assert told.pop("message") and told == {"error": code, **details}
+
+
+@pytest.mark.parametrize(
+    "given", ["delete --yes", "copy --from a --to b", "delete x --all-features"]
+)
+def test_nothing_is_deleted_or_copied_that_was_not_named(
+    config: mx.MetaxyConfig, given: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        translated(["metadata", *given.split()], config)
+    assert ended.value.code == 1
+
+
+@pytest.mark.parametrize("option", [["--project", "other"], ["--all-projects"]])
+def test_another_project_is_not_recorded(
+    option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*option, "push"]) == 1
+    assert "no other" in capsys.readouterr().err
 
 
 def test_graphs_are_drawn_and_compared(said: Said, tmp_path: Path) -> None:
@@ -111,6 +159,9 @@ def test_graphs_are_drawn_and_compared(said: Said, tmp_path: Path) -> None:
     assert drawn.read_text().startswith("digraph")
     with mx.FeatureGraph().use():
         declare("2")
+        as_yaml = said("graph-diff render latest current -f yaml")
+        as_json = said("graph-diff render latest current -f json")
+        assert yaml.safe_load(as_yaml) == json.loads(as_json)
         for words in ("latest", "latest current --store dev"):
             different = said(f"graph-diff render {words}")
             assert "crop" in different
@@ -256,6 +307,8 @@ def test_features_are_listed_for_people(said: Said) -> None:
             "metadata copy video --from a --to b --no-with-feature-history --with-sample-history",
             ["metadata copy video --from a --to b --sample-history"],
         ),
+        ("metadata delete --feature crop --yes", ["metadata delete --feature crop --yes"]),
+        ("metadata delete --hard crop", ["metadata delete --hard crop"]),
         ("objects audit --json", ["objects audit --json"]),
     ],
 )

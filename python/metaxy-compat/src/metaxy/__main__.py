@@ -27,6 +27,9 @@ def main(given_arguments: Sequence[str] | None = None) -> int:
     given, arguments = _global_options().parse_known_args(
         sys.argv[1:] if given_arguments is None else list(given_arguments)
     )
+    if arguments[:1] in (["push"], ["lock"]) and (given.project or given.all_projects):
+        print("error: this records the project of `metaxy.toml` and no other", file=sys.stderr)
+        return 1
     try:
         config = MetaxyConfig.load(given.config_file)
         if given.project is not None:
@@ -47,10 +50,10 @@ def main(given_arguments: Sequence[str] | None = None) -> int:
         if found is not None:
             work, rest = found
             return work(config, rest)
-        commands = command.translated(arguments, config)
+        commands = command.translated(arguments or ["--help"], config)
     except MetalithError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return 1
     declared = json.dumps(graph.declarations())
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "metalith.toml"

@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from functools import reduce
+from inspect import cleandoc
 from operator import or_
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from metalith.lockfile import generate_lock_file
 from metalith.stores import MetadataStore
 
 from metaxy import status_command
+from metaxy.cli.named import check_named, known_features, named_keys, positional
 from metaxy.config import InvalidConfigError, MetaxyConfig
 from metaxy.graph import describe_graph
 from metaxy.graph.diff.differ import GraphDiffer, snapshot_data
@@ -196,14 +198,15 @@ def describe_features(config: MetaxyConfig, arguments: Arguments) -> int:
     parser.add_argument("keys", nargs="*")
     parser.add_argument("--all-features", action="store_true")
     given = parser.parse_args(arguments)
-    keys = _own_features(config) if given.all_features else [FeatureKey(it) for it in given.keys]
-    if not keys:
-        raise InvalidError("no feature is named", hint="name some, or say `--all-features`")
+    check_named(given.keys, given.all_features, given.format)
+    keys = _own_features(config)
+    if not given.all_features:
+        keys = known_features(given.keys, given.format)
     found = [_described(key) for key in keys]
     if given.format == "json":
         _print_json(found[0] if len(found) == 1 else {"features": found})
         return 0
-    print(FeatureGraph.get_active().render(features=keys, versions=True, version_length=None))
+    print("\n\n".join(_description(it) for it in found))
     return 0
 
 
@@ -233,9 +236,7 @@ def render(config: MetaxyConfig, arguments: Arguments) -> int:
     parser.add_argument("--hash-length", type=int, default=8)
     parser.add_argument("--minimal", action="store_true")
     parser.add_argument("--verbose", action="store_true")
-    parser.add_argument(
-        "--show-feature-versions", action=argparse.BooleanOptionalAction, default=True
-    )
+    _add_shown(parser)
     given = parser.parse_args(arguments)
     settings = RenderConfig(
         show_feature_versions=given.show_feature_versions and not given.minimal,
@@ -243,9 +244,32 @@ def render(config: MetaxyConfig, arguments: Arguments) -> int:
         feature=given.feature,
         up=given.up,
         down=given.down,
+        direction=given.direction,
+        title=given.title,
+        **{name: getattr(given, name) for name in SHOWN},
     )
     graph = _graph(config, given.snapshot, given.store)
     return _put(RENDERERS[given.format](graph, settings).render(), given.output)
+
+
+SHOWN = (
+    "show_fields",
+    "show_field_versions",
+    "show_code_versions",
+    "show_project_version",
+    "show_projects",
+)
+"""What `RenderConfig` takes beside versions of features. Drawings show what Metalith's do."""
+
+
+def _add_shown(parser: argparse.ArgumentParser) -> None:
+    taken = argparse.BooleanOptionalAction
+    parser.add_argument("--show-feature-versions", action=taken, default=True)
+    for name in SHOWN:
+        hidden = argparse.SUPPRESS
+        parser.add_argument(f"--{name.replace('_', '-')}", action=taken, default=True, help=hidden)
+    parser.add_argument("--direction", default="TB", help=argparse.SUPPRESS)
+    parser.add_argument("--title", help=argparse.SUPPRESS)
 
 
 def render_diff(config: MetaxyConfig, arguments: Arguments) -> int:
@@ -255,9 +279,10 @@ def render_diff(config: MetaxyConfig, arguments: Arguments) -> int:
     parser.add_argument("new", metavar="TO", nargs="?", default="current")
     parser.add_argument("store", nargs="?")
     parser.add_argument("--store", dest="named_store")
-    parser.add_argument("-f", "--format", choices=[*RENDERERS, "json"], default="terminal")
+    parser.add_argument("-f", "--format", choices=[*RENDERERS, "json", "yaml"], default="terminal")
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("--feature", help="the one in the middle")
+    _add_shown(parser)
     parser.add_argument("--up", type=int)
     parser.add_argument("--down", type=int)
     parser.add_argument("--minimal", action="store_true")
@@ -299,10 +324,11 @@ def print_config(config: MetaxyConfig, arguments: Arguments) -> int:
 def status(config: MetaxyConfig, arguments: Arguments) -> int:
     """Says how features stand."""
     given = status_command.parser().parse_args(arguments)
+    check_named(given.keys, given.all_features, given.format)
     graph = _graph(config, given.snapshot_id or "current", given.store)
     with graph.use():
         keys = _own_features(config) if given.all_features else []
-    keys += [FeatureKey(key) for key in given.keys]
+    keys += named_keys(given.keys, given.format)
     return status_command.run(config, given, graph, keys)
 
 
@@ -387,6 +413,10 @@ def translated(arguments: Arguments, config: MetaxyConfig) -> list[Arguments]:
     """A command of both, in Metalith's words. One that is about several features may be several."""
     if arguments[:1] != ["metadata"]:
         return [arguments]
+    if arguments[1:2] in (["copy"], ["delete"]) and "--help" not in arguments:
+        own = "--feature" in arguments or any(it.startswith("--feature=") for it in arguments)
+        named = [*positional(arguments[2:]), *(["--feature"] if own else [])]
+        check_named(named, "--all-features" in arguments, "plain")
     history, samples = "--feature-history", "--sample-history"
     words = {"--with-feature-history": history, "--with-sample-history": samples}
     found = [words.get(it, it) for it in arguments if not it.startswith("--no-")]
@@ -493,6 +523,33 @@ def _described(key: FeatureKey) -> dict[str, Any]:
         deps.append(told)
     metadata = {"metadata": spec.metadata} if spec.metadata else {}
     return {**_feature(key), "dependencies": deps, **metadata}
+
+
+def _description(feature: dict[str, Any]) -> str:
+    """What there is to say about a feature, for people."""
+    external = " (external)" if feature["is_external"] else ""
+    version = feature["version"]
+    lines = [f"{feature['key']}{external} ({version}) {feature['project']}"]
+    lines.append(f"Source: {feature['source']}")
+    if feature["description"]:
+        lines += ["", *(f"  {line}" for line in cleandoc(feature["description"]).splitlines())]
+    lines += ["", f"ID columns: {', '.join(feature['id_columns'])}", "", "Fields:"]
+    for field in feature["fields"]:
+        parents = [f"{it['feature']}:({', '.join(it['fields'])})" for it in field.get("deps", ())]
+        arrow = f" ← {', '.join(parents)}" if parents else ""
+        lines.append(f"  {field['key']} ({field['version']}){arrow}")
+    lines += ["", "Dependencies:"]
+    for dep in feature["dependencies"]:
+        told = [f"{old} as {new}" for old, new in dep.get("rename", {}).items()]
+        told += [f"only {', '.join(dep['select']) or 'ids'}"] if "select" in dep else []
+        told += ["optional"] if dep.get("optional") else []
+        lines.append(f"  {dep['feature']}" + (f" ({'; '.join(told)})" if told else ""))
+    if not feature["dependencies"]:
+        lines.append("  none (root feature)")
+    if "metadata" in feature:
+        lines += ["", "Metadata:"]
+        lines += [f"  {name}: {json.dumps(it)}" for name, it in feature["metadata"].items()]
+    return "\n".join(lines)
 
 
 def _print_json(value: Any) -> None:

@@ -9,7 +9,6 @@ from metalith.errors import MetalithError
 from metalith.graph import FeatureGraph
 from metalith.keys import FeatureKey
 
-from metaxy.cli.utils import CLIError, CLIErrorCode, exit_with_error
 from metaxy.config import MetaxyConfig
 from metaxy.graph.status import (
     ICONS,
@@ -49,14 +48,6 @@ def run(
     config: MetaxyConfig, given: argparse.Namespace, graph: FeatureGraph, keys: list[FeatureKey]
 ) -> int:
     """Says how features stand. The exit code is 1 if that was to be in sync, and is not."""
-    if given.all_features and given.keys:
-        problem = "Cannot specify both --all-features and feature arguments"
-        code = CLIErrorCode.CONFLICTING_FLAGS
-        exit_with_error(_selection(code, "conflicting_flags", problem), given.format)
-    if not given.all_features and not given.keys:
-        problem = "Must specify either --all-features or feature arguments"
-        code = CLIErrorCode.MISSING_REQUIRED_FLAG
-        exit_with_error(_selection(code, "required_flags", problem), given.format)
     unknown = [key for key in keys if key not in graph]
     found: Found = {}
     with graph.use(), config.get_store(given.store) as store:
@@ -89,10 +80,6 @@ def run(
     settled = ("root_feature", "up_to_date")
     is_in_sync = not unknown and all(it.status in settled for it in shown.values())
     return 1 if given.assert_in_sync and not is_in_sync else 0
-
-
-def _selection(code: CLIErrorCode, kind: str, problem: str) -> CLIError:
-    return CLIError(code, problem, {kind: ["--all-features", "<features>"]})
 
 
 def _shown(

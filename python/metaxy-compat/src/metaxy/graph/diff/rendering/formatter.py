@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 from metaxy.graph.diff.diff_models import FieldChange, GraphDiff
+from metaxy.graph.diff.rendering.yaml_text import to_yaml
 
 __all__ = ["DiffFormatter"]
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~", "unchanged": " "}
-_FORMATS = ("terminal", "json", "mermaid")
+_FORMATS = ("terminal", "json", "yaml", "mermaid")
 
 
 class DiffFormatter:
@@ -27,7 +28,7 @@ class DiffFormatter:
         diff_only: bool = False,
         show_all_fields: bool = True,
     ) -> str:
-        """As `terminal`, `json` or `mermaid`; `diff_only` is without what is equal."""
+        """As `terminal`, `json`, `yaml` or `mermaid`; `diff_only` is without what is equal."""
         if format not in _FORMATS:
             raise ValueError(f"Unknown format: {format}. Must be one of: {', '.join(_FORMATS)}")
         if merged_data is None or diff_only:
@@ -35,11 +36,15 @@ class DiffFormatter:
                 raise ValueError("diff is required for diff_only mode")
             if format == "json":
                 return self.format_json_diff_only(diff)
+            if format == "yaml":
+                return self.format_yaml_diff_only(diff)
             if format == "terminal":
                 return self.format_terminal_diff_only(diff, verbose)
             merged_data = _merged(diff)
         if format == "json":
             return self.format_json_merged(merged_data)
+        if format == "yaml":
+            return self.format_yaml_merged(merged_data)
         if format == "mermaid":
             return self.format_mermaid_merged(merged_data)
         return self.format_terminal_merged(merged_data, verbose, show_all_fields)
@@ -88,6 +93,10 @@ class DiffFormatter:
         }
         return json.dumps(told, indent=2)
 
+    def format_yaml_diff_only(self, diff: GraphDiff) -> str:
+        """The same as YAML."""
+        return to_yaml(json.loads(self.format_json_diff_only(diff)))
+
     def format_terminal_merged(
         self, merged_data: dict[str, Any], verbose: bool = False, show_all_fields: bool = True
     ) -> str:
@@ -112,6 +121,10 @@ class DiffFormatter:
             for key, node in merged_data["nodes"].items()
         }
         return json.dumps({"nodes": nodes, "edges": merged_data["edges"]}, indent=2)
+
+    def format_yaml_merged(self, merged_data: dict[str, Any]) -> str:
+        """The same as YAML."""
+        return to_yaml(json.loads(self.format_json_merged(merged_data)))
 
     def format_mermaid_merged(self, merged_data: dict[str, Any]) -> str:
         """Both graphs as a flowchart of Mermaid; colours say what is different."""
