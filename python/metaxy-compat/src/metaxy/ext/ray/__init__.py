@@ -1,5 +1,6 @@
 """Features as datasets of Ray."""
 
-from metalith.ext.ray import MetaxyDatasink, MetaxyDatasource
+from metaxy.ext.ray.datasink import MetaxyDatasink
+from metaxy.ext.ray.datasource import MetaxyDatasource
 
 __all__ = ["MetaxyDatasink", "MetaxyDatasource"]
