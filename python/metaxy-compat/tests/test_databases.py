@@ -3,10 +3,12 @@
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import databases
 import polars as pl
 import pytest
 from metalith.errors import UnsupportedError
@@ -144,6 +146,44 @@ def test_parameters_of_a_connection_are_an_address() -> None:
     assert store.backend == "postgres"
     with pytest.raises(ValueError, match="Must provide either"):
         PostgreSQLMetadataStore()
+
+
+@pytest.fixture
+def postgresql(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a server, whose driver is found as if it were installed."""
+    monkeypatch.setattr(sys, "path", [*sys.path, str(databases.packages())])
+    with databases.postgresql() as address:
+        yield address
+
+
+def test_postgresql_holds_stores_side_by_side(postgresql: str) -> None:
+    def rows(*ids: str) -> pl.DataFrame:
+        versions = [{"audio": f"a {it}", "frames": f"f {it}"} for it in ids]
+        return pl.DataFrame({"id": list(ids), "metaxy_provenance_by_field": versions})
+
+    stores = [
+        PostgreSQLMetadataStore(postgresql, table_prefix=prefix, hash_algorithm=algorithm)
+        for prefix, algorithm in ((None, "md5"), ("dev_", "md5"), ("prod_", "xxhash64"))
+    ]
+    for number, store in enumerate(stores):
+        assert store._conn is None
+        with store.open("w"):
+            assert store._conn is not None and store.conn.name == "postgres"
+            store.write("video/raw", rows("a", f"own {number}"))
+            store.write("video/crop", store.resolve_update("video/crop").new)
+            store.delete("video/raw", "id = 'a'")
+            SystemTableStorage(store).push_graph_snapshot()
+            orphaned = store.resolve_update("video/crop").orphaned
+            assert orphaned["id"].to_list() == ["a"]
+    for number, store in enumerate(stores):
+        prefix = ("", "dev_", "prod_")[number]
+        with store:
+            kept = store.read("video/raw").collect()["id"].to_list()
+            assert kept == [f"own {number}"]
+            tables = ["metaxy_system__feature_versions", "video__crop", "video__raw"]
+            assert store.conn.list_tables() == [f"{prefix}{table}" for table in tables]
+        assert store.sqlalchemy_url == postgresql
+    assert "s3cret" not in repr(stores)
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:

@@ -72,6 +72,10 @@ class IbisMetadataStore(MetaxyStore, DatabaseMetadataStore):
         return Connection(self)
 
     @property
+    def _conn(self) -> Connection | None:
+        return Connection(self) if self.is_open else None
+
+    @property
     def sqlalchemy_url(self) -> str:
         """The database as SQLAlchemy calls it."""
         raise InvalidError(
