@@ -22,9 +22,10 @@ from metaxy.cli.utils import (
     print_error,
     print_error_list,
 )
-from metaxy.command import find, translated
+from metaxy.command import find
 from metaxy.graph.status import get_feature_metadata_status
 from metaxy.metadata_store.system import UnknownSnapshotError
+from metaxy.words import translated
 
 
 @pytest.fixture(autouse=True)
@@ -309,6 +310,19 @@ def test_features_are_listed_for_people(said: Said) -> None:
         ),
         ("metadata delete --feature crop --yes", ["metadata delete --feature crop --yes"]),
         ("metadata delete --hard crop", ["metadata delete --hard crop"]),
+        (
+            "metadata delete --hard crop --filter a=1",
+            ["metadata delete --hard --filter a=1 --yes crop"],
+        ),
+        (
+            "metadata delete video crop --dry-run",
+            ["metadata delete --dry-run crop", "metadata delete --dry-run video"],
+        ),
+        (
+            "metadata delete video --hard --filter a=1 --cascade downstream",
+            ["metadata delete video --hard --filter a=1 --cascade downstream"],
+        ),
+        ("metadata copy --help", ["metadata copy --help"]),
         ("objects audit --json", ["objects audit --json"]),
     ],
 )

@@ -20,6 +20,7 @@ from metaxy.ext.ibis.metadata_store import IbisMetadataStore
 from metaxy.ext.polars.handlers.delta import DeltaMetadataStore
 from metaxy.utils.external_features import sync_external_features
 from metaxy.utils.lock_file import load_lock_file
+from metaxy.words import translated
 
 
 def main(given_arguments: Sequence[str] | None = None) -> int:
@@ -50,7 +51,7 @@ def main(given_arguments: Sequence[str] | None = None) -> int:
         if found is not None:
             work, rest = found
             return work(config, rest)
-        commands = command.translated(arguments or ["--help"], config)
+        commands = translated(arguments or ["--help"], config)
     except MetalithError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -21,7 +21,7 @@ from metalith.lockfile import generate_lock_file
 from metalith.stores import MetadataStore
 
 from metaxy import status_command
-from metaxy.cli.named import check_named, known_features, named_keys, positional
+from metaxy.cli.named import check_named, known_features, named_keys, own_features
 from metaxy.config import InvalidConfigError, MetaxyConfig
 from metaxy.graph import describe_graph
 from metaxy.graph.diff.differ import GraphDiffer, snapshot_data
@@ -122,7 +122,7 @@ def list_features(config: MetaxyConfig, arguments: Arguments) -> int:
     parser = _parser("list features", "List the features of the project.", form=True)
     parser.add_argument("-v", "--verbose", action="store_true", help="with fields and upstreams")
     given = parser.parse_args(arguments)
-    listed = [listed_feature(key, verbose=given.verbose) for key in _own_features(config)]
+    listed = [listed_feature(key, verbose=given.verbose) for key in own_features(config)]
     if given.format == "json":
         _print_json({"feature_count": len(listed), "features": listed})
         return 0
@@ -199,7 +199,7 @@ def describe_features(config: MetaxyConfig, arguments: Arguments) -> int:
     parser.add_argument("--all-features", action="store_true")
     given = parser.parse_args(arguments)
     check_named(given.keys, given.all_features, given.format)
-    keys = _own_features(config)
+    keys = own_features(config)
     if not given.all_features:
         keys = known_features(given.keys, given.format)
     found = [_described(key) for key in keys]
@@ -327,7 +327,7 @@ def status(config: MetaxyConfig, arguments: Arguments) -> int:
     check_named(given.keys, given.all_features, given.format)
     graph = _graph(config, given.snapshot_id or "current", given.store)
     with graph.use():
-        keys = _own_features(config) if given.all_features else []
+        keys = own_features(config) if given.all_features else []
     keys += named_keys(given.keys, given.format)
     return status_command.run(config, given, graph, keys)
 
@@ -409,35 +409,6 @@ COMMANDS: dict[str, Command] = {
 }
 
 
-def translated(arguments: Arguments, config: MetaxyConfig) -> list[Arguments]:
-    """A command of both, in Metalith's words. One that is about several features may be several."""
-    if arguments[:1] != ["metadata"]:
-        return [arguments]
-    if arguments[1:2] in (["copy"], ["delete"]) and "--help" not in arguments:
-        own = "--feature" in arguments or any(it.startswith("--feature=") for it in arguments)
-        named = [*positional(arguments[2:]), *(["--feature"] if own else [])]
-        check_named(named, "--all-features" in arguments, "plain")
-    history, samples = "--feature-history", "--sample-history"
-    words = {"--with-feature-history": history, "--with-sample-history": samples}
-    found = [words.get(it, it) for it in arguments if not it.startswith("--no-")]
-    is_copy = arguments[1:2] == ["copy"]
-    if is_copy and "--no-with-feature-history" not in arguments and history not in found:
-        found.append(history)
-    for option in ("-f", "--format"):
-        if option in found[:-1]:
-            position = found.index(option)
-            form = found[position + 1]
-            found[position : position + 2] = ["--json"] if form == "json" else []
-    if "--all-features" not in found:
-        return [found]
-    found.remove("--all-features")
-    keys = [str(key) for key in _own_features(config)]
-    if arguments[1:2] == ["delete"]:
-        # What is computed from others goes first.
-        return [[*found, key] for key in reversed(keys)]
-    return [[*found, *keys]]
-
-
 def _parser(
     name: str, about: str, *, store: bool = False, form: bool = False
 ) -> argparse.ArgumentParser:
@@ -462,13 +433,6 @@ def _graph(config: MetaxyConfig, snapshot: str, store: str | None) -> FeatureGra
                 raise InvalidError("no graph is recorded", hint="record one with `metaxy push`")
             snapshot = found["metaxy_project_version"][0]
         return storage.load_graph_from_snapshot(snapshot, config.project)
-
-
-def _own_features(config: MetaxyConfig) -> list[FeatureKey]:
-    graph = FeatureGraph.get_active()
-    definitions = graph.feature_definitions_by_key
-    keys = graph.list_features(only_current_project=False)
-    return [key for key in keys if config.project in (None, definitions[key].project)]
 
 
 def _feature(key: FeatureKey) -> dict[str, Any]:

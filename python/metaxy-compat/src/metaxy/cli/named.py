@@ -7,6 +7,7 @@ from metalith.graph import FeatureGraph
 from metalith.keys import FeatureKey
 
 from metaxy.cli.utils import CLIError, CLIErrorCode, OutputFormat, exit_with_error
+from metaxy.config import MetaxyConfig
 
 _EITHER = ["--all-features", "<features>"]
 _WITHOUT_VALUE = {
@@ -14,9 +15,9 @@ _WITHOUT_VALUE = {
     "--dry-run",
     "--hard",
     "--json",
+    "--feature-history",
+    "--sample-history",
     "--soft",
-    "--with-feature-history",
-    "--with-sample-history",
     "--yes",
 }
 
@@ -57,20 +58,29 @@ def known_features(keys: Sequence[str], form: OutputFormat) -> list[FeatureKey]:
     return found
 
 
-def positional(arguments: Sequence[str]) -> list[str]:
-    """The arguments that are no options, and no values of options.
+def own_features(config: MetaxyConfig) -> list[FeatureKey]:
+    """The features of the project, or all where there is none; upstreams first."""
+    graph = FeatureGraph.get_active()
+    definitions = graph.feature_definitions_by_key
+    keys = graph.list_features(only_current_project=False)
+    return [key for key in keys if config.project in (None, definitions[key].project)]
 
-    >>> positional(["--yes", "video", "--filter", "id = 'a'", "crop"])
-    ['video', 'crop']
+
+def separated(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The arguments that are no options, nor values of options; and all others.
+
+    >>> separated(["--yes", "video", "--filter", "id = 'a'", "crop"])
+    (['video', 'crop'], ['--yes', '--filter', "id = 'a'"])
     """
 
     def is_value(position: int) -> bool:
         before = arguments[position - 1] if position else ""
         is_option = before.startswith("-") and "=" not in before
-        return is_option and before not in _WITHOUT_VALUE and not before.startswith("--no-")
+        return is_option and before not in _WITHOUT_VALUE
 
-    return [
-        it
-        for position, it in enumerate(arguments)
-        if not it.startswith("-") and not is_value(position)
-    ]
+    named: list[str] = []
+    others: list[str] = []
+    for position, it in enumerate(arguments):
+        is_named = not it.startswith("-") and not is_value(position)
+        (named if is_named else others).append(it)
+    return named, others
