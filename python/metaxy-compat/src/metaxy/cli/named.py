@@ -54,7 +54,9 @@ def known_features(keys: Sequence[str], form: OutputFormat) -> list[FeatureKey]:
     unknown = [str(key) for key in found if key not in graph]
     if unknown:
         problem, details = "Feature(s) not found in graph", {"features": unknown}
-        exit_with_error(CLIError(CLIErrorCode.FEATURES_NOT_FOUND, problem, details), form)
+        hint = f"there is no {', '.join(unknown)}"
+        code = CLIErrorCode.FEATURES_NOT_FOUND
+        exit_with_error(CLIError(code, problem, details, hint), form)
     return found
 
 
