@@ -9,15 +9,23 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import databases
 import polars as pl
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlalchemy import Column, Index, MetaData, PrimaryKeyConstraint, String, Table, create_engine
 from sqlmodel import Field, Session, SQLModel, select
 
 import metaxy as mx
 from metaxy.ext.duckdb import DuckDBMetadataStore
 from metaxy.ext.postgresql import PostgreSQLMetadataStore
-from metaxy.ext.sqlalchemy import filter_feature_sqla_metadata, get_system_slqa_metadata
+from metaxy.ext.sqlalchemy import (
+    filter_feature_sqla_metadata,
+    get_system_slqa_metadata,
+    include_object,
+)
+from metaxy.ext.sqlite import SQLiteMetadataStore
 from metaxy.ext.sqlmodel import (
     BaseSQLModelFeature,
     SQLModelFeatureConfig,
@@ -240,15 +248,33 @@ def test_addresses_may_get_another_protocol_and_port() -> None:
         get_system_slqa_metadata(unknown)
 
 
-def test_alembic_lets_be_what_is_metaliths_own() -> None:
-    from metaxy.ext.sqlalchemy import include_object
+def differences(store: Any) -> list[Any]:
+    """What Alembic would do to make a store what features declare."""
+    url, tables = filter_feature_sqlmodel_metadata(store, SQLModel.metadata)
+    options = {"include_object": include_object, "compare_type": False}
+    with create_engine(url).connect() as connection:
+        found = compare_metadata(MigrationContext.configure(connection, opts=options), tables)
+    changes = [it for change in found for it in (change if isinstance(change, list) else [change])]
+    # Columns of stores may be NULL, to databases.
+    return [it for it in changes if it[0] != "modify_nullable"]
 
-    def kept(name: str, kind: str) -> bool:
-        return include_object(None, name, kind, True, None)
 
-    assert kept("video__raw", "table") and kept("path", "column")
-    assert not kept("__metalith_store", "table") and not kept("dev___metalith_chunks", "table")
-    assert not kept("metalith_chunk", "column") and not kept("metalith_position", "column")
+def test_alembic_lets_be_what_is_metaliths_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, str(databases.packages())])
+    raw = video()
+    store = SQLiteMetadataStore(tmp_path / "it.sqlite", table_prefix="dev_")
+    rows = {"id": ["a"], "path": ["p"], "metaxy_provenance_by_field": [{"default": "h"}]}
+    with store.open("w"):
+        store.write(raw, pl.DataFrame(rows))
+    assert differences(store) == []
+
+    class Crop(BaseSQLModelFeature, table=True, spec=spec("video/crop", deps=[raw])):
+        __metaxy_project__ = "media"
+        id: str = Field(primary_key=True)
+
+    assert [(it[0], it[1].name) for it in differences(store)] == [("add_table", "dev_video__crop")]
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

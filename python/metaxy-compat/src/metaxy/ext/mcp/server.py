@@ -20,7 +20,9 @@ INSTRUCTIONS = """\
 where their metadata is kept, and `get_metadata` what is in there. A feature's key is such as
 `video/processing`; `list_features(verbose=True)` says what each field is computed from."""
 
-_SECRET = re.compile("password|secret|token|credential|access_key|account_key", re.IGNORECASE)
+_SECRET = re.compile(
+    "password|passwd|passphrase|secret|token|credential|apikey|_key$|(^|_)sas(_|$)", re.IGNORECASE
+)
 _LOGIN = re.compile(r"(?<=://)([^/@:\s]*):[^/\s]*@")
 _PAIR = re.compile(r"(?<=password=)('[^']*'|[^\s&]*)", re.IGNORECASE)
 

@@ -84,6 +84,8 @@ def include_object(
     name = name or ""
     if type_ == "table":
         return not name.endswith(_OWN_TABLES)
+    if type_ == "index":
+        return not (name.endswith("__metalith") or _OWN_COLUMNS[0] in name)
     return not (type_ == "column" and name in _OWN_COLUMNS)
 
 
