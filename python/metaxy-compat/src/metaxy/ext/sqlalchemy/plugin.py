@@ -1,6 +1,6 @@
 """Tables of a store for SQLAlchemy.
 
-Metalith makes the tables of a store itself, with two columns and four tables that are its own.
+Metalith makes the tables of a store itself, with two columns and some tables that are its own.
 Alembic is to let these be: `context.configure(..., include_object=include_object)`.
 """
 
@@ -22,6 +22,7 @@ from metaxy.models.constants import (
 )
 
 _OWN_TABLES = tuple(f"__metalith_{name}" for name in ("store", "tables", "commits", "chunks"))
+_SYSTEM_TABLES = "metalith_system__"
 _OWN_COLUMNS = ("metalith_chunk", "metalith_position")
 
 __all__ = [
@@ -83,7 +84,7 @@ def include_object(
     del item, reflected, compare_to
     name = name or ""
     if type_ == "table":
-        return not name.endswith(_OWN_TABLES)
+        return not (name.endswith(_OWN_TABLES) or _SYSTEM_TABLES in name)
     if type_ == "index":
         return not (name.endswith("__metalith") or _OWN_COLUMNS[0] in name)
     return not (type_ == "column" and name in _OWN_COLUMNS)
