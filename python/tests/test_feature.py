@@ -117,7 +117,7 @@ def test_a_class_defined_again_replaces_itself_and_no_other(graph: FeatureGraph)
     again = define("2")
     assert graph.get_feature_version("video") == again.feature_version()
     assert graph.features_by_key[FeatureKey("video")].feature_class() is again
-    with pytest.raises(FeatureExistsError, match=r"`video` is already registered, by `.*Video`"):
+    with pytest.raises(FeatureExistsError, match=r"key video already registered, by `.*Video`"):
 
         class Film(BaseFeature, spec=FeatureSpec(key="video", id_columns=["id"])):
             id: str

@@ -91,6 +91,19 @@ def test_they_are_those_of_metalith() -> None:
     assert issubclass(mx.MetaxyConfig, ml.MetalithConfig.__base__)
 
 
+def test_a_spec_may_be_put_in_place_of_another() -> None:
+    with mx.FeatureGraph().use() as graph:
+
+        class Video(mx.BaseFeature, spec=mx.FeatureSpec(key="video", id_columns=["id"])):
+            id: str
+
+        graph.remove_feature("video")
+        assert Video._spec is Video.spec()
+        Video._spec = mx.FeatureSpec(key="film", id_columns=["id"])
+        graph.add_feature(Video)
+        assert [str(key) for key in graph.feature_definitions_by_key] == ["film"]
+
+
 def test_old_paths_of_stores_say_where_they_are_now() -> None:
     with pytest.warns(DeprecationWarning, match="metaxy.ext.polars.handlers.delta"):
         importlib.reload(importlib.import_module("metaxy.ext.metadata_stores.delta"))

@@ -104,6 +104,14 @@ def test_a_class_is_a_feature_and_a_table() -> None:
     assert (raw.id, raw.path, raw.seconds) == ("a", "q", None)
 
 
+def test_a_key_is_given_once() -> None:
+    video()
+    with pytest.raises(ValueError, match="Feature with key video/raw already registered"):
+
+        class Other(BaseSQLModelFeature, table=True, spec=spec("video/raw")):
+            id: str = Field(primary_key=True)
+
+
 def test_what_a_table_must_not_have() -> None:
     with pytest.raises(ValueError, match="Cannot define custom __tablename__"):
 

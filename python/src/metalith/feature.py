@@ -78,6 +78,15 @@ class FeatureMeta(ModelMetaclass):
     ) -> None:
         super().__init__(name, bases, namespace, **kwargs)
 
+    @property
+    def _spec(cls) -> FeatureSpec | None:  # noqa: N805
+        """Where Metaxy keeps the spec."""
+        return cast("FeatureSpec | None", cls.__dict__.get("__metalith_spec__"))
+
+    @_spec.setter
+    def _spec(cls, spec: FeatureSpec) -> None:  # noqa: N805
+        type.__setattr__(cls, "__metalith_spec__", spec)
+
 
 class BaseFeature(BaseModel, metaclass=FeatureMeta, spec=None):
     """What feature classes inherit from. Without a `spec` a class is a base for others."""

@@ -445,6 +445,6 @@ def _refuse(existing: FeatureDefinition, given: FeatureDefinition) -> None:
     if first == second and (existing.spec, existing.project) == (given.spec, given.project):
         return
     raise FeatureExistsError(
-        f"feature `{given.key}` is already registered, by `{first}`; now also by `{second}`",
+        f"Feature with key {given.key} already registered, by `{first}`; now also by `{second}`",
         hint="give one of them another key, or use another graph: `with FeatureGraph().use():`",
     )
