@@ -15,6 +15,7 @@ from rich.console import Console
 
 import metaxy as mx
 from metaxy.__main__ import main
+from metaxy.cli.dotenv import variables_in
 from metaxy.cli.utils import (
     CLIError,
     CLIErrorCode,
@@ -23,6 +24,7 @@ from metaxy.cli.utils import (
     print_error_list,
 )
 from metaxy.command import find
+from metaxy.ext.polars.handlers.delta import DeltaMetadataStore
 from metaxy.graph.status import get_feature_metadata_status
 from metaxy.metadata_store.system import UnknownSnapshotError
 from metaxy.words import translated
@@ -331,6 +333,51 @@ def test_what_both_have_is_said_in_metaliths_words(
 ) -> None:
     found = [" ".join(it) for it in translated(given.split(), config)]
     assert found == wanted
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("A=b", {"A": "b"}),
+        ("  export A = b # why", {"A": "b"}),
+        ("A='b # c' # why", {"A": "b # c"}),
+        ('A="b \\"c\\"\\n" # why', {"A": 'b "c"\n'}),
+        ("A=b#c", {"A": "b#c"}),
+        ("A=", {"A": ""}),
+        ("# A=b", {}),
+        ("A", {}),
+    ],
+)
+def test_a_file_names_variables(line: str, wanted: dict[str, str], tmp_path: Path) -> None:
+    assert variables_in(tmp_path / ".env") == {}
+    (tmp_path / ".env").write_text(f"{line}\n")
+    assert variables_in(tmp_path / ".env") == wanted
+
+
+def test_the_command_reads_variables_and_says_when_it_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OF_THE_PROCESS", "kept")
+    monkeypatch.delenv("OF_THE_FILE", raising=False)
+    (tmp_path / ".env").write_text("OF_THE_PROCESS=lost\nOF_THE_FILE=staging\n")
+    store = 'type = "metaxy.ext.polars.handlers.delta.DeltaMetadataStore"'
+    lines = ['project = "shop"', 'store = "${OF_THE_PROCESS}"']
+    for name, place in (("kept", "kept"), ("staging", "${OF_THE_FILE}")):
+        lines += [f"[stores.{name}]", store, f"[stores.{name}.config]", f'root_path = "{place}"']
+    (tmp_path / "metaxy.toml").write_text("\n".join(lines))
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "path", list(sys.path))
+        rows = {"id": ["a"], "metaxy_provenance_by_field": [{"default": "h"}]}
+        with DeltaMetadataStore(root_path="kept").open("w") as kept:
+            kept.write("video", pl.DataFrame(rows))
+        assert main(["metadata", "copy", "video", "--from", "kept", "--to", "staging"]) == 0
+        assert "✓ Copy complete: 1 feature(s)" in capfd.readouterr().out
+        assert (tmp_path / "staging").is_dir()
+        assert main(["metadata", "delete", "video", "--filter", "id = 'a'"]) == 0
+        assert "✓ Deletion complete (soft delete)" in capfd.readouterr().err
+    mx.MetaxyConfig.reset()
+    monkeypatch.delenv("OF_THE_FILE")
 
 
 def test_scripts_tell_of_errors_as_the_command_did(capsys: pytest.CaptureFixture[str]) -> None:

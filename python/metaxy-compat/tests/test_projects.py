@@ -199,7 +199,7 @@ def test_features_of_other_projects_are_locked_and_loaded(
     assert lock(project, []) == 0
     assert capsys.readouterr().err.startswith(f"+ order ({version})\n")
     assert lock(project, []) == 0
-    assert "is up to date: 1 features" in capsys.readouterr().err
+    assert "is up to date" in capsys.readouterr().err
     with mx.FeatureGraph().use() as graph:
         mx.init()
         assert graph.get_feature_definition("order").is_external

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -14,13 +15,14 @@ from metalith.errors import MetalithError
 from metalith.store_config import store_class
 
 from metaxy import command
+from metaxy.cli.dotenv import variables_in
 from metaxy.config import MetaxyConfig
 from metaxy.entrypoints import load_features
 from metaxy.ext.ibis.metadata_store import IbisMetadataStore
 from metaxy.ext.polars.handlers.delta import DeltaMetadataStore
 from metaxy.utils.external_features import sync_external_features
 from metaxy.utils.lock_file import load_lock_file
-from metaxy.words import translated
+from metaxy.words import tell_done, translated
 
 
 def main(given_arguments: Sequence[str] | None = None) -> int:
@@ -31,6 +33,8 @@ def main(given_arguments: Sequence[str] | None = None) -> int:
     if arguments[:1] in (["push"], ["lock"]) and (given.project or given.all_projects):
         print("error: this records the project of `metaxy.toml` and no other", file=sys.stderr)
         return 1
+    for name, value in variables_in(Path(".env")).items():
+        os.environ.setdefault(name, value)
     try:
         config = MetaxyConfig.load(given.config_file)
         if given.project is not None:
@@ -60,7 +64,10 @@ def main(given_arguments: Sequence[str] | None = None) -> int:
         file = Path(folder) / "metalith.toml"
         file.write_text(to_toml(settings(config)))
         place = ["--project", str(file)]
-        return max(run([*it, *place], declared, program="metaxy") for it in commands)
+        code = max(run([*it, *place], declared, program="metaxy") for it in commands)
+    if code == 0:
+        tell_done(arguments, commands)
+    return code
 
 
 def _global_options() -> argparse.ArgumentParser:

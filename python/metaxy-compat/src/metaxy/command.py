@@ -372,7 +372,10 @@ def lock(config: MetaxyConfig, arguments: Arguments) -> int:
         _tell(f"~ {it.key} ({it.old_version} -> {change})")
     for it in done.removed:
         _tell(f"- {it.key} ({it.version})")
-    _tell(f"{path} {'written' if done.changed else 'is up to date'}: {done.count} features")
+    if done.changed:
+        _tell(f"Written {done.count} external feature(s) to {path}")
+    else:
+        _tell(f"Lock file {path} is up to date")
     return 0
 
 

@@ -1,5 +1,7 @@
 """Commands of Metaxy in Metalith's words."""
 
+import sys
+
 from metaxy.cli.named import check_named, known_features, own_features, separated
 from metaxy.config import MetaxyConfig
 
@@ -28,6 +30,16 @@ def translated(arguments: Arguments, config: MetaxyConfig) -> list[Arguments]:
             return _delete(found, config)
         case _:
             return [_about_all(found, config)]
+
+
+def tell_done(arguments: Arguments, commands: list[Arguments]) -> None:
+    """Says what is over, to people."""
+    if arguments[:2] == ["metadata", "copy"] and "--json" not in commands[0]:
+        count = len(separated(commands[0][2:])[0])
+        print(f"✓ Copy complete: {count} feature(s)")
+    if arguments[:2] == ["metadata", "delete"] and "--dry-run" not in arguments:
+        kind = "hard" if "--hard" in arguments else "soft"
+        print(f"✓ Deletion complete ({kind} delete)", file=sys.stderr)
 
 
 def _copy(found: Arguments, config: MetaxyConfig, *, all_versions: bool) -> Arguments:
