@@ -178,7 +178,9 @@ def test_graphs_are_drawn_and_compared(said: Said, tmp_path: Path) -> None:
         assert "crop" not in said(around)
         with pytest.raises(InvalidError, match="Graphviz"):
             said(f"{around} --format graphviz")
-        assert "total_features: 2" in said("describe graph latest")
+        described = said("describe graph latest").split()
+        assert described[:2] == ["Graph", "Snapshot:"] and "• video" in said("describe graph")
+        assert "Total Features 2 Graph Depth 2 Root Features 1" in " ".join(described)
         with pytest.raises(UnknownSnapshotError):
             said("graph render --snapshot nope")
 

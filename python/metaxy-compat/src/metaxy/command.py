@@ -108,7 +108,7 @@ def history(config: MetaxyConfig, arguments: Arguments) -> int:
     if not len(found):
         _tell("No graph snapshots recorded yet")
         return 0
-    _tell("Graph Snapshot History: project version, recorded at, feature count")
+    _tell("Graph Snapshot History: Project version, Recorded At, Feature Count")
     shown = found.head(len(found) if given.limit is None else given.limit)
     for row in shown.iter_rows(named=True):
         version, count = row["metaxy_project_version"], row["feature_count"]
@@ -217,9 +217,18 @@ def describe(config: MetaxyConfig, arguments: Arguments) -> int:
     parser.add_argument("store", nargs="?")
     given = parser.parse_args(arguments)
     graph = _graph(config, given.snapshot, given.store)
-    for name, value in describe_graph(graph, config.project).items():
-        shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-        print(f"{name}: {shown}")
+    told = describe_graph(graph, config.project)
+    of = f" (Project: {config.project})" if config.project else ""
+    print(f"Graph Snapshot: {told['metaxy_project_version']}{of}")
+    own = told.get("filtered_features", told["total_features"])
+    counts = [("Total Features", told["total_features"])]
+    counts += [(f"Features in {config.project}", own)] if own < told["total_features"] else []
+    counts.append(("Graph Depth", told["graph_depth"]))
+    ends = [("Root Features", told["root_features"]), ("Leaf Features", told["leaf_features"])]
+    counts += [(name, len(keys)) for name, keys in ends]
+    _print_table(("Metric", "Value"), [(name, str(count)) for name, count in counts])
+    for name, keys in ends:
+        print("\n".join([f"{name}:", *(f"  • {key}" for key in keys)]))
     return 0
 
 
