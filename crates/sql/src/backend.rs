@@ -218,9 +218,9 @@ impl SqlBackend {
 fn foreign(connection: &mut Connection, known: &[FeatureKey]) -> Result<Vec<FeatureKey>, Stop> {
     let Some(query) = connection.dialect().foreign_tables() else { return Ok(Vec::new()) };
     let known: BTreeSet<String> = known.iter().map(FeatureKey::table_name).collect();
-    let others = catalog::prefixes_within(connection)?;
+    let others = catalog::others(connection)?;
     let names = connection.query(query)?.texts(0)?.into_iter().flatten();
-    let names = names.filter(|name| !others.iter().any(|other| name.starts_with(other)));
+    let names = names.filter(|name| !others.have(name));
     let prefix = connection.place().table("");
     let names = names.filter_map(|name| name.strip_prefix(&prefix).map(str::to_owned));
     let names = names.filter(|name| !known.contains(name));

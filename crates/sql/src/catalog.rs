@@ -1,7 +1,10 @@
 //! What a store remembers beside its rows, in tables whose names no feature can have. Where the
 //! tables of a store have a prefix, these have it too.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    collections::BTreeSet,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use arrow::datatypes::SchemaRef;
 use metalith_base::FeatureKey;
@@ -80,6 +83,8 @@ pub(crate) struct StoredChunk {
     pub(crate) place: i64,
     /// The version that brought it.
     pub(crate) added_in: i64,
+    /// The mark of the commit that did, which no other has, where it was asked for.
+    pub(crate) added_by: Option<String>,
     pub(crate) size: Chunk,
     /// The columns in which its rows all differ, if that is known.
     pub(crate) distinct: Vec<String>,
@@ -137,14 +142,36 @@ pub(crate) fn is_of_catalog(table: &str) -> bool {
     LAYOUT.iter().any(|(own, _)| table.ends_with(own))
 }
 
-/// The prefixes of other stores in the database, as far as they begin with that of this one: a
-/// table whose name begins with one of them is not of this store.
-pub(crate) fn prefixes_within(connection: &mut Connection) -> Result<Vec<String>, Failure> {
+/// What other stores have in the database.
+#[derive(Debug, Default)]
+pub(crate) struct Others {
+    /// The prefixes of those that begin with that of this one.
+    within: Vec<String>,
+    /// The tables of their features.
+    tables: BTreeSet<String>,
+}
+
+impl Others {
+    /// Whether a table is of one of them.
+    pub(crate) fn have(&self, table: &str) -> bool {
+        self.tables.contains(table) || self.within.iter().any(|it| table.starts_with(it))
+    }
+}
+
+/// What other stores have in the database.
+pub(crate) fn others(connection: &mut Connection) -> Result<Others, Failure> {
     let found = connection.query(connection.dialect().tables())?.texts(0)?;
     let own = connection.place().table("");
-    let prefixes = found.iter().flatten().filter_map(|it| it.strip_suffix(CHUNKS));
-    let others = prefixes.filter(|it| it.len() > own.len() && it.starts_with(&own));
-    Ok(others.map(str::to_owned).collect())
+    let mut others = Others::default();
+    for catalog in found.into_iter().flatten() {
+        let Some(prefix) = catalog.strip_suffix(TABLES).filter(|it| *it != own) else { continue };
+        if prefix.len() > own.len() && prefix.starts_with(&own) {
+            others.within.push(prefix.to_owned());
+        }
+        let tables = features_in(connection, &quote::name(&catalog))?;
+        others.tables.extend(tables.iter().map(|it| format!("{prefix}{}", it.table_name())));
+    }
+    Ok(others)
 }
 
 /// The name of a table of the catalog, quoted.
@@ -183,6 +210,10 @@ pub(crate) fn put_marker(connection: &mut Connection, marker: &StoreMarker) -> R
 /// The features that have a table, by key.
 pub(crate) fn features(connection: &mut Connection) -> Result<Vec<FeatureKey>, Failure> {
     let table = named(connection, TABLES);
+    features_in(connection, &table)
+}
+
+fn features_in(connection: &mut Connection, table: &str) -> Result<Vec<FeatureKey>, Failure> {
     let answer = connection.query(&format!("SELECT feature FROM {table} WHERE is_there = 1"))?;
     Ok(answer.texts(0)?.into_iter().flatten().filter_map(|key| key.parse().ok()).collect())
 }
@@ -328,21 +359,23 @@ pub(crate) fn content(
     let (version, loose) = (entry.version, feature_table::count_loose(connection, feature, true));
     let answer = connection.query(&format!(
         "SELECT c.distinct_columns, c.chunk, c.place, c.added_in, c.row_count, c.byte_count, \
-         ({loose}) AS loose, (SELECT mark FROM {commits} WHERE feature = {key} \
+         m.mark AS added_by, ({loose}) AS loose, (SELECT mark FROM {commits} WHERE feature = {key} \
          AND version = {version}) AS mark FROM {tables} AS t LEFT JOIN {chunks} AS c \
          ON c.feature = t.feature AND c.added_in <= {version} \
          AND (c.removed_in IS NULL OR c.removed_in > {version}) \
+         LEFT JOIN {commits} AS m ON m.feature = c.feature AND m.version = c.added_in \
          WHERE t.feature = {key} AND t.table_id = {id} AND t.version = {version} \
          AND t.is_there = 1 ORDER BY c.place, c.chunk"
     ))?;
     if answer.rows() == 0 {
         return Ok(None);
     }
-    let loose = answer.numbers(6)?.into_iter().next().flatten().unwrap_or_default();
+    let loose = answer.numbers(7)?.into_iter().next().flatten().unwrap_or_default();
+    let added_by = answer.texts(6)?;
     Ok(Some(Content {
-        chunks: chunks_of(&answer)?,
+        chunks: chunks_of(&answer, &added_by)?,
         loose: usize::try_from(loose).unwrap_or_default(),
-        mark: answer.texts(7)?.into_iter().next().flatten(),
+        mark: answer.texts(8)?.into_iter().next().flatten(),
     }))
 }
 
@@ -358,11 +391,12 @@ pub(crate) fn chunks(
          WHERE feature = {key} AND added_in <= {version} \
          AND (removed_in IS NULL OR removed_in > {version}) ORDER BY place, chunk"
     ))?;
-    chunks_of(&answer)
+    chunks_of(&answer, &[])
 }
 
-/// Chunks in an answer that begins with their columns. Without any there may be a row of NULLs.
-fn chunks_of(answer: &Answer) -> Result<Vec<StoredChunk>, Failure> {
+/// Chunks in an answer that begins with their columns, with the marks of the commits that added them,
+/// if known. Without any chunk there may be a row of NULLs.
+fn chunks_of(answer: &Answer, added_by: &[Option<String>]) -> Result<Vec<StoredChunk>, Failure> {
     let distinct = answer.texts(0)?;
     let numbers = (1..6).map(|column| answer.numbers(column)).collect::<Result<Vec<_>, _>>()?;
     let number = |column: usize, row: usize| numbers[column][row].unwrap_or_default();
@@ -371,6 +405,7 @@ fn chunks_of(answer: &Answer) -> Result<Vec<StoredChunk>, Failure> {
             id: numbers[0][row]?,
             place: number(1, row),
             added_in: number(2, row),
+            added_by: added_by.get(row).cloned().flatten(),
             size: Chunk {
                 rows: usize::try_from(number(3, row)).unwrap_or_default(),
                 bytes: u64::try_from(number(4, row)).unwrap_or_default(),
@@ -404,7 +439,7 @@ pub(crate) fn put_chunk(
     chunk: &StoredChunk,
 ) -> Result<(), Failure> {
     let (table, key) = (named(connection, CHUNKS), quote::text(feature.as_str()));
-    let StoredChunk { id, place, added_in, size, distinct } = chunk;
+    let StoredChunk { id, place, added_in, size, distinct, .. } = chunk;
     let distinct = Some(distinct).filter(|it| !it.is_empty());
     let distinct = distinct.and_then(|it| serde_json::to_string(it).ok());
     let distinct = quote::optional(distinct.as_deref());

@@ -135,7 +135,8 @@ impl Intent {
             feature_table::take(connection, feature, (staged, &entry.columns), id)?;
             let size = Chunk { rows: staged.rows, bytes: staged.bytes };
             let distinct = self.note.distinct.clone();
-            let chunk = StoredChunk { id, place, added_in: version, size, distinct };
+            let chunk =
+                StoredChunk { id, place, added_in: version, added_by: None, size, distinct };
             catalog::put_chunk(connection, feature, &chunk)?;
             entry.next_chunk += 1;
             entry.has_held = true;
@@ -225,6 +226,7 @@ impl Intent {
                 id,
                 place: version - 1,
                 added_in: version,
+                added_by: None,
                 size,
                 distinct: Vec::new(),
             };

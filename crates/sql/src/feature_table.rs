@@ -135,9 +135,8 @@ pub(crate) fn unknown(connection: &mut Connection, feature: &FeatureKey) -> Resu
             return Ok(Unknown::OfFeature(other));
         }
     }
-    let is_of_other_store =
-        catalog::prefixes_within(connection)?.iter().any(|it| table.starts_with(it));
-    if is_of_other_store || connection.dialect().foreign_tables().is_none() {
+    if catalog::others(connection)?.have(&table) || connection.dialect().foreign_tables().is_none()
+    {
         return Ok(Unknown::Other);
     }
     let physical = physical(connection, feature)?;
@@ -368,9 +367,11 @@ pub(crate) fn take(
         dialect.storage(field.data_type()).map(|it| it.sql)
     };
     let is_alike = |name: &String| sql(&rows.columns, name) == sql(of_table, name);
-    if rows.columns.fields().iter().all(|it| is_alike(it.name())) {
+    let table = name(connection.place(), feature);
+    if rows.columns.fields().iter().all(|it| is_alike(it.name()))
+        && has_types(connection, &table, &rows.columns)?
+    {
         let chunk = numbered(packed, chunk).map_err(|error| Failure::odd(&error))?;
-        let table = name(connection.place(), feature);
         return Ok(connection.ingest_in_place(&table, chunk)?);
     }
     // The database converts them.
@@ -384,6 +385,20 @@ pub(crate) fn take(
     connection.ingest(table, Box::new(packed))?;
     insert(connection, feature, (table, &rows.columns, of_table), chunk)?;
     Ok(stage::drop_table(connection, table)?)
+}
+
+/// Whether columns of a table are of the types that they were made with. Somebody may have altered
+/// them, and a driver puts values into a table as they are.
+fn has_types(connection: &mut Connection, table: &str, columns: &Schema) -> Result<bool, Failure> {
+    let dialect = connection.dialect();
+    let typed = columns
+        .fields()
+        .iter()
+        .filter_map(|field| Some((field.name().as_str(), dialect.storage(field.data_type())?.sql)));
+    let typed: Vec<_> = typed.collect();
+    let Some(query) = dialect.count_of_type(table, &typed) else { return Ok(false) };
+    let count = connection.query(&query)?.number()?;
+    Ok(count.and_then(|it| usize::try_from(it).ok()) == Some(columns.fields().len()))
 }
 
 /// Packed rows with the number of their chunk.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use metalith_base::FeatureKey;
-use metalith_store::{StoreError, Table as _};
+use metalith_store::StoreError;
 
 use crate::{pool::Pool, table::SqlTable};
 
@@ -30,7 +30,14 @@ impl KnownTables {
         let opened = pool.with("read", move |pool, connection| {
             SqlTable::open(connection, pool, &asked, known.as_ref())
         });
-        let Some(latest) = opened.await? else {
+        let latest = opened.await?;
+        let is_same_table = |it: &Arc<SqlTable>| {
+            latest.as_ref().is_some_and(|latest| latest.table_id() == it.table_id())
+        };
+        if let Some(gone) = before.as_ref().filter(|it| !is_same_table(it)) {
+            pool.small().forget_table(gone.table_id());
+        }
+        let Some(latest) = latest else {
             self.lock().remove(feature);
             return Ok(None);
         };
@@ -39,7 +46,8 @@ impl KnownTables {
             let mut known = self.lock();
             // Who asked earlier may be told later.
             let is_older = known.get(feature).is_some_and(|it| {
-                it.table_id() == latest.table_id() && it.version() > latest.version()
+                it.table_id() == latest.table_id()
+                    && it.recorded_version() > latest.recorded_version()
             });
             if !is_older {
                 known.insert(feature.clone(), Arc::clone(&latest));

@@ -235,7 +235,8 @@ impl PlainTables for SqlTables {
     fn identity(&self, table: &str) -> String {
         let Relation { schema, table } = Relation::new(table);
         let file = self.pool.file().map(|it| it.display().to_string());
-        let place = file.unwrap_or_else(|| self.location());
+        let database = self.pool.place().of_database();
+        let place = file.unwrap_or_else(|| database.shown().to_owned());
         let own = self.pool.place().options().get("schema").cloned();
         let schema = schema.or(own).unwrap_or_else(|| self.pool.dialect().own_schema().to_owned());
         match self.pool.dialect().folds_case() {

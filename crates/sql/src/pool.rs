@@ -31,7 +31,9 @@ const IDLE: usize = 32;
 /// How long a change is tried again, or waits, because others are at it: a single one of them may
 /// take long.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// How long a file may take to be closed,
+/// How long it is waited until a connection is set up again that others were in the way of.
+const BETWEEN: Duration = Duration::from_millis(5);
+/// How long a file may take to be closed, and others to be out of the way,
 const CLOSING: Duration = Duration::from_secs(60);
 /// and if it is open as a database of another kind.
 const OTHER_KIND: Duration = Duration::from_secs(5);
@@ -277,10 +279,20 @@ impl Database {
         if let Some(idle) = locked(&self.idle).pop() {
             return Ok(idle);
         }
-        let database = self.opened()?;
-        let inner = database.new_connection().map_err(|it| self.not_opened(&it))?;
-        let connection = Connection::new(inner, database, self.dialect, Arc::clone(place));
-        connection.set_up().map_err(|error| error.when("open", &self.place))
+        let until = Instant::now() + CLOSING;
+        loop {
+            let database = self.opened()?;
+            let inner = database.new_connection().map_err(|it| self.not_opened(&it))?;
+            let connection = Connection::new(inner, database, self.dialect, Arc::clone(place));
+            match connection.set_up() {
+                // SQLite lets nobody wait while another connection makes the file what it is to be.
+                Err(failure) if failure.reason == Reason::Conflict && Instant::now() < until => {
+                    std::thread::sleep(BETWEEN);
+                }
+                Err(failure) => return Err(failure.when("open", &self.place)),
+                Ok(connection) => return Ok(connection),
+            }
+        }
     }
 
     fn opened(&self) -> Result<ManagedDatabase, StoreError> {

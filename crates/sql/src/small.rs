@@ -47,8 +47,23 @@ pub(crate) struct SmallChunks {
     known: Mutex<Known>,
 }
 
-/// The number of a table that no other has, and of a chunk that no other of the table had.
-type Place = (String, i64);
+/// The rows of a chunk, whatever store has them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Place {
+    /// The number of the table that no other has, but for a copy of it.
+    table: String,
+    /// The mark of the commit that added the chunk: of two copies that each went on by itself, chunks of
+    /// one number are not the same.
+    added_by: String,
+    chunk: i64,
+}
+
+impl Place {
+    fn of(table: &SqlTable, chunk: &StoredChunk) -> Option<Self> {
+        let (table, added_by) = (table.table_id().to_owned(), chunk.added_by.clone()?);
+        Some(Self { table, added_by, chunk: chunk.id })
+    }
+}
 
 /// Columns of a chunk by name.
 type Columns = BTreeMap<String, ArrayRef>;
@@ -64,7 +79,7 @@ impl SmallChunks {
     /// Some columns of a chunk, if all of them are known.
     fn get(&self, table: &SqlTable, chunk: &StoredChunk, columns: &Schema) -> Option<RecordBatch> {
         let known = self.lock();
-        let found = known.by_place.get(&(table.table_id().to_owned(), chunk.id))?;
+        let found = known.by_place.get(&Place::of(table, chunk)?)?;
         let columns_found = columns.fields().iter().map(|field| {
             let column = found.get(field.name())?;
             // It may have got members since.
@@ -76,9 +91,9 @@ impl SmallChunks {
         RecordBatch::try_new_with_options(schema, columns_found, &options).ok()
     }
 
-    fn put(&self, table: &SqlTable, chunk: i64, rows: &RecordBatch) {
+    fn put(&self, table: &SqlTable, chunk: &StoredChunk, rows: &RecordBatch) {
+        let Some(place) = Place::of(table, chunk) else { return };
         let mut known = self.lock();
-        let place = (table.table_id().to_owned(), chunk);
         known.add(place, rows);
         while known.bytes > CAPACITY
             && let Some(oldest) = known.by_age.pop_front()
@@ -89,9 +104,18 @@ impl SmallChunks {
 
     /// Forgets rows of a table that its latest state has not: they may have been deleted for good.
     pub(crate) fn keep_only(&self, latest: &SqlTable) {
-        let there: HashSet<i64> = latest.stored().iter().map(|chunk| chunk.id).collect();
+        let stored = latest.stored().iter();
+        let there: HashSet<Place> = stored.filter_map(|chunk| Place::of(latest, chunk)).collect();
+        self.forget(|place| place.table == latest.table_id() && !there.contains(place));
+    }
+
+    /// Forgets rows of a table that is not there any more.
+    pub(crate) fn forget_table(&self, table_id: &str) {
+        self.forget(|place| place.table == table_id);
+    }
+
+    fn forget(&self, is_gone: impl Fn(&Place) -> bool) {
         let mut known = self.lock();
-        let is_gone = |place: &Place| place.0 == latest.table_id() && !there.contains(&place.1);
         let gone: Vec<Place> = known.by_age.iter().filter(|it| is_gone(it)).cloned().collect();
         if !gone.is_empty() {
             gone.iter().for_each(|place| known.forget(place));
@@ -167,7 +191,7 @@ pub(crate) async fn rows(
         return Some(rows);
     }
     let read = fill(table, missing(table, chunk), SchemaRef::clone(&table.columns)).await?;
-    let (_, rows) = read.into_iter().find(|(id, _)| *id == stored.id)?;
+    let (_, rows) = read.into_iter().find(|(chunk, _)| chunk.id == stored.id)?;
     rows.project(&request.columns).ok()
 }
 
@@ -176,7 +200,7 @@ async fn fill(
     table: &SqlTable,
     wanted: Vec<StoredChunk>,
     columns: SchemaRef,
-) -> Option<Vec<(i64, RecordBatch)>> {
+) -> Option<Vec<(StoredChunk, RecordBatch)>> {
     let (reading, pool) = (table.clone(), Arc::clone(&table.pool));
     let read = blocking(move || {
         let mut lease = pool.connect()?;
@@ -185,7 +209,9 @@ async fn fill(
     });
     match read.await {
         Ok(read) => {
-            read.iter().for_each(|(id, rows)| table.pool.small().put(table, *id, rows));
+            for (chunk, rows) in &read {
+                table.pool.small().put(table, chunk, rows);
+            }
             Some(read)
         }
         Err(error) => {
@@ -216,7 +242,7 @@ fn read(
     connection: &mut Connection,
     (table, columns): (&SqlTable, &SchemaRef),
     wanted: &[StoredChunk],
-) -> Result<Vec<(i64, RecordBatch)>, Stop> {
+) -> Result<Vec<(StoredChunk, RecordBatch)>, Stop> {
     let problem = |problem| StoreError::Rows { feature: table.feature.clone(), problem };
     let forms = values::storage(connection.dialect(), columns).map_err(problem)?;
     let ids: Vec<i64> = wanted.iter().map(|chunk| chunk.id).collect();
@@ -250,18 +276,18 @@ fn apart(
     chunks: &ArrayRef,
     rows: &RecordBatch,
     wanted: &[StoredChunk],
-) -> Result<Vec<(i64, RecordBatch)>, ArrowError> {
+) -> Result<Vec<(StoredChunk, RecordBatch)>, ArrowError> {
     let chunks = cast(chunks, &DataType::Int64)?;
     let chunks = chunks.as_primitive::<Int64Type>().values();
-    let expected: HashMap<i64, usize> = wanted.iter().map(|it| (it.id, it.size.rows)).collect();
+    let expected: HashMap<i64, &StoredChunk> = wanted.iter().map(|it| (it.id, it)).collect();
     let mut found = Vec::with_capacity(wanted.len());
     let mut start = 0;
     for run in chunks.chunk_by(|one, other| one == other) {
         let end = start + run.len();
-        if expected.get(&run[0]) == Some(&run.len()) {
+        if let Some(chunk) = expected.get(&run[0]).filter(|it| it.size.rows == run.len()) {
             // What stays must not hold on to all of them.
             let places = UInt64Array::from_iter_values(start as u64..end as u64);
-            found.push((run[0], take_record_batch(rows, &places)?));
+            found.push(((*chunk).clone(), take_record_batch(rows, &places)?));
         }
         start = end;
     }

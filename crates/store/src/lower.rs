@@ -70,7 +70,7 @@ pub(crate) fn lower_filters(
         }
     }
     let lower = Lower { schema, now, apart: &Apart::default() };
-    let mut lowered: Vec<PlanExpr> = items.into_iter().map(|it| lower.expr(it)).collect();
+    let mut lowered: Vec<PlanExpr> = items.into_iter().map(|it| lower.condition(it)).collect();
     while lowered.len() > CHAINED {
         // A row that does not meet a condition and one for which it is unknown are the same to a
         // filter, so a group of them may be tested as a whole, which nobody takes apart.
@@ -94,7 +94,7 @@ pub(crate) fn lower_any(
     }
     let lower = Lower { schema, now, apart: &Apart::default() };
     let checked = checked_of_rows(feature, filters, schema)?;
-    let lowered = checked.iter().map(|filter| lower.choice(filter)).collect();
+    let lowered = checked.iter().map(|filter| lower.expr(filter)).collect();
     Ok(Some(halved(lowered, PlanExpr::or)))
 }
 
@@ -215,7 +215,15 @@ impl Lower<'_> {
                 halved(items.iter().map(|item| self.expr(item)).collect(), PlanExpr::and)
             }
             TypedKind::Or(items) => {
-                halved(items.iter().map(|item| self.choice(item)).collect(), PlanExpr::or)
+                halved(items.iter().map(|item| self.expr(item)).collect(), PlanExpr::or)
+            }
+            TypedKind::Compare {
+                op: op @ (Comparison::Equal | Comparison::NotEqual),
+                left,
+                right,
+            } => {
+                let side = |value| Box::new(self.apart.value(self.expr(value)));
+                PlanExpr::BinaryExpr(BinaryExpr::new(side(left), comparison(*op), side(right)))
             }
             TypedKind::Compare { op, left, right } => self.binary(left, comparison(*op), right),
             TypedKind::Distinct { left, right, negated } => {
@@ -293,14 +301,12 @@ impl Lower<'_> {
         }
     }
 
-    /// One of several conditions of which one suffices; those with `=` would be taken for one list.
-    fn choice(self, item: &Typed) -> PlanExpr {
-        match item.kind() {
-            TypedKind::Compare { op: Comparison::Equal, left, right } => {
-                let side = |value| Box::new(self.apart.value(self.expr(value)));
-                PlanExpr::BinaryExpr(BinaryExpr::new(side(left), PlanOperator::Eq, side(right)))
-            }
-            _ => self.expr(item),
+    /// A condition that all rows must meet, whatever others say. Whether it is not met or unknown is
+    /// the same then, so it needs not be kept apart.
+    fn condition(self, typed: &Typed) -> PlanExpr {
+        match typed.kind() {
+            TypedKind::Compare { op, left, right } => self.binary(left, comparison(*op), right),
+            _ => self.expr(typed),
         }
     }
 

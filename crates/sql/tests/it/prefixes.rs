@@ -2,6 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use arrow::{
+    array::{ArrayRef, RecordBatch, StringArray},
+    datatypes::{DataType, Field, Schema},
+};
 use metalith_sql::Database;
 use metalith_store::{Backend, CommitNote, MarkerState, Mode, Rows, Vacuum};
 use metalith_testkit::{
@@ -65,6 +69,33 @@ async fn stores_in_one_database_know_nothing_of_each_other() {
         assert_eq!(stored(longer).await.unwrap(), [3, 10], "{kind}");
         assert_eq!(stored(plain).await.unwrap(), [0, 10], "{kind}");
         raw(&place, "SELECT n FROM dev_b_video__raw");
+    }
+}
+
+/// A table looks like Metaxy's by its columns, and like a store's by its name: the catalogs of others
+/// tell whose it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_another_catalog_has_is_not_taken_for_metaxys() {
+    let of_metaxy = Field::new("metaxy_provenance_by_field", DataType::Utf8, true);
+    let schema = Arc::new(Schema::new(vec![of_metaxy]));
+    let versions: ArrayRef = Arc::new(StringArray::from(vec!["{}"]));
+    let rows = RecordBatch::try_new(schema, vec![versions]).unwrap();
+    for kind in Database::all().map(|it| it.name()) {
+        let place = databases::fresh(kind);
+        let (plain, dev) = (backend(&place), with_prefix(&place, "dev_"));
+        let within = with_prefix(&place, "video__");
+        for (store, mine, seen, as_if) in
+            [(&plain, "dev_eval/x", &dev, "eval/x"), (&plain, "video/raw", &within, "raw")]
+        {
+            let (mine, as_if) = (mine.parse().unwrap(), as_if.parse().unwrap());
+            let note = CommitNote::new("write");
+            store.append(&mine, Rows::from_batch(rows.clone()), note).await.unwrap();
+            assert!(matches!(seen.marker().await.unwrap(), MarkerState::Empty), "{kind} {as_if}");
+            assert!(seen.tables().await.unwrap().is_empty(), "{kind} {as_if}");
+            assert!(seen.open_table(&as_if).await.unwrap().is_none(), "{kind} {as_if}");
+            assert!(!seen.drop_table(&as_if).await.unwrap(), "{kind} {as_if}");
+            assert!(store.open_table(&mine).await.unwrap().is_some(), "{kind} {mine}");
+        }
     }
 }
 

@@ -13,7 +13,7 @@ fields = ["frames"]
 "#;
 
 /// Each holds for what is none of the values, and is unknown where nothing is known.
-const OF_NEITHER: [&str; 8] = [
+const OF_NEITHER: [&str; 10] = [
     "kind NOT IN ('a') OR kind NOT IN ('b')",
     "kind NOT IN ('a', 'b', 'c', 'd') OR kind NOT IN ('e', 'f', 'g', 'h')",
     "kind <> 'a' OR kind <> 'b'",
@@ -21,6 +21,8 @@ const OF_NEITHER: [&str; 8] = [
     "NOT (kind IN ('a', 'b', 'c', 'd') AND kind IN ('e', 'f', 'g', 'h'))",
     "NOT (kind IN ('a') AND kind NOT IN ('a'))",
     "NOT ((kind = 'a' OR kind = 'b') AND (kind = 'c' OR 'd' = kind))",
+    "NOT ((NOT (kind <> 'a') OR NOT (kind <> 'b')) AND (NOT (kind <> 'c') OR NOT (kind <> 'd')))",
+    "(NOT (kind <> 'a' AND kind <> 'b') AND NOT (kind <> 'c' AND kind <> 'd')) = FALSE",
     "NOT (length IN (-1.5) AND length IN (-0.5))",
 ];
 
