@@ -29,8 +29,8 @@ pub struct WrittenIncrement {
 /// Resolves a feature and writes what is found into files of a folder, which must exist.
 ///
 /// The files take their names, one after the other, when all rows of all of them are there. Whoever
-/// loses them in a power
-/// failure resolves again. Of waiting rows, which are orphaned ones too, there is a count.
+/// loses them in a power failure resolves again. Of waiting rows, which are orphaned ones too, there
+/// is a count.
 pub async fn write_increment(
     (store, graph): (&Store, &FeatureGraph),
     feature: &FeatureKey,

@@ -129,12 +129,6 @@ pub(crate) trait Dialect: fmt::Debug + Send + Sync + 'static {
         false
     }
 
-    /// A query for how many columns of a table are of a type, by name. It must be there where rows are
-    /// put into tables directly.
-    fn count_of_type(&self, _table: &str, _columns: &[(&str, String)]) -> Option<String> {
-        None
-    }
-
     /// The schema of temporary tables.
     fn temporary(&self) -> &'static str;
 

@@ -391,14 +391,17 @@ pub(crate) fn take(
 /// them, and a driver puts values into a table as they are.
 fn has_types(connection: &mut Connection, table: &str, columns: &Schema) -> Result<bool, Failure> {
     let dialect = connection.dialect();
-    let typed = columns
-        .fields()
-        .iter()
-        .filter_map(|field| Some((field.name().as_str(), dialect.storage(field.data_type())?.sql)));
-    let typed: Vec<_> = typed.collect();
-    let Some(query) = dialect.count_of_type(table, &typed) else { return Ok(false) };
-    let count = connection.query(&query)?.number()?;
-    Ok(count.and_then(|it| usize::try_from(it).ok()) == Some(columns.fields().len()))
+    let Some(computes) = dialect.computes() else { return Ok(false) };
+    let typed = columns.fields().iter().filter_map(|field| {
+        let made = computes.type_name(&dialect.storage(field.data_type())?.sql);
+        Some(format!("(found.name = {} AND found.type = {made})", quote::text(field.name())))
+    });
+    let typed = typed.collect::<Vec<_>>().join(" OR ");
+    let found = computes.column_types(table);
+    let count =
+        connection.query(&format!("SELECT COUNT(*) AS n FROM ({found}) AS found WHERE {typed}"))?;
+    let count = count.number()?.and_then(|it| usize::try_from(it).ok());
+    Ok(count == Some(columns.fields().len()))
 }
 
 /// Packed rows with the number of their chunk.

@@ -211,12 +211,8 @@ impl Lower<'_> {
             ),
             TypedKind::Not(value) => PlanExpr::Not(boxed(value)),
             TypedKind::Negate(value) => PlanExpr::Negative(boxed(value)),
-            TypedKind::And(items) => {
-                halved(items.iter().map(|item| self.expr(item)).collect(), PlanExpr::and)
-            }
-            TypedKind::Or(items) => {
-                halved(items.iter().map(|item| self.expr(item)).collect(), PlanExpr::or)
-            }
+            TypedKind::And(items) => self.joined(items, PlanExpr::and),
+            TypedKind::Or(items) => self.joined(items, PlanExpr::or),
             TypedKind::Compare {
                 op: op @ (Comparison::Equal | Comparison::NotEqual),
                 left,
@@ -308,6 +304,10 @@ impl Lower<'_> {
             TypedKind::Compare { op, left, right } => self.binary(left, comparison(*op), right),
             _ => self.expr(typed),
         }
+    }
+
+    fn joined(self, items: &[Typed], join: fn(PlanExpr, PlanExpr) -> PlanExpr) -> PlanExpr {
+        halved(items.iter().map(|item| self.expr(item)).collect(), join)
     }
 
     fn binary(self, left: &Typed, op: PlanOperator, right: &Typed) -> PlanExpr {

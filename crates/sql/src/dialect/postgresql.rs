@@ -173,18 +173,6 @@ impl Dialect for PostgreSql {
         true
     }
 
-    fn count_of_type(&self, table: &str, columns: &[(&str, String)]) -> Option<String> {
-        let typed = columns.iter().map(|(name, of)| {
-            format!("(attname = {} AND atttypid = {}::regtype)", quote::text(name), quote::text(of))
-        });
-        let typed = typed.collect::<Vec<_>>().join(" OR ");
-        Some(format!(
-            "SELECT COUNT(*) AS n FROM pg_catalog.pg_attribute WHERE attrelid = to_regclass({}) \
-             AND attnum > 0 AND NOT attisdropped AND ({typed})",
-            quote::text(&quote::name(table))
-        ))
-    }
-
     fn temporary(&self) -> &'static str {
         "pg_temp"
     }

@@ -17,7 +17,7 @@ use metalith_testkit::{
 };
 use serde_json::json;
 
-use crate::support::{append, backend, feature, fresh, numbers, raw, stored};
+use crate::support::{self, append, backend, feature, fresh, numbers, raw, stored};
 
 const GRAPH: &str = "[[features]]\nkey = \"video\"\nid_columns = [\"id\"]\nfields = [\"frames\"]";
 
@@ -298,6 +298,20 @@ async fn a_column_that_others_added_is_not_ours_and_stays() {
         let rows = RecordBatch::try_from_iter([("note", text)]).unwrap();
         append(&backend, rows).await.expect_err("there is another column of that name");
         assert_eq!(stored(&backend).await.unwrap().len(), 4);
+    }
+}
+
+/// PostgreSQL takes few rows as a driver puts them, byte by byte, but only into what they are.
+#[tokio::test]
+async fn a_column_whose_type_others_changed_takes_rows_all_the_same() {
+    let place = databases::fresh("postgresql");
+    let backend = backend(&place);
+    append(&backend, numbers([1])).await.unwrap();
+    for (row, changed) in [(2, "DOUBLE PRECISION"), (3, "NUMERIC"), (4, "INTEGER"), (5, "BIGINT")] {
+        raw(&place, &format!("ALTER TABLE video__raw ALTER COLUMN n TYPE {changed}"));
+        append(&backend, numbers([row])).await.unwrap();
+        let expected: Vec<i64> = (1..=row).collect();
+        assert_eq!(stored(&support::backend(&place)).await.unwrap(), expected, "{changed}");
     }
 }
 

@@ -1,8 +1,8 @@
 //! Tests for membership that the query engine's simplifier lets be.
 //!
 //! It makes FALSE of `x IN (1) AND x IN (2)`, TRUE of `x NOT IN (1) OR x NOT IN (2)`, and the same where
-//! the lists come from `x = 1 OR x = 2`, or from what that is made of. Where `x` is NULL all of them are NULL: rows that nobody asked
-//! for would meet the second, and the NOT of the first.
+//! the lists come from `x = 1 OR x = 2`, or from what it makes that of. Where `x` is NULL all of them
+//! are NULL: rows that nobody asked for would meet the second, and the NOT of the first.
 
 use std::cell::Cell;
 

@@ -10,15 +10,10 @@ use metalith_store::{
 use metalith_testkit::fixtures::{graph, key, memory_store, read, read_with, write};
 use serde_json::{Value, json};
 
-const GRAPH: &str = r#"
-[[features]]
-key = "video"
-id_columns = ["id"]
-fields = ["frames"]
-"#;
+use crate::VIDEO;
 
 async fn three_videos() -> (Store, FeatureGraph) {
-    let (store, graph) = (memory_store().await, graph(GRAPH));
+    let (store, graph) = (memory_store().await, graph(VIDEO));
     let row = |id: &str, size: i64| json!({"id": id, "size": size, "metaxy_provenance_by_field": {"frames": id}});
     let rows = Value::Array(vec![row("a", 1), row("b", 2), row("c", 3)]);
     write(&store, &graph, "video", &rows).await.unwrap();
@@ -148,7 +143,7 @@ async fn a_plan_does_nothing_and_is_refused_when_somebody_wrote_since() {
 
 #[tokio::test]
 async fn a_feature_without_a_table_has_nothing_to_delete() {
-    let (store, graph) = (memory_store().await, graph(GRAPH));
+    let (store, graph) = (memory_store().await, graph(VIDEO));
     let gone = delete(&store, &graph, DeletionMode::Hard, "id = 'a'").await;
     assert_eq!((gone.samples, gone.rows), (0, 0));
 }

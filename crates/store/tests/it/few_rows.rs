@@ -10,16 +10,11 @@ use metalith_testkit::{
 };
 use serde_json::{Value, json};
 
-const GRAPH: &str = r#"
-[[features]]
-key = "video"
-id_columns = ["id"]
-fields = ["frames"]
-"#;
+use crate::VIDEO;
 
 /// Videos of several commits: overwritten ones, deleted ones, and ones that say little.
 async fn videos() -> (Store, FeatureGraph) {
-    let (store, graph) = (memory_store().await, graph(GRAPH));
+    let (store, graph) = (memory_store().await, graph(VIDEO));
     let video = |id: usize, size: Option<usize>, kind: Option<&str>| {
         json!({
             "id": format!("v{id}"), "size": size, "kind": kind, "score": id as f64 / 2.0,
@@ -114,7 +109,7 @@ async fn what_is_read_without_a_plan_is_what_a_plan_gives() {
 /// Of a large chunk it is found out first which rows are wanted.
 #[tokio::test]
 async fn what_is_read_of_a_large_chunk_is_what_a_plan_gives() {
-    let (store, graph) = (memory_store().await, graph(GRAPH));
+    let (store, graph) = (memory_store().await, graph(VIDEO));
     let video = |id: usize| {
         json!({
             "id": format!("v{id:04}"), "size": id % 100, "kind": (!id.is_multiple_of(7)).then_some("a"),

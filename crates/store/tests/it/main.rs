@@ -10,3 +10,11 @@ mod model;
 mod opening;
 mod rebasing;
 mod unknown;
+
+/// A graph of one root.
+const VIDEO: &str = r#"
+[[features]]
+key = "video"
+id_columns = ["id"]
+fields = ["frames"]
+"#;

@@ -5,12 +5,7 @@ use metalith_store::{DeletionMode, DeletionRequest, ReadOptions};
 use metalith_testkit::fixtures::{graph, key, memory_store, read_with, write};
 use serde_json::json;
 
-const GRAPH: &str = r#"
-[[features]]
-key = "video"
-id_columns = ["id"]
-fields = ["frames"]
-"#;
+use crate::VIDEO;
 
 /// Each holds for what is none of the values, and is unknown where nothing is known.
 const OF_NEITHER: [&str; 10] = [
@@ -29,7 +24,7 @@ const OF_NEITHER: [&str; 10] = [
 #[tokio::test]
 async fn lists_that_have_nothing_in_common_say_nothing_of_it() {
     for filter in OF_NEITHER {
-        let (store, graph) = (memory_store().await, graph(GRAPH));
+        let (store, graph) = (memory_store().await, graph(VIDEO));
         let video = |id: &str, kind: Option<&str>, length: Option<f64>| {
             json!({"id": id, "kind": kind, "length": length,
                 "metaxy_provenance_by_field": {"frames": id}})

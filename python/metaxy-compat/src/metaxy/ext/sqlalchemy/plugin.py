@@ -7,6 +7,7 @@ Alembic is to let these be: `context.configure(..., include_object=include_objec
 from typing import Any
 
 from metalith.graph import FeatureGraph
+from metalith.keys import FeatureKey
 from metalith.spec import FeatureSpec
 from sqlalchemy import Column, DateTime, Index, MetaData, PrimaryKeyConstraint, String, Table
 from sqlalchemy.engine import make_url
@@ -61,8 +62,8 @@ def filter_feature_sqla_metadata(  # noqa: PLR0917 - as Metaxy takes them
     is injected is a primary key or an index over version, ids and time.
     """
     url = _get_store_sqlalchemy_url(store, protocol, port)
-    definitions = _definitions(project, filter_by_project)
-    specs = {store.get_table_name(key): spec for key, spec in definitions.items()}
+    found = specs_of(project, filter_by_project)
+    specs = {store.get_table_name(key): spec for key, spec in found.items()}
     chosen = MetaData()
     for name, table in source_metadata.tables.items():
         if name in specs:
@@ -146,14 +147,9 @@ def inject_constraints(
         Index("metaxy_idx", *(table.c[name] for name in key_columns(spec)))
 
 
-def project_or_default(project: str | None) -> str | None:
-    """A project, or that of the configuration."""
-    return MetaxyConfig.get(load=True).project if project is None else project
-
-
-def _definitions(project: str | None, filter_by_project: bool) -> dict[Any, FeatureSpec]:
-    """The specs of features, by key."""
-    project = project_or_default(project)
+def specs_of(project: str | None, filter_by_project: bool) -> dict[FeatureKey, FeatureSpec]:
+    """The specs of features by key: those of a project, by default that of the configuration."""
+    project = MetaxyConfig.get(load=True).project if project is None else project
     found = FeatureGraph.get_active().feature_definitions_by_key
     return {
         key: definition.spec

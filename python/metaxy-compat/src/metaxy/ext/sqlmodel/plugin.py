@@ -25,7 +25,7 @@ from metaxy.ext.sqlalchemy.plugin import (
     _get_store_sqlalchemy_url,  # pyright: ignore[reportPrivateUsage] - Metaxy calls it so
     inject_constraints,
     key_columns,
-    project_or_default,
+    specs_of,
 )
 from metaxy.models.constants import ALL_SYSTEM_COLUMNS, SYSTEM_COLUMN_PREFIX
 from metaxy.models.feature import BaseFeature
@@ -209,16 +209,15 @@ def filter_feature_sqlmodel_metadata(  # noqa: PLR0917 - as Metaxy takes them
     that of the configuration, or of all of them.
     """
     url = _get_store_sqlalchemy_url(store, protocol, port)
-    project = project_or_default(project)
-    definitions = FeatureGraph.get_active().feature_definitions_by_key
+    specs = specs_of(project, filter_by_project)
     chosen = MetaData()
     for table in source_metadata.tables.values():
         if _INFO not in table.info:
             continue
         key = MetaxyTableInfo.model_validate(table.info[_INFO]).feature_key
-        definition = definitions.get(key)
-        if definition is None or (filter_by_project and definition.project != project):
+        spec = specs.get(key)
+        if spec is None:
             continue
         copied = table.to_metadata(chosen, name=store.get_table_name(key))
-        inject_constraints(copied, definition.spec, inject_primary_key, inject_index)
+        inject_constraints(copied, spec, inject_primary_key, inject_index)
     return url, chosen
