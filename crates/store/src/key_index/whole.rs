@@ -8,6 +8,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 /// Different whole numbers, in the order in which they came.
 #[derive(Default)]
 pub(super) struct WholeKeys {
+    /// All of them, unless they are counted.
     keys: Vec<i64>,
     /// How many there will be, as far as that was said.
     expected: usize,
@@ -46,8 +47,11 @@ impl Sieve {
 
 /// Where the number of a key is found.
 enum Places {
+    /// Nowhere: each key follows on the one before, so its number is how far it is from the first.
+    /// Ids that count samples in their order take no memory so.
+    Counted { first: i64, len: u32 },
     /// In a list with a place for every number between the least and the greatest key. Ids that
-    /// count samples are found so without a search.
+    /// count samples in another order, or most of them, are found so without a search.
     Near { first: i64, numbers: Vec<u32> },
     /// In a hash table.
     Far { hasher: DefaultHashBuilder, numbers: HashTable<u32> },
@@ -63,20 +67,27 @@ const BITS_PER_KEY: usize = 64;
 
 impl Default for Places {
     fn default() -> Self {
-        Self::Near { first: 0, numbers: Vec::new() }
+        Self::Counted { first: 0, len: 0 }
     }
 }
 
 impl WholeKeys {
     pub(super) fn len(&self) -> usize {
-        self.keys.len()
+        match self.places {
+            Places::Counted { len, .. } => len as usize,
+            Places::Near { .. } | Places::Far { .. } => self.keys.len(),
+        }
     }
 
     pub(super) fn reserve(&mut self, more: usize) {
-        self.expected = self.keys.len() + more;
-        self.keys.reserve(more);
-        if let Places::Far { hasher, numbers } = &mut self.places {
-            numbers.reserve(more, |it| hasher.hash_one(self.keys[*it as usize]));
+        self.expected = self.len() + more;
+        match &mut self.places {
+            Places::Counted { .. } => {}
+            Places::Near { .. } => self.keys.reserve(more),
+            Places::Far { hasher, numbers } => {
+                self.keys.reserve(more);
+                numbers.reserve(more, |it| hasher.hash_one(self.keys[*it as usize]));
+            }
         }
     }
 
@@ -89,17 +100,29 @@ impl WholeKeys {
 
     /// Gives a number to what is no key, and to nothing that is asked for.
     pub(super) fn push_nothing(&mut self) -> u32 {
+        self.list();
         self.keys.push(0);
         self.keys.len() as u32 - 1
     }
 
     /// The number of a key, which gets one if it has none.
     pub(super) fn number(&mut self, key: i64) -> u32 {
+        if let Places::Counted { first, len } = &mut self.places {
+            if *len == 0 {
+                *first = key;
+            }
+            if let Some(number) = counted(*first, key, len.saturating_add(1)) {
+                *len = (*len).max(number + 1);
+                return number;
+            }
+            self.list();
+        }
         self.sieve = None;
         let next = self.keys.len() as u32;
         loop {
             let Self { keys, places, .. } = self;
             match places {
+                Places::Counted { .. } => {}
                 Places::Near { first, numbers } => {
                     if let Some(number) = place(*first, key).and_then(|it| numbers.get_mut(it)) {
                         if *number == NONE {
@@ -127,6 +150,7 @@ impl WholeKeys {
     /// The number of a key that has one.
     pub(super) fn find(&self, key: i64) -> Option<u32> {
         match &self.places {
+            Places::Counted { first, len } => counted(*first, key, *len),
             Places::Near { first, numbers } => {
                 let number = place(*first, key).and_then(|it| numbers.get(it));
                 number.copied().filter(|number| *number != NONE)
@@ -147,6 +171,14 @@ impl WholeKeys {
             }),
             None => BooleanBuffer::collect_bool(numbers.len(), |row| is_key(numbers[row])),
         }
+    }
+
+    /// Puts keys that are counted into a list.
+    fn list(&mut self) {
+        let Places::Counted { first, len } = self.places else { return };
+        self.keys.reserve(self.expected.max(len as usize));
+        self.keys.extend((0..i64::from(len)).map(|it| first + it));
+        self.places = Places::Near { first, numbers: (0..len).collect() };
     }
 
     /// Puts `key` within the list, or all keys into a hash table if it is too far away.
@@ -185,6 +217,13 @@ impl WholeKeys {
         }
         self.places = Places::Far { hasher, numbers: table };
     }
+}
+
+/// The number of a key among `len` that count on from `first`.
+fn counted(first: i64, key: i64, len: u32) -> Option<u32> {
+    // None of them counts on beyond the greatest number there is.
+    let number = place(first, key).filter(|_| first <= key)?;
+    u32::try_from(number).ok().filter(|it| *it < len)
 }
 
 /// Where a key is in a list that begins with `first`; beyond its end if it is not there.
