@@ -1,11 +1,14 @@
 //! Rows as the bytes of Parquet files.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    io::{self, Write},
+    sync::Arc,
+};
 
 use datafusion::{
     arrow::{
-        array::{Array, ArrayRef, AsArray as _, RecordBatch, new_null_array},
-        datatypes::{DataType, Field, Int64Type, SchemaRef},
+        array::{Array, ArrayRef, RecordBatch, new_null_array},
+        datatypes::{Field, Schema, SchemaRef},
     },
     error::DataFusionError,
 };
@@ -13,43 +16,38 @@ use metalith_base::FeatureKey;
 use metalith_graph::columns;
 use metalith_store::{RowProblem, StoreError, adapt_array};
 use parquet::{
-    arrow::{
-        ArrowSchemaConverter,
-        arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves},
-    },
-    basic::{Compression, Encoding},
+    arrow::{ArrowSchemaConverter, arrow_writer::ArrowRowGroupWriterFactory},
     errors::ParquetError,
-    file::{
-        metadata::KeyValue,
-        properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr},
-        writer::SerializedFileWriter,
-    },
-    schema::types::{ColumnPath, TypePtr},
+    file::{metadata::KeyValue, properties::WriterPropertiesPtr, writer::SerializedFileWriter},
+    schema::types::{SchemaDescriptor, TypePtr},
 };
 
-/// Values of a column that are looked at to tell how it is best written,
-const SAMPLE: usize = 1024;
-/// and how many of these tell nothing.
-const FEW: usize = 100;
+use self::column::{Chunk, ColumnEncoder, Encoded};
+pub use self::properties::parquet_properties;
+
+mod column;
+mod properties;
 
 /// What turns rows into row groups of Parquet files. Row groups can be encoded side by side.
 pub(crate) struct Encoder {
     feature: FeatureKey,
-    schema: SchemaRef,
     root: TypePtr,
     properties: WriterPropertiesPtr,
     factory: ArrowRowGroupWriterFactory,
+    columns: Vec<ColumnEncoder>,
+    /// The place of the column that often has the same rows, for each column.
+    twins: Vec<Option<usize>>,
 }
 
 /// An encoded row group.
 pub(crate) struct RowGroup {
     pub(crate) rows: usize,
-    columns: Vec<ArrowColumnChunk>,
+    chunks: Vec<Chunk>,
 }
 
-/// A Parquet file in the making. Its bytes are taken as they come.
-pub(crate) struct FileBytes {
-    writer: SerializedFileWriter<Vec<u8>>,
+/// A Parquet file in the making, and what takes its bytes.
+pub(crate) struct ParquetFile<W: Write> {
+    writer: SerializedFileWriter<W>,
 }
 
 impl Encoder {
@@ -64,34 +62,58 @@ impl Encoder {
         let unused =
             SerializedFileWriter::new(Vec::new(), Arc::clone(&root), Arc::clone(&properties))?;
         let factory = ArrowRowGroupWriterFactory::new(&unused, SchemaRef::clone(&schema));
-        Ok(Self { feature: feature.clone(), schema, root, properties, factory })
+        let described = SchemaDescriptor::new(Arc::clone(&root));
+        let columns = (0..schema.fields().len())
+            .map(|at| ColumnEncoder::new(&schema.fields()[at], &described, at))
+            .collect();
+        let twins = schema.fields().iter().map(|field| twin(&schema, field)).collect();
+        Ok(Self { feature: feature.clone(), root, properties, factory, columns, twins })
     }
 
     /// Starts a file.
-    pub(crate) fn file(&self) -> Result<FileBytes, ParquetError> {
+    pub(crate) fn file<W: Write + Send>(&self, sink: W) -> io::Result<ParquetFile<W>> {
         let (root, properties) = (Arc::clone(&self.root), Arc::clone(&self.properties));
-        Ok(FileBytes { writer: SerializedFileWriter::new(Vec::new(), root, properties)? })
+        let writer = SerializedFileWriter::new(sink, root, properties).map_err(refused)?;
+        Ok(ParquetFile { writer })
     }
 
     /// Encodes rows as one row group, columns by name, missing ones as NULL.
     pub(crate) fn encode(&self, batches: &[RecordBatch]) -> Result<RowGroup, StoreError> {
-        let failed = |source| self.failed(source);
-        let mut writers = self.factory.create_column_writers(0).map_err(failed)?;
-        let mut rows = 0;
-        for batch in batches {
-            rows += batch.num_rows();
-            let mut writer = writers.iter_mut();
-            for field in self.schema.fields() {
-                let column = self.adapt(batch, field)?;
-                for leaf in compute_leaves(field, &column).map_err(failed)? {
-                    if let Some(writer) = writer.next() {
-                        writer.write(&leaf).map_err(failed)?;
-                    }
-                }
+        let adapted = |column: &ColumnEncoder| -> Result<Vec<ArrayRef>, StoreError> {
+            batches.iter().map(|batch| self.adapt(batch, &column.field)).collect()
+        };
+        let arrays: Vec<_> = self.columns.iter().map(adapted).collect::<Result<_, _>>()?;
+        let chunks = self.chunks(&arrays).map_err(|source| self.failed(source))?;
+        Ok(RowGroup { rows: batches.iter().map(RecordBatch::num_rows).sum(), chunks })
+    }
+
+    /// Encodes columns. What has the same rows as its twin is not encoded, but takes its bytes.
+    fn chunks(&self, arrays: &[Vec<ArrayRef>]) -> Result<Vec<Chunk>, ParquetError> {
+        let is_same = |one: usize, other: usize| {
+            let mut pairs = arrays[one].iter().zip(&arrays[other]);
+            pairs.all(|(one, other)| one.to_data().ptr_eq(&other.to_data()) || one == other)
+        };
+        let sources: Vec<usize> = (0..arrays.len())
+            .map(|at| self.twins[at].filter(|twin| is_same(*twin, at)).unwrap_or(at))
+            .collect();
+        let mut writers = self.factory.create_column_writers(0)?.into_iter();
+        let mut encoded = Vec::with_capacity(arrays.len());
+        for (at, column) in self.columns.iter().enumerate() {
+            let writers = writers.by_ref().take(column.leaves.len()).collect();
+            let is_lent = (0..arrays.len()).any(|other| other != at && sources[other] == at);
+            encoded.push(match sources[at] == at {
+                true => column.encode(&arrays[at], writers, is_lent, &self.properties)?,
+                false => Encoded::Once(Vec::new()),
+            });
+        }
+        let mut chunks = Vec::new();
+        for (column, source) in self.columns.iter().zip(sources) {
+            match &mut encoded[source] {
+                Encoded::Once(new) => chunks.extend(new.drain(..).map(Chunk::New)),
+                Encoded::Again(bytes) => chunks.extend(bytes.chunks(&column.leaves)?),
             }
         }
-        let columns = writers.into_iter().map(|it| it.close()).collect::<Result<_, _>>();
-        Ok(RowGroup { rows, columns: columns.map_err(failed)? })
+        Ok(chunks)
     }
 
     fn adapt(&self, batch: &RecordBatch, field: &Field) -> Result<ArrayRef, StoreError> {
@@ -121,132 +143,60 @@ impl Encoder {
     }
 }
 
-impl FileBytes {
-    /// Adds a row group; the bytes since the last call come back.
-    pub(crate) fn push(&mut self, group: RowGroup) -> Result<Vec<u8>, ParquetError> {
-        let mut writer = self.writer.next_row_group()?;
-        for column in group.columns {
-            column.append_to_row_group(&mut writer)?;
+impl<W: Write + Send> ParquetFile<W> {
+    /// Adds a row group.
+    pub(crate) fn push(&mut self, group: RowGroup) -> io::Result<()> {
+        let mut writer = self.writer.next_row_group().map_err(refused)?;
+        for chunk in group.chunks {
+            chunk.append_to(&mut writer).map_err(refused)?;
         }
-        writer.close()?;
-        self.writer.flush()?;
-        Ok(std::mem::take(self.writer.inner_mut()))
+        writer.close().map_err(refused)?;
+        Ok(())
     }
 
-    /// Ends the file, with an entry in its footer; the last bytes come back.
-    pub(crate) fn finish(mut self, entry: Option<KeyValue>) -> Result<Vec<u8>, ParquetError> {
+    /// Ends the file, with an entry in its footer.
+    pub(crate) fn finish(&mut self, entry: Option<KeyValue>) -> io::Result<()> {
         if let Some(entry) = entry {
             self.writer.append_key_value_metadata(entry);
         }
-        self.writer.finish()?;
-        Ok(std::mem::take(self.writer.inner_mut()))
+        self.writer.finish().map_err(refused)?;
+        Ok(())
+    }
+
+    /// How many bytes there are.
+    pub(crate) fn size(&self) -> u64 {
+        self.writer.bytes_written() as u64
+    }
+
+    /// What takes the bytes, with all there are.
+    pub(crate) fn sink(&mut self) -> io::Result<&mut W> {
+        self.writer.flush()?;
+        Ok(self.writer.inner_mut())
     }
 }
 
-/// How rows with these columns, of which `sample` is typical, are written to Parquet: compressed
-/// lightly, but where that hardly helps, and without dictionaries where nearly every value is
-/// another one, such as ids and hashes. The least and the greatest hash help nobody to skip anything,
-/// so they are not looked for.
-pub fn parquet_properties(schema: &SchemaRef, sample: &[RecordBatch]) -> WriterProperties {
-    let mut properties = WriterProperties::builder()
-        .set_compression(Compression::SNAPPY)
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_write_page_header_statistics(false)
-        .set_offset_index_disabled(true)
-        .set_created_by(concat!("metalith version ", env!("CARGO_PKG_VERSION")).to_owned());
-    for Diverse { path, encoding, shrinks } in diverse_columns(schema, sample) {
-        let path = ColumnPath::new(path);
-        if !shrinks {
-            let none = Compression::UNCOMPRESSED;
-            properties = properties.set_column_compression(path.clone(), none);
-        }
-        let column = path.parts().first();
-        if column.is_some_and(|column| columns::VERSIONS.contains(&column.as_str())) {
-            let none = EnabledStatistics::None;
-            properties = properties.set_column_statistics_enabled(path.clone(), none);
-        }
-        properties = properties.set_column_encoding(path.clone(), encoding);
-        properties = properties.set_column_dictionary_enabled(path, false);
-    }
-    properties.build()
-}
-
-/// A column whose values hardly repeat, such as ids and hashes, perhaps a member of a struct.
-///
-/// A dictionary of these would be built, found too large, and thrown away.
-struct Diverse {
-    path: Vec<String>,
-    encoding: Encoding,
-    /// Whether compressing them saves enough to be worth the time, here and for all who read them.
-    shrinks: bool,
-}
-
-fn diverse_columns(schema: &SchemaRef, sample: &[RecordBatch]) -> Vec<Diverse> {
-    let mut diverse = Vec::new();
-    for field in schema.fields() {
-        let columns: Vec<&ArrayRef> =
-            sample.iter().filter_map(|batch| batch.column_by_name(field.name())).collect();
-        look_at(vec![field.name().clone()], &columns, &mut diverse);
-    }
-    diverse
-}
-
-fn look_at(path: Vec<String>, columns: &[&ArrayRef], diverse: &mut Vec<Diverse>) {
-    let Some(first) = columns.first() else { return };
-    if let DataType::Struct(members) = first.data_type() {
-        for (index, member) in members.iter().enumerate() {
-            let inner: Vec<&ArrayRef> =
-                columns.iter().map(|column| column.as_struct().column(index)).collect();
-            let mut path = path.clone();
-            path.push(member.name().clone());
-            look_at(path, &inner, diverse);
-        }
-        return;
-    }
-    let found = if first.data_type() == &DataType::Int64 {
-        counting(columns).then_some((Encoding::DELTA_BINARY_PACKED, false))
-    } else {
-        diverse_text(columns)
+/// The place of the column whose rows a column has unless somebody gave it others: versions of data
+/// are what provenance is.
+fn twin(schema: &Schema, field: &Field) -> Option<usize> {
+    let name = match field.name().as_str() {
+        columns::DATA_VERSION => columns::PROVENANCE,
+        columns::DATA_VERSION_BY_FIELD => columns::PROVENANCE_BY_FIELD,
+        _ => return None,
     };
-    if let Some((encoding, shrinks)) = found {
-        diverse.push(Diverse { path, encoding, shrinks });
-    }
+    let (place, other) = schema.column_with_name(name)?;
+    let alike = |it: &Field| (it.data_type().clone(), it.is_nullable());
+    (alike(other) == alike(field)).then_some(place)
 }
 
-/// How texts are written, if nearly every one is another.
-fn diverse_text(columns: &[&ArrayRef]) -> Option<(Encoding, bool)> {
-    let (mut seen, mut distinct, mut bytes) = (0, HashSet::new(), Vec::new());
-    for column in columns {
-        let values = column.as_string_opt::<i32>()?;
-        let step = (values.len() / SAMPLE).max(1);
-        let taken = (0..values.len()).step_by(step).filter(|row| values.is_valid(*row));
-        for row in taken {
-            seen += 1;
-            distinct.insert(values.value(row));
-            bytes.extend_from_slice(values.value(row).as_bytes());
-        }
-    }
-    if seen <= FEW || distinct.len() * 2 <= seen {
-        return None;
-    }
-    let compressed = snap::raw::Encoder::new().compress_vec(&bytes);
-    let shrinks = compressed.is_ok_and(|it| it.len() < bytes.len() / 3 * 2);
-    Some((Encoding::DELTA_LENGTH_BYTE_ARRAY, shrinks))
+fn refused(error: ParquetError) -> io::Error {
+    system_error(error).unwrap_or_else(io::Error::other)
 }
 
-/// Whether numbers go up or down by about as much each time, as ids that count samples do.
-fn counting(columns: &[&ArrayRef]) -> bool {
-    let (mut seen, mut least, mut greatest) = (0, i128::MAX, i128::MIN);
-    for column in columns {
-        let Some(values) = column.as_primitive_opt::<Int64Type>() else { return false };
-        let taken = values.values().get(..SAMPLE).unwrap_or(values.values());
-        for pair in taken.windows(2) {
-            let step = i128::from(pair[1]) - i128::from(pair[0]);
-            seen += 1;
-            least = least.min(step);
-            greatest = greatest.max(step);
-        }
-    }
-    // The same number again and again is for a dictionary.
-    seen > FEW && (least, greatest) != (0, 0) && greatest - least < 1 << 16
+/// What the system said when a writer of Parquet failed, or the error as it is.
+pub fn system_error(error: ParquetError) -> Result<io::Error, ParquetError> {
+    let ParquetError::External(source) = error else { return Err(error) };
+    source.downcast::<io::Error>().map(|it| *it).map_err(ParquetError::External)
 }
+
+#[cfg(test)]
+mod tests;

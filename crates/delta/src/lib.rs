@@ -44,7 +44,7 @@ mod write;
 
 pub use crate::{
     backend::{DeltaBackend, open_backend, open_space, space_of},
-    encode::parquet_properties,
+    encode::{parquet_properties, system_error},
     layout::Layout,
     marker::is_store,
 };

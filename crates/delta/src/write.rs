@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    io::Write as _,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -18,18 +17,21 @@ use futures::{
     stream::{self, BoxStream},
 };
 use metalith_store::{Distinct, Rows, StoreError};
-use object_store::{ObjectStoreExt as _, buffered::BufWriter};
-use parquet::{errors::ParquetError, file::metadata::KeyValue};
-use tokio::io::AsyncWriteExt as _;
+use object_store::ObjectStoreExt as _;
+use tokio::{sync::mpsc, task::JoinSet};
 use uuid::Uuid;
 
 use crate::{
     data_file::DataFile,
-    encode::{Encoder, FileBytes, RowGroup},
+    encode::{Encoder, RowGroup},
     error, facts, log_entry,
     place::{Place, sync_folder},
     snapshot::Source,
 };
+
+mod file;
+
+use self::file::{Finished, Part, Target};
 
 /// Rows of a row group: the unit of parallel work, and of what a reader can skip.
 const GROUP_ROWS: usize = 64 * 1024;
@@ -37,6 +39,9 @@ const GROUP_ROWS: usize = 64 * 1024;
 const GROUP_BYTES: usize = 32 * 1024 * 1024;
 /// Row groups of a file: the unit that a deletion rewrites.
 const FILE_GROUPS: usize = 8;
+
+/// Files that may be on their way to the disk when another is begun.
+const UNSETTLED: usize = 1;
 
 /// Data files that are written, and that go away again unless they are kept.
 #[derive(Debug)]
@@ -46,6 +51,10 @@ pub(crate) struct Written {
     pub(crate) files: Vec<DataFile>,
     /// Names of files that were started, finished or not.
     names: Vec<String>,
+    /// When the last of them was started, in microseconds.
+    micros: i64,
+    /// Files that are being written, or on their way to the disk.
+    unsettled: JoinSet<Result<DataFile, StoreError>>,
     kept: AtomicBool,
 }
 
@@ -66,30 +75,29 @@ pub(crate) async fn write(
     let mut encoded = encode(Arc::clone(&encoder), first, groups, table);
     let mut current: Option<Current> = None;
     let mut parts = 0..;
-    let mut entry = || {
+    let mut end = || {
         let (write, columns) = (write.clone(), distinct.to_vec());
-        let part = parts.next().filter(|_| !columns.is_empty())?;
-        Some(facts::distinct_entry(&Distinct { write, part, columns }))
+        let part = parts.next().filter(|_| !columns.is_empty());
+        Part::End(part.map(|part| facts::distinct_entry(&Distinct { write, part, columns })))
     };
-    let mut next = encoded.try_next().await?;
-    while let Some(group) = next {
+    while let Some(group) = encoded.try_next().await? {
         let mut file = match current.take() {
             Some(file) => file,
             None => written.start(&encoder).await?,
         };
-        // More rows are read and encoded while these go to the disk.
-        let (following, pushed) = tokio::join!(encoded.try_next(), file.push(group));
-        pushed.map_err(|failed| written.unwritten(failed))?;
-        next = following?;
+        file.groups += 1;
+        written.pass(&file, Part::Group(group)).await?;
         if file.groups < FILE_GROUPS {
             current = Some(file);
         } else {
-            written.finish(file, entry()).await?;
+            written.pass(&file, end()).await?;
         }
     }
     if let Some(file) = current {
-        written.finish(file, entry()).await?;
+        written.pass(&file, end()).await?;
     }
+    written.settle(0).await?;
+    written.files.sort_by(|one, other| one.path.cmp(&other.path));
     if let Some(folder) = table.place.local(&table.folder) {
         // Where it cannot be flushed, the file system keeps its own promises.
         tokio::task::spawn_blocking(move || sync_folder(&folder)).await.ok();
@@ -97,7 +105,7 @@ pub(crate) async fn write(
     Ok(written)
 }
 
-/// Encodes row groups on several threads, as many ahead of the consumer, in their order.
+/// Encodes row groups on several threads, in their order.
 fn encode(
     encoder: Arc<Encoder>,
     first: Vec<RecordBatch>,
@@ -108,6 +116,8 @@ fn encode(
         Ok::<_, StoreError>(groups.next().await?.map(|group| (group, groups)))
     });
     let shown = table.place.shown(&table.folder);
+    // One more than there are threads, so that none waits for the one that must be first.
+    let ahead = std::thread::available_parallelism().map_or(1, usize::from).min(4) + 1;
     stream::iter([Ok(first)])
         .chain(others)
         .map_ok(move |batches| {
@@ -118,13 +128,21 @@ fn encode(
                 task.await.unwrap_or_else(|stopped| Err(error::storage("write", shown, stopped)))
             }
         })
-        .try_buffered(std::thread::available_parallelism().map_or(1, usize::from).min(4))
+        .try_buffered(ahead)
         .boxed()
 }
 
 impl Written {
     fn new(place: Place, folder: String) -> Self {
-        Self { place, folder, files: Vec::new(), names: Vec::new(), kept: AtomicBool::new(false) }
+        Self {
+            place,
+            folder,
+            files: Vec::new(),
+            names: Vec::new(),
+            micros: 0,
+            unsettled: JoinSet::new(),
+            kept: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn rows(&self) -> u64 {
@@ -154,45 +172,49 @@ impl Written {
     }
 
     async fn start(&mut self, encoder: &Encoder) -> Result<Current, StoreError> {
+        self.settle(UNSETTLED).await?;
         // Names sort in the order of writing, within this write and across writers.
-        let micros = log_entry::now_micros().max(0);
-        let sequence = self.names.len();
+        self.micros = log_entry::now_micros().max(self.micros);
+        let (micros, sequence) = (self.micros, self.names.len());
         let name = format!("part-{micros:020}-{sequence:04}-{}.snappy.parquet", Uuid::new_v4());
         let relative = format!("{}/{name}", self.folder);
         self.names.push(name.clone());
-        let bytes = encoder.file().map_err(|source| self.failed(source))?;
-        let sink = match self.place.local(&relative) {
-            Some(path) => {
-                let create = || {
-                    if let Some(folder) = path.parent() {
-                        fs::create_dir_all(folder)?;
-                    }
-                    fs::File::create_new(&path)
-                };
-                let location = || self.place.shown(&relative);
-                Sink::Local(create().map_err(|source| error::storage("write", location(), source))?)
-            }
-            None => Sink::Remote(Box::new(BufWriter::new(
-                self.place.store(),
-                self.place.object(&relative),
-            ))),
+        let shown = self.place.shown(&relative);
+        let failed = move |source| error::storage("write", shown, source);
+        let target = match Target::create(&self.place, &relative, encoder) {
+            Ok(target) => target,
+            Err(source) => return Err(failed(source)),
         };
-        Ok(Current { name, bytes, sink, groups: 0, rows: 0, size: 0 })
+        let (parts, received) = mpsc::channel(1);
+        self.unsettled.spawn(async move {
+            let Finished { rows, bytes } = target.write(received).await.map_err(failed)?;
+            let partition = std::collections::HashMap::new();
+            Ok(DataFile { path: name, bytes, modified: 0, rows, partition })
+        });
+        Ok(Current { parts, groups: 0 })
     }
 
-    async fn finish(&mut self, file: Current, entry: Option<KeyValue>) -> Result<(), StoreError> {
-        let finished = file.finish(entry).await.map_err(|failed| self.unwritten(failed))?;
-        self.files.push(finished);
+    /// Hands a part of a file to what writes it.
+    async fn pass(&mut self, file: &Current, part: Part) -> Result<(), StoreError> {
+        if file.parts.send(part).await.is_ok() {
+            return Ok(());
+        }
+        // It takes no more, and knows why.
+        self.settle(0).await?;
+        Err(self.failed(std::io::Error::from(std::io::ErrorKind::BrokenPipe)))
+    }
+
+    /// Waits until all but so many files are where they belong.
+    async fn settle(&mut self, but: usize) -> Result<(), StoreError> {
+        while self.unsettled.len() > but {
+            let Some(file) = self.unsettled.join_next().await else { break };
+            self.files.push(file.unwrap_or_else(|stopped| Err(self.failed(stopped)))?);
+        }
         Ok(())
     }
 
-    fn failed(&self, source: ParquetError) -> StoreError {
+    fn failed(&self, source: impl std::error::Error + Send + Sync + 'static) -> StoreError {
         error::storage("write", self.place.shown(&self.folder), source)
-    }
-
-    fn unwritten(&self, source: std::io::Error) -> StoreError {
-        let name = self.names.last().map_or("", String::as_str);
-        error::storage("write", self.place.shown(&format!("{}/{name}", self.folder)), source)
     }
 }
 
@@ -225,58 +247,10 @@ impl Drop for Written {
     }
 }
 
-/// A file that is being written.
+/// A file that takes more rows.
 struct Current {
-    name: String,
-    bytes: FileBytes,
-    sink: Sink,
+    parts: mpsc::Sender<Part>,
     groups: usize,
-    rows: usize,
-    size: u64,
-}
-
-enum Sink {
-    Local(fs::File),
-    Remote(Box<BufWriter>),
-}
-
-impl Current {
-    async fn push(&mut self, group: RowGroup) -> std::io::Result<()> {
-        self.groups += 1;
-        self.rows += group.rows;
-        let bytes = self.bytes.push(group).map_err(std::io::Error::other)?;
-        self.size += bytes.len() as u64;
-        self.sink.write(bytes).await
-    }
-
-    async fn finish(self, entry: Option<KeyValue>) -> std::io::Result<DataFile> {
-        let Self { name, bytes, mut sink, rows, mut size, .. } = self;
-        let bytes = bytes.finish(entry).map_err(std::io::Error::other)?;
-        size += bytes.len() as u64;
-        sink.write(bytes).await?;
-        sink.finish().await?;
-        let partition = std::collections::HashMap::new();
-        Ok(DataFile { path: name, bytes: size, modified: 0, rows, partition })
-    }
-}
-
-impl Sink {
-    async fn write(&mut self, bytes: Vec<u8>) -> std::io::Result<()> {
-        match self {
-            Self::Local(file) => {
-                let mut file = file.try_clone()?;
-                tokio::task::spawn_blocking(move || file.write_all(&bytes)).await?
-            }
-            Self::Remote(writer) => Ok(writer.put(bytes.into()).await?),
-        }
-    }
-
-    async fn finish(self) -> std::io::Result<()> {
-        match self {
-            Self::Local(file) => tokio::task::spawn_blocking(move || file.sync_data()).await?,
-            Self::Remote(mut writer) => writer.shutdown().await,
-        }
-    }
 }
 
 /// Batches put together to row groups.

@@ -17,7 +17,7 @@ use arrow::{
     json::writer::{EncoderOptions, LineDelimited, WriterBuilder, make_encoder},
 };
 use futures::TryStreamExt as _;
-use metalith_delta::parquet_properties;
+use metalith_delta::{parquet_properties, system_error};
 use metalith_store::Rows;
 use parquet::{arrow::ArrowWriter, errors::ParquetError};
 
@@ -399,12 +399,9 @@ impl From<ArrowError> for Refused {
 
 impl From<ParquetError> for Refused {
     fn from(error: ParquetError) -> Self {
-        match error {
-            ParquetError::External(source) => match source.downcast::<io::Error>() {
-                Ok(source) => Self::System(*source),
-                Err(source) => Self::Format(source),
-            },
-            other => Self::Format(Box::new(other)),
+        match system_error(error) {
+            Ok(source) => Self::System(source),
+            Err(other) => Self::Format(Box::new(other)),
         }
     }
 }
