@@ -2,8 +2,9 @@
 
 Every measurement is a process of its own on a fresh copy of a store: wall time with process
 start, and peak memory. Both sides take the same Parquet files, the same graph and the same hash,
-and must count the same samples. The peer's frames stay in memory, as in its paper; ours are
-written to Arrow files within the time measured.
+cut to the same length, and must count the same samples. The peer's frames stay in memory, as in
+its paper. Ours reach the caller within the time measured: what is resolved as Arrow files, what
+is read as a stream of Arrow that this script takes in batch by batch.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import ours
 import peer
+import pyarrow
 
 PEER = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("peer.py"))]
 
@@ -69,6 +71,7 @@ def arguments():
     parser.add_argument("--scratch", type=Path, required=True, help="a folder that is emptied")
     parser.add_argument("--output", type=Path, required=True, help="where the JSON goes")
     parser.add_argument("--databases", type=Path, help="where DuckDB's library is installed")
+    parser.add_argument("--hash-length", type=int, default=peer.HASH_LENGTH)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", type=numbers, default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--graphs", type=words, default=["simple", "wide"])
@@ -100,16 +103,20 @@ class Cell:
         self.store = args.scratch / "store"
 
     def peer(self, command, *options):
-        fixed = ["--graph", self.graph, "--engine", self.engine, "--data", str(self.data)]
-        return [*PEER, command, *fixed, "--store", str(self.store / "peer"), *options]
+        return [*PEER, command, *self.fixed, "--store", str(self.store / "peer"), *options]
 
     def package(self, command, *options):
         """The peer's own script on our engine, which keeps samples where the command does."""
         sources = [self.args.package / "src", self.args.package / "metaxy-compat/src"]
         path = os.pathsep.join(map(str, sources))
-        fixed = ["--graph", self.graph, "--engine", self.engine, "--data", str(self.data)]
         place = ["--store", str(self.store / "package"), "--keep", "delta"]
-        return ["env", f"PYTHONPATH={path}", *PEER, command, *fixed, *place, *options]
+        return ["env", f"PYTHONPATH={path}", *PEER, command, *self.fixed, *place, *options]
+
+    @property
+    def fixed(self):
+        """What is the same in all commands of the peer's script."""
+        work = ["--graph", self.graph, "--engine", self.engine, "--data", str(self.data)]
+        return [*work, "--hash-length", str(self.args.hash_length)]
 
     @property
     def from_python(self):
@@ -118,12 +125,15 @@ class Cell:
     def ours(self, project="ours"):
         return ours.Metalith(self.args.metalith, self.store / project)
 
+    def make_ours(self, folder, **options):
+        ours.make_project(folder, self.graph, self.engine, self.args.hash_length, **options)
+
     def empty(self):
         """Fresh stores without a sample."""
         shutil.rmtree(self.store, ignore_errors=True)
         self.store.mkdir()
         if self.args.metalith:
-            ours.make_project(self.store / "ours", self.graph, self.engine)
+            self.make_ours(self.store / "ours")
 
     def seed(self, case):
         """Fills stores up to where a case begins, and keeps them as the template."""
@@ -155,10 +165,10 @@ def resolves(args, cell):
             peers.append(measure(cell.peer("resolve")))
             if cell.from_python:
                 package.append(measure(cell.package("resolve")))
-                same_counts(peers[-1], package[-1])
+                same(peers[-1], package[-1], COUNTS)
             if args.metalith:
                 mine.append(measure(cell.ours().resolve(cell.leaf, cell.store / "found")))
-                same_counts(peers[-1], mine[-1])
+                same(peers[-1], mine[-1], COUNTS)
         yield cell.result(f"resolve {case}", peers, mine)
         if package:
             yield cell.result(f"resolve {case} from Python", peers, package)
@@ -173,16 +183,24 @@ def writes_and_reads(args, cell):
             if cell.from_python:
                 package.append(measure(cell.package(what)))
             if args.metalith:
-                data, output = cell.data / "root_0.parquet", cell.store / "read.arrow"
-                commands = {
-                    "write": cell.ours().write(cell.root, data),
-                    "read": cell.ours().read(cell.root, output),
-                }
-                mine.append(measure(commands[what]))
+                mine.append(OURS[what](cell))
+                if what == "read":
+                    same(peers[-1], mine[-1], ["rows"])
     for what, (peers, mine, package) in found.items():
         yield cell.result(what, peers, mine)
         if package:
             yield cell.result(f"{what} from Python", peers, package)
+
+
+def write(cell):
+    return measure(cell.ours().write(cell.root, cell.data / "root_0.parquet"))
+
+
+def read(cell):
+    return measure(cell.ours().read(cell.root), take=rows_of_stream)
+
+
+OURS = {"write": write, "read": read}
 
 
 def threads(args, cell):
@@ -208,7 +226,7 @@ def in_database(args, cell):
     for case in args.cases:
         cell.seed(case)
         project = cell.template / "in_duckdb"
-        ours.make_project(project, cell.graph, cell.engine, ours.in_duckdb(args.databases))
+        cell.make_ours(project, store=ours.in_duckdb(args.databases))
         for command in ours.Metalith(args.metalith, project).seed(
             cell.graph, case, cell.data, cell.template / "first"
         ):
@@ -219,7 +237,7 @@ def in_database(args, cell):
             peers.append(measure(cell.peer("resolve")))
             resolve = cell.ours("in_duckdb").resolve(cell.leaf, cell.store / "found")
             mine.append(measure(resolve))
-            same_counts(peers[-1], mine[-1])
+            same(peers[-1], mine[-1], COUNTS)
         yield cell.result(f"resolve {case}, both in DuckDB,", peers, mine)
 
 
@@ -234,20 +252,40 @@ def start_up(args):
     return summed({"what": "--help", "graph": "", "engine": "", "rows": 0}, peers, mine)
 
 
-def same_counts(theirs, mine):
-    one, other = (json.loads(it["output"])["counts"] for it in (theirs, mine))
-    if any(one[name] != other[name] for name in ("new", "stale", "orphaned")):
-        sys.exit(f"error: the peer counts {one}, we count {other}: this compares different work")
+COUNTS = ["new", "stale", "orphaned"]
 
 
-def measure(command):
-    """Seconds on the clock and on the cores, peak MiB of a process, and what it printed."""
+def same(theirs, mine, names):
+    """Both sides found as much."""
+    outputs = [json.loads(it["output"]) for it in (theirs, mine)]
+    one, other = ([it.get("counts", it)[name] for name in names] for it in outputs)
+    if one != other:
+        sys.exit(
+            f"error: of {', '.join(names)} the peer counts {one}, we count {other}: "
+            "this compares different work"
+        )
+
+
+def text(stream):
+    return stream.read().decode()
+
+
+def rows_of_stream(stream):
+    """Takes in a stream of Arrow, batch by batch, and counts its rows."""
+    with pyarrow.ipc.open_stream(stream) as batches:
+        return json.dumps({"rows": sum(batch.num_rows for batch in batches)})
+
+
+def measure(command, take=text):
+    """Seconds on the clock and on the cores, peak MiB of a process, and what it gave."""
+    # What others wrote before is not to get in the way.
+    os.sync()
     reader, writer = os.pipe()
     start = time.perf_counter()
     child = subprocess.Popen(command, stdout=writer, stderr=subprocess.PIPE)
     os.close(writer)
-    with os.fdopen(reader) as stream:
-        output = stream.read()
+    with os.fdopen(reader, "rb") as stream:
+        output = take(stream)
     errors = child.stderr.read().decode()
     _, status, usage = os.wait4(child.pid, 0)
     seconds = time.perf_counter() - start

@@ -15,6 +15,7 @@ features = ["features.toml"]
 
 [hash]
 algorithm = "{algorithm}"
+length = {length}
 """
 
 DELTA = 'path = "store"'
@@ -27,10 +28,10 @@ def in_duckdb(databases):
     return DUCKDB.format(driver=json.dumps(str(driver)))
 
 
-def make_project(folder, graph, engine, store=DELTA):
+def make_project(folder, graph, engine, length=peer.HASH_LENGTH, store=DELTA):
     """A project with the same graph, hashing as the peer does on this engine."""
     folder.mkdir(parents=True)
-    config = CONFIG.format(algorithm=peer.HASHES[engine], store=store)
+    config = CONFIG.format(algorithm=peer.HASHES[engine], length=length, store=store)
     (folder / "metalith.toml").write_text(config)
     roots = peer.ROOTS[graph]
     leaf, fields = peer.LEAVES[graph]
@@ -57,8 +58,9 @@ class Metalith:
     def write(self, key, file):
         return [*self.start, "metadata", "write", key, str(file)]
 
-    def read(self, key, file):
-        return [*self.start, "metadata", "read", key, "--output", str(file)]
+    def read(self, key):
+        """A stream of Arrow to whoever called."""
+        return [*self.start, "metadata", "read", key, "--output", "-"]
 
     def resolve(self, key, folder):
         output = ["--output-dir", str(folder), "--format", "arrow"]

@@ -32,6 +32,8 @@ LEAVES = {
 }
 # What each engine is compared with: DuckDB has xxHash only in an extension from the network.
 HASHES = {"duckdb": "md5", "delta": "xxhash64"}
+# To how many characters it cuts hashes unless told otherwise.
+HASH_LENGTH = 8
 PROVENANCE = "metaxy_provenance_by_field"
 BUMPED = 0.1
 
@@ -45,7 +47,8 @@ def main():
     import metaxy
     import polars  # noqa: F401
 
-    metaxy.MetaxyConfig.set(metaxy.MetaxyConfig(project="bench"))
+    config = metaxy.MetaxyConfig(project="bench", hash_truncation_length=args.hash_length)
+    metaxy.MetaxyConfig.set(config)
     graph = metaxy.FeatureGraph()
     with graph.use():
         roots, leaf = features(metaxy, args.graph)
@@ -62,6 +65,7 @@ def arguments():
     parser.add_argument("--graph", choices=list(ROOTS), required=True)
     parser.add_argument("--engine", choices=list(HASHES), default="duckdb")
     parser.add_argument("--keep", choices=list(HASHES), help="another store with this hash")
+    parser.add_argument("--hash-length", type=int, default=HASH_LENGTH)
     parser.add_argument("--case", choices=["new", "stale"], default="new")
     parser.add_argument("--store", type=Path)
     parser.add_argument("--data", type=Path)
