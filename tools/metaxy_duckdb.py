@@ -1,6 +1,6 @@
 """Metaxy's side of a store in DuckDB: writes samples, or tells what it finds.
 
-    metaxy_duckdb.py write|resolve FILE [TABLE_PREFIX]
+`metaxy_duckdb.py write|resolve FILE [TABLE_PREFIX]`
 """
 
 import json

@@ -4,7 +4,7 @@ Every measurement is a process of its own on a fresh copy of a store: wall time 
 start, and peak memory. Both sides take the same Parquet files, the same graph and the same hash,
 cut to the same length, and must count the same samples. The peer's frames stay in memory, as in
 its paper. Ours reach the caller within the time measured: what is resolved as Arrow files, what
-is read as a stream of Arrow that this script takes in batch by batch.
+is read as a stream of Arrow that another process takes in batch by batch.
 """
 
 import argparse
@@ -20,9 +20,9 @@ from pathlib import Path
 
 import ours
 import peer
-import pyarrow
 
 PEER = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("peer.py"))]
+TAKER = [sys.executable, str(Path(__file__).with_name("taker.py"))]
 
 
 def main():
@@ -197,7 +197,7 @@ def write(cell):
 
 
 def read(cell):
-    return measure(cell.ours().read(cell.root), take=rows_of_stream)
+    return measure(cell.ours().read(cell.root), TAKER)
 
 
 OURS = {"write": write, "read": read}
@@ -266,26 +266,26 @@ def same(theirs, mine, names):
         )
 
 
-def text(stream):
-    return stream.read().decode()
+def measure(command, taker=()):
+    """Seconds on the clock and on the cores, peak MiB of a process, and what it printed.
 
-
-def rows_of_stream(stream):
-    """Takes in a stream of Arrow, batch by batch, and counts its rows."""
-    with pyarrow.ipc.open_stream(stream) as batches:
-        return json.dumps({"rows": sum(batch.num_rows for batch in batches)})
-
-
-def measure(command, take=text):
-    """Seconds on the clock and on the cores, peak MiB of a process, and what it gave."""
+    What it gives is for the taker, if there is one: until that has it all, time runs.
+    """
     # What others wrote before is not to get in the way.
     os.sync()
     reader, writer = os.pipe()
+    taking = None
+    if taker:
+        taking = subprocess.Popen(taker, stdin=subprocess.PIPE, stdout=writer)
+        os.read(reader, 1)
     start = time.perf_counter()
-    child = subprocess.Popen(command, stdout=writer, stderr=subprocess.PIPE)
+    target = taking.stdin if taking else writer
+    child = subprocess.Popen(command, stdout=target, stderr=subprocess.PIPE)
     os.close(writer)
-    with os.fdopen(reader, "rb") as stream:
-        output = take(stream)
+    if taking:
+        taking.stdin.close()
+    with os.fdopen(reader) as stream:
+        output = stream.read()
     errors = child.stderr.read().decode()
     _, status, usage = os.wait4(child.pid, 0)
     seconds = time.perf_counter() - start
@@ -293,6 +293,8 @@ def measure(command, take=text):
     child.stderr.close()
     if child.returncode != 0:
         sys.exit(f"error: {' '.join(command)} ended with {child.returncode}:\n{errors}")
+    if taking and taking.wait() != 0:
+        sys.exit(f"error: what {' '.join(command)} gave could not be read")
     scale = 2**20 if platform.system() == "Darwin" else 2**10
     cpu = usage.ru_utime + usage.ru_stime
     return {"seconds": seconds, "cpu": cpu, "mib": usage.ru_maxrss / scale, "output": output}
@@ -344,6 +346,7 @@ def name(result):
 
 def print_result(result):
     theirs, mine = result["peer"], result.get("ours")
+
     def inner(side):
         return f"{side['inner_seconds']:.3f}" if "inner_seconds" in side else "-"
 

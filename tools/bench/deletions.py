@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import polars as pl
+
 from bench import machine, measure, run
 
 CONFIG = """\
@@ -54,7 +55,10 @@ def main():
     results = []
     for bench in [cascades, tombstones, orphans]:
         for result in bench(args):
-            print(f"{result['what']:<58} {result['seconds']:>8.2f} s {result['mib']:>7.0f} MiB", flush=True)
+            print(
+                f"{result['what']:<58} {result['seconds']:>8.2f} s {result['mib']:>7.0f} MiB",
+                flush=True,
+            )
             results.append(result)
         shutil.rmtree(args.scratch / "project", ignore_errors=True)
     shutil.rmtree(args.scratch)
@@ -122,7 +126,11 @@ def tombstones(args):
     rows = args.rows
     project(args)
     numbers = list(range(2 * rows))
-    write(args, "clip", {"clip": [f"clip-{number:08}" for number in numbers], "n": numbers, "path": None})
+    write(
+        args,
+        "clip",
+        {"clip": [f"clip-{number:08}" for number in numbers], "n": numbers, "path": None},
+    )
     read = ["metadata", "read", "clip", "--filter", f"n < {rows}", "--output"]
     output = str(args.scratch / "read.parquet")
     before = timed(f"read {rows:,} of {2 * rows:,}, no tombstone", metalith(args, *read, output))

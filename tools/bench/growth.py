@@ -1,9 +1,9 @@
 """How cost grows: `cargo xtask bench growth` builds our binary and starts this.
 
-A resolve after few samples changed against a full one; time per sample from small to large; reading
-a table that grew by a thousand small writes; large graphs; start-up; and reads against DuckDB on the
-very Parquet files of the store, its seconds without the start of Python. Wall time with process
-start on our side, always.
+A resolve after few samples changed against a full one; time per sample from small to large;
+reading a table that grew by a thousand small writes; large graphs; start-up; and reads against
+DuckDB on the very Parquet files of the store, its seconds without the start of Python. Wall time
+with process start on our side, always.
 """
 
 import argparse
@@ -14,14 +14,15 @@ import sys
 import time
 from pathlib import Path
 
-import bench
 import ours
 import peer
+
+import bench
 from bench import machine, measure, run
 
 ROOT, LEAF = next(iter(peer.ROOTS["simple"])), peer.LEAVES["simple"][0]
-# What needs much memory runs in processes of its own: a process begins with the peak of the one that
-# started it.
+# What needs much memory runs in processes of its own: a process begins with the peak of the one
+# that started it.
 MYSELF = [sys.executable, str(Path(__file__).resolve())]
 
 

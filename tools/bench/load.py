@@ -1,9 +1,9 @@
 """Many clients at once: `cargo xtask bench load` builds our binary and starts this.
 
-A real server of a real store, and clients that mix reads, writes and deletions over connections that
-they keep. Each works on things of its own, so it knows what must be there in the end. An answer that
-is not the documented one for what was asked, or anything that was acknowledged and is not so in the
-end, fails the bench.
+A real server of a real store, and clients that mix reads, writes and deletions over connections
+that they keep. Each works on things of its own, so it knows what must be there in the end. An
+answer that is not the documented one for what was asked, or anything that was acknowledged and is
+not so in the end, fails the bench.
 """
 
 import argparse
@@ -113,7 +113,8 @@ def served(args, settings):
     """Where a server of a project with samples listens."""
     objects = (args.scratch / "objects").resolve()
     objects.mkdir()
-    config = f'project = "load"\nactor = "bench"\nstore = "it"\n[registry]\nobjects = "{objects.as_uri()}"\n'
+    config = 'project = "load"\nactor = "bench"\nstore = "it"\n[registry]\n'
+    config += f'objects = "{objects.as_uri()}"\n'
     (args.scratch / "metalith.toml").write_text(f"{config}[stores.it]\n{settings}")
     (args.scratch / "features.toml").write_text(FEATURES)
     rows = "".join(f"{path(number)},{number},x\n" for number in range(args.samples))
@@ -322,7 +323,8 @@ async def load(args, address):
     for client in clients:
         client.connection.close()
     requests = sum(map(len, bench.times.values()))
-    print(f"{args.clients} clients on {args.store} for {seconds:.1f} s: {requests / seconds:.1f} requests/s")
+    rate = f"{requests / seconds:.1f} requests/s"
+    print(f"{args.clients} clients on {args.store} for {seconds:.1f} s: {rate}")
     print(f"{'':<26}{'number':>8}{'p50':>9}{'p95':>9}{'p99':>9}{'most':>9}  ms")
     figures = {}
     of_all = [time for times in bench.times.values() for time in times]
@@ -349,7 +351,9 @@ def figures_of(times):
     times = sorted(times)
     parts = statistics.quantiles(times, n=100) if len(times) > 1 else times * 99
     chosen = [parts[49], parts[94], parts[98], times[-1]] if times else [0.0] * 4
-    figures = dict(zip(["p50", "p95", "p99", "most"], (time * 1000 for time in chosen), strict=True))
+    figures = dict(
+        zip(["p50", "p95", "p99", "most"], (time * 1000 for time in chosen), strict=True)
+    )
     return {"number": len(times), **figures}
 
 
@@ -377,7 +381,9 @@ async def nothing_is_lost(bench, clients, address):
     ids = {item["dataset_id"] for item in await every(DATASETS)}
     kept = {which for client in clients for which in [*client.datasets, client.used] if which}
     same("datasets", ids, kept)
-    same("folders of objects", {it.name for it in bench.objects.iterdir() if any(it.iterdir())}, kept)
+    same(
+        "folders of objects", {it.name for it in bench.objects.iterdir() if any(it.iterdir())}, kept
+    )
     paths = {item["path"] for item in await every(f"{SAMPLES}?columns=path")}
     deleted = {path(number) for client in clients for number in client.deleted}
     same("samples", paths, {path(number) for number in range(bench.args.samples)} - deleted)

@@ -11,12 +11,16 @@ import sys
 from pathlib import Path
 
 import polars as pl
-from bench import machine, measure
 from polars.testing import assert_frame_equal
+
+from bench import machine, measure
 
 PIPELINE = """\
 name: bench
-datasources: [{id: in, path: orders.parquet}, {id: customers, path: customers.parquet}, {id: out, path: ours}]
+datasources:
+- {id: in, path: orders.parquet}
+- {id: customers, path: customers.parquet}
+- {id: out, path: ours}
 input: {datasource_id: in, table: orders}
 operations:
 - {seq: 1, type: update, assignments: {status: UPPER(status)}}
@@ -26,8 +30,14 @@ operations:
 - {seq: 5, type: update, assignments: {amount: quantity * price}}
 - {seq: 6, type: join, input: {datasource_id: customers, table: customers}, on: customer}
 - {seq: 7, type: update, selector: country = "US", assignments: {amount: amount * 0.9}}
-- {seq: 8, type: output, columns: [order, customer, status, quantity, price, country, amount], destination: {datasource_id: out, table: orders}}
-- {seq: 9, type: aggregate, group_by: [country, status], aggregations: {orders: COUNT(*), revenue: SUM(amount), customers: COUNT(DISTINCT customer)}}
+- seq: 8
+  type: output
+  columns: [order, customer, status, quantity, price, country, amount]
+  destination: {datasource_id: out, table: orders}
+- seq: 9
+  type: aggregate
+  group_by: [country, status]
+  aggregations: {orders: COUNT(*), revenue: SUM(amount), customers: COUNT(DISTINCT customer)}
 - {seq: 10, type: output, destination: {datasource_id: out, table: revenue}}
 """
 
@@ -63,11 +73,15 @@ def make(folder, rows):
     number = pl.int_range(rows, eager=False).alias("order")
     hashed = pl.col("order") * 2654435761 % 4294967296
     statuses = ["shipped"] * 7 + ["returned", "cancelled", "test"]
-    frame = pl.select(number).lazy().with_columns(
-        (hashed % 100_000).alias("customer"),
-        pl.lit(pl.Series(statuses)).gather(hashed // 8 % 10).alias("status"),
-        (hashed // 64 % 5).alias("quantity"),
-        ((hashed // 128 % 10_000) / 100).alias("price"),
+    frame = (
+        pl.select(number)
+        .lazy()
+        .with_columns(
+            (hashed % 100_000).alias("customer"),
+            pl.lit(pl.Series(statuses)).gather(hashed // 8 % 10).alias("status"),
+            (hashed // 64 % 5).alias("quantity"),
+            ((hashed // 128 % 10_000) / 100).alias("price"),
+        )
     )
     frame.sink_parquet(folder / "orders.parquet")
     countries = ["DE", "FR", "IT", "PL", "US"]
@@ -127,9 +141,12 @@ def against_the_peer(args):
     compare(args.scratch)
     ratio = mine["seconds"] / theirs["seconds"]
     for side, found in [("polars", theirs), ("ours", mine)]:
-        print(f"ten operations over {args.rows:,} rows, {side:<7} {found['seconds']:>8.2f} s {found['mib']:>7.0f} MiB")
+        print_result(args.rows, side, found)
     print(f"  {ratio:.2f} times as long, {mine['mib'] / theirs['mib']:.2f} times the memory")
-    kept = {side: {key: found[key] for key in ["seconds", "cpu", "mib"]} for side, found in [("ours", mine), ("peer", theirs)]}
+    kept = {
+        side: {key: found[key] for key in ["seconds", "cpu", "mib"]}
+        for side, found in [("ours", mine), ("peer", theirs)]
+    }
     return {"what": "ten operations", "rows": args.rows, "ratio": ratio, **kept}
 
 
@@ -137,16 +154,22 @@ def compare(folder):
     """Stops unless both wrote the same."""
     for table, keys in [("orders", ["order"]), ("revenue", ["country", "status"])]:
         mine, theirs = (
-            pl.read_parquet(folder / side / f"{table}.parquet").sort(keys) for side in ["ours", "theirs"]
+            pl.read_parquet(folder / side / f"{table}.parquet").sort(keys)
+            for side in ["ours", "theirs"]
         )
         # Sums of floats depend on the order in which they are added.
         assert_frame_equal(mine, theirs.select(mine.columns).cast(dict(mine.schema)), rel_tol=1e-9)
 
 
+def print_result(rows, side, found):
+    figures = f"{found['seconds']:>8.2f} s {found['mib']:>7.0f} MiB"
+    print(f"ten operations over {rows:,} rows, {side:<7} {figures}")
+
+
 def large(args):
     make(args.scratch, args.large)
     found = measure(ours(args))
-    print(f"ten operations over {args.large:,} rows, ours    {found['seconds']:>8.2f} s {found['mib']:>7.0f} MiB")
+    print_result(args.large, "ours", found)
     return {"what": "large", "rows": args.large, "seconds": found["seconds"], "mib": found["mib"]}
 
 

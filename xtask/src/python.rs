@@ -63,8 +63,11 @@ fn folder() -> PathBuf {
 
 fn style(python: &Path) -> Result<()> {
     let ruff = python.with_file_name("ruff");
-    command(Command::new(&ruff).args(["format", "--check", "."]).current_dir(folder()))?;
-    command(Command::new(&ruff).args(["check", "."]).current_dir(folder()))
+    for folder in [folder(), root().join("tools")] {
+        command(Command::new(&ruff).args(["format", "--check", "."]).current_dir(&folder))?;
+        command(Command::new(&ruff).args(["check", "."]).current_dir(&folder))?;
+    }
+    Ok(())
 }
 
 /// Runs tests from the folder of the repository. One that is skipped counts as a failure.
