@@ -281,7 +281,8 @@ fn rebuild(
         return Err(StoreError::Unsupported { location, what }.into());
     }
     let own = name(connection.place(), feature);
-    let (table, next) = (quote::name(&own), quote::name(&format!("__metalith_next_{own}")));
+    // Nobody else sees it before it has the name of the table.
+    let (table, next) = (quote::name(&own), quote::name("__metalith_next"));
     create_called(connection, &next, feature, new)?;
     let values = new.fields().iter().filter_map(|field| {
         let before = old.field_with_name(field.name()).ok()?;
