@@ -110,7 +110,9 @@ class Cell:
         sources = [self.args.package / "src", self.args.package / "metaxy-compat/src"]
         path = os.pathsep.join(map(str, sources))
         place = ["--store", str(self.store / "package"), "--keep", "delta"]
-        return ["env", f"PYTHONPATH={path}", *PEER, command, *self.fixed, *place, *options]
+        # An installed package has its bytecode, so ours may write it.
+        variables = [f"PYTHONPATH={path}", "PYTHONDONTWRITEBYTECODE="]
+        return ["env", *variables, *PEER, command, *self.fixed, *place, *options]
 
     @property
     def fixed(self):

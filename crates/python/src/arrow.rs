@@ -8,11 +8,13 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
 };
 
 use arrow::{
     array::{RecordBatch, RecordBatchIterator, RecordBatchOptions, RecordBatchReader, StructArray},
-    datatypes::{DataType, Field, Schema, SchemaRef},
+    compute::cast,
+    datatypes::{DataType, Field, FieldRef, Schema, SchemaRef},
     error::ArrowError,
     ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type},
     ffi_stream::FFI_ArrowArrayStream,
@@ -67,6 +69,52 @@ impl Frame {
     fn __len__(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
+
+    /// The rows with texts as views, as Polars keeps them: it takes those without a copy.
+    fn with_views(&self, py: Python<'_>) -> PyResult<Self> {
+        let fields: Vec<_> = self.schema.fields().iter().map(with_views).collect();
+        let schema = Arc::new(Schema::new_with_metadata(fields, self.schema.metadata().clone()));
+        let converted = py.detach(|| converted(&self.batches, &schema));
+        let batches = converted.map_err(|error| raise(&store::StoreError::arrow(error)))?;
+        Ok(Self { schema, batches: Arc::new(batches) })
+    }
+}
+
+/// A column whose texts are views, members of structs too.
+fn with_views(field: &FieldRef) -> FieldRef {
+    let views = if let DataType::Struct(members) = field.data_type() {
+        DataType::Struct(members.iter().map(with_views).collect())
+    } else if field.data_type() == &DataType::Utf8 {
+        DataType::Utf8View
+    } else {
+        return Arc::clone(field);
+    };
+    Arc::new(field.as_ref().clone().with_data_type(views))
+}
+
+/// Batches with columns of other types, converted on all cores.
+fn converted(batches: &[RecordBatch], schema: &SchemaRef) -> Result<Vec<RecordBatch>, ArrowError> {
+    let convert = |batch: &RecordBatch| {
+        let columns = batch.columns().iter().zip(schema.fields());
+        let columns = columns.map(|(column, field)| cast(column, field.data_type()));
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        RecordBatch::try_new_with_options(SchemaRef::clone(schema), columns, &options)
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let share = batches.len().div_ceil(threads).max(1);
+    thread::scope(|scope| {
+        let shares = batches.chunks(share).map(|share| {
+            scope.spawn(move || share.iter().map(convert).collect::<Result<Vec<_>, _>>())
+        });
+        let shares: Vec<_> = shares.collect();
+        let mut all = Vec::with_capacity(batches.len());
+        for share in shares {
+            let stopped = |_| ArrowError::ComputeError("a thread broke off".to_owned());
+            all.extend(share.join().map_err(stopped)??);
+        }
+        Ok(all)
+    })
 }
 
 /// A reader over the rows of a Python object. Its batches are the object's own memory.

@@ -107,6 +107,18 @@ impl Rows {
         self.batches
     }
 
+    /// The same in batches of at most so many rows, so that work on the first can go on beside work
+    /// on the next.
+    pub(crate) fn in_pieces(self, most: usize) -> Self {
+        let pieces = self.batches.map_ok(move |batch| {
+            let firsts = (0..batch.num_rows()).step_by(most);
+            stream::iter(
+                firsts.map(move |first| Ok(batch.slice(first, most.min(batch.num_rows() - first)))),
+            )
+        });
+        Self::new(self.schema, pieces.try_flatten())
+    }
+
     /// All rows in memory.
     pub async fn into_frame(self) -> Result<Frame, StoreError> {
         Ok(Frame { schema: self.schema(), batches: self.collect().await? })

@@ -45,6 +45,9 @@ pub enum OverFallback {
     Hide,
 }
 
+/// So many rows are checked and stamped at once.
+const PIECE: usize = 1 << 14;
+
 /// The type of every time that the store sets.
 pub(crate) fn timestamp_type() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
@@ -167,7 +170,7 @@ impl Stamp {
         let schema = self.stamp(&RecordBatch::new_empty(given), 0)?.schema();
         let mut ids = UniqueIds::new(&schema, &self.feature.spec().id_columns)?;
         let mut first_row = 0;
-        let stamped = rows.into_stream().map(move |batch| {
+        let stamped = rows.in_pieces(PIECE).into_stream().map(move |batch| {
             let stamped = self.stamp(&batch?, first_row)?;
             ids.check(self.feature.key(), &stamped, first_row)?;
             first_row += stamped.num_rows();

@@ -61,7 +61,7 @@ def to_narwhals(frame: "Frame") -> nw.DataFrame[Any]:
     if find_spec("polars") is not None:
         import polars as pl
 
-        return nw.from_native(pl.DataFrame(frame), eager_only=True)
+        return nw.from_native(pl.DataFrame(frame.with_views()), eager_only=True)
     if find_spec("pyarrow") is not None:
         return nw.from_native(_pyarrow().table(frame), eager_only=True)
     raise ImportError("reading samples needs Polars or PyArrow: `pip install 'metalith[polars]'`")
