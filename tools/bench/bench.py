@@ -276,16 +276,19 @@ def measure(command, taker=()):
     # What others wrote before is not to get in the way.
     os.sync()
     reader, writer = os.pipe()
-    taking = None
+    target, taking = writer, None
     if taker:
         taking = subprocess.Popen(taker, stdin=subprocess.PIPE, stdout=writer)
-        os.read(reader, 1)
+        os.close(writer)
+        target = taking.stdin.fileno()
+        if not os.read(reader, 1):
+            sys.exit(f"error: {' '.join(taker)} cannot begin")
     start = time.perf_counter()
-    target = taking.stdin if taking else writer
     child = subprocess.Popen(command, stdout=target, stderr=subprocess.PIPE)
-    os.close(writer)
     if taking:
         taking.stdin.close()
+    else:
+        os.close(writer)
     with os.fdopen(reader) as stream:
         # How long the taker takes to end is nobody's work.
         output = stream.readline() if taking else stream.read()

@@ -11,4 +11,4 @@ import pyarrow
 
 print(flush=True)
 with pyarrow.ipc.open_stream(sys.stdin.buffer) as batches:
-    print(json.dumps({"rows": sum(batch.num_rows for batch in batches)}))
+    print(json.dumps({"rows": sum(batch.num_rows for batch in batches)}), flush=True)
