@@ -282,7 +282,8 @@ fn rebuild(
     }
     let own = name(connection.place(), feature);
     // Nobody else sees it before it has the name of the table.
-    let (table, next) = (quote::name(&own), quote::name("__metalith_next"));
+    let next = connection.place().table("__metalith_next");
+    let (table, next) = (quote::name(&own), quote::name(&next));
     create_called(connection, &next, feature, new)?;
     let values = new.fields().iter().filter_map(|field| {
         let before = old.field_with_name(field.name()).ok()?;
