@@ -385,7 +385,7 @@ class TestBadInput:
     def test_a_row_twice(self, store: ml.MetadataStore) -> None:
         Video, _ = declare()
         with store.open("write"):
-            with pytest.raises(MetadataSchemaError, match=r"repeats an id .* id=a"):
+            with pytest.raises(MetadataSchemaError, match=r"repeat ids .* id=a"):
                 store.write(Video, videos("a", "a"))
             assert not store.has_feature(Video)
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use datafusion::arrow::{
-    array::{Array as _, RecordBatch},
+    array::{Array as _, ArrayRef, AsArray as _, OffsetSizeTrait, RecordBatch},
     datatypes::SchemaRef,
 };
 use futures::{
@@ -237,8 +237,10 @@ impl Drop for Written {
         if let Ok(runtime) = tokio::runtime::Handle::try_current()
             && !objects.is_empty()
         {
-            let store = self.place.store();
+            let (store, mut unsettled) = (self.place.store(), std::mem::take(&mut self.unsettled));
             runtime.spawn(async move {
+                // An upload that is about to end would bring back what is deleted before.
+                unsettled.shutdown().await;
                 for object in objects {
                     store.delete(&object).await.ok();
                 }
@@ -287,6 +289,28 @@ impl Groups {
 
 /// Bytes of the values of a batch, not of the buffers it shares with others.
 fn size_of(batch: &RecordBatch) -> usize {
-    let sizes = batch.columns().iter().map(|it| it.to_data().get_slice_memory_size());
-    sizes.map(|size| size.unwrap_or_default()).sum()
+    batch.columns().iter().map(size_of_column).sum()
+}
+
+fn size_of_column(column: &ArrayRef) -> usize {
+    if let Some(members) = column.as_struct_opt() {
+        return members.columns().iter().map(size_of_column).sum();
+    }
+    // Cut lists still have the values of all rows.
+    let (ends, values) = if let Some(list) = column.as_list_opt::<i32>() {
+        (ends_of(list.value_offsets()), Arc::clone(list.values()))
+    } else if let Some(list) = column.as_list_opt::<i64>() {
+        (ends_of(list.value_offsets()), Arc::clone(list.values()))
+    } else if let Some(map) = column.as_map_opt() {
+        (ends_of(map.value_offsets()), Arc::new(map.entries().clone()) as ArrayRef)
+    } else {
+        return column.to_data().get_slice_memory_size().unwrap_or_default();
+    };
+    let Some((first, end)) = ends else { return 0 };
+    size_of_column(&values.slice(first, end - first)) + size_of_val(&first) * column.len()
+}
+
+/// Where the values of the first list begin, and those of the last one end.
+fn ends_of<O: OffsetSizeTrait>(offsets: &[O]) -> Option<(usize, usize)> {
+    Some((offsets.first()?.as_usize(), offsets.last()?.as_usize()))
 }

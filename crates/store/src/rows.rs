@@ -4,7 +4,7 @@ use std::fmt;
 
 use datafusion::arrow::{
     array::{RecordBatch, RecordBatchReader},
-    datatypes::SchemaRef,
+    datatypes::{DataType, SchemaRef},
 };
 use futures::{
     TryStreamExt as _,
@@ -108,8 +108,12 @@ impl Rows {
     }
 
     /// The same in batches of at most so many rows, so that work on the first can go on beside work
-    /// on the next.
+    /// on the next. Rows with lists, maps or dictionaries stay together: each piece would drag along,
+    /// and convert, what all of them have there.
     pub(crate) fn in_pieces(self, most: usize) -> Self {
+        if !self.schema.fields().iter().all(|it| is_cut_with_its_rows(it.data_type())) {
+            return self;
+        }
         let pieces = self.batches.map_ok(move |batch| {
             let firsts = (0..batch.num_rows()).step_by(most);
             stream::iter(
@@ -137,6 +141,14 @@ impl Rows {
             .try_collect()
             .await
     }
+}
+
+/// Whether rows of a column can be taken out of it with their values, and without those of others.
+fn is_cut_with_its_rows(of: &DataType) -> bool {
+    if let DataType::Struct(members) = of {
+        return members.iter().all(|it| is_cut_with_its_rows(it.data_type()));
+    }
+    !of.is_nested() && !matches!(of, DataType::Dictionary(_, _))
 }
 
 /// Rows in memory.

@@ -60,7 +60,7 @@ impl UniqueIds {
                 examples.push(shown);
             }
         }
-        let problem = RowProblem::DuplicateIds { examples, count: repeated.len() };
+        let problem = RowProblem::DuplicateIds { examples };
         Err(StoreError::rows(feature, problem))
     }
 }

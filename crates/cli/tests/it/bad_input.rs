@@ -59,7 +59,7 @@ fn ids_that_are_twice() {
         rows,
         expect![[r#"
         exit 2
-        error[store.rows]: cannot take these rows for `video/raw`: 1 row repeats an id of this write, e.g. video_id=v1
+        error[store.rows]: cannot take these rows for `video/raw`: rows repeat ids of this write, e.g. video_id=v1
 
         hint: keep one row for each id
     "#]],

@@ -82,7 +82,7 @@ fn said(metadata: &ParquetMetaData) -> Vec<String> {
     let of_group = |group: &RowGroupMetaData| -> Vec<String> {
         let chunks = group.columns().iter().map(|it| {
             format!(
-                "{} {:?} {:?} {} {} {} {:?} {:?}",
+                "{} {:?} {:?} {} {} {} {:?} {:?} {:?} {:?} {:?}",
                 it.column_path(),
                 it.compression(),
                 it.encodings().collect::<Vec<_>>(),
@@ -91,6 +91,9 @@ fn said(metadata: &ParquetMetaData) -> Vec<String> {
                 it.uncompressed_size(),
                 it.statistics(),
                 it.definition_level_histogram(),
+                it.page_encoding_stats(),
+                it.unencoded_byte_array_data_bytes(),
+                it.dictionary_page_offset().map(|at| it.data_page_offset() - at),
             )
         });
         chunks.collect()

@@ -16,4 +16,5 @@ mod places;
 mod processes;
 mod rules;
 mod settled;
+mod shape;
 mod support;

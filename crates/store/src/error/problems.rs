@@ -46,8 +46,6 @@ pub enum RowProblem {
     DuplicateIds {
         /// Up to three of them, shown.
         examples: Vec<String>,
-        /// How many rows are duplicates.
-        count: usize,
     },
     /// A value that the stored type cannot hold.
     OutOfRange {
@@ -85,9 +83,8 @@ impl fmt::Display for RowProblem {
             Self::NullId { column, row } => {
                 write!(f, "id column `{column}` is NULL in row {row}")
             }
-            Self::DuplicateIds { examples, count } => {
-                let rows = if *count == 1 { "row repeats" } else { "rows repeat" };
-                write!(f, "{count} {rows} an id of this write, e.g. {}", examples.join("; "))
+            Self::DuplicateIds { examples } => {
+                write!(f, "rows repeat ids of this write, e.g. {}", examples.join("; "))
             }
             Self::OutOfRange { column, stored, row, value } => write!(
                 f,

@@ -60,7 +60,7 @@ async fn ids_must_be_there_once_and_not_null() {
     check(
         Value::Array(repeated),
         expect![[r#"
-            cannot take these rows for `video`: 3 rows repeat an id of this write, e.g. id=1; id=2
+            cannot take these rows for `video`: rows repeat ids of this write, e.g. id=1; id=2
             hint: keep one row for each id"#]],
     )
     .await;
