@@ -275,6 +275,16 @@ def measure(command, taker=()):
     """
     # What others wrote before is not to get in the way.
     os.sync()
+    return done(command, taker)
+
+
+def run(command):
+    """Does what is not measured."""
+    done(command)
+
+
+def done(command, taker=()):
+    """Runs a command to its end, and tells what `measure` does."""
     reader, writer = os.pipe()
     target, taking = writer, None
     if taker:
@@ -304,10 +314,6 @@ def measure(command, taker=()):
     scale = 2**20 if platform.system() == "Darwin" else 2**10
     cpu = usage.ru_utime + usage.ru_stime
     return {"seconds": seconds, "cpu": cpu, "mib": usage.ru_maxrss / scale, "output": output}
-
-
-def run(command):
-    measure(command)
 
 
 def inner_seconds(measured):
