@@ -22,10 +22,15 @@ use parquet::{
     schema::types::{SchemaDescriptor, TypePtr},
 };
 
+use crate::facts;
+
 use self::column::{Chunk, ColumnEncoder, Encoded};
+pub(crate) use self::counted::Counted;
+pub(crate) use self::properties::WRITER;
 pub use self::properties::parquet_properties;
 
 mod column;
+mod counted;
 mod properties;
 
 /// What turns rows into row groups of Parquet files. Row groups can be encoded side by side.
@@ -43,11 +48,13 @@ pub(crate) struct Encoder {
 pub(crate) struct RowGroup {
     pub(crate) rows: usize,
     chunks: Vec<Chunk>,
+    counted: Counted,
 }
 
 /// A Parquet file in the making, and what takes its bytes.
 pub(crate) struct ParquetFile<W: Write> {
     writer: SerializedFileWriter<W>,
+    counted: Counted,
 }
 
 impl Encoder {
@@ -74,7 +81,7 @@ impl Encoder {
     pub(crate) fn file<W: Write + Send>(&self, sink: W) -> io::Result<ParquetFile<W>> {
         let (root, properties) = (Arc::clone(&self.root), Arc::clone(&self.properties));
         let writer = SerializedFileWriter::new(sink, root, properties).map_err(refused)?;
-        Ok(ParquetFile { writer })
+        Ok(ParquetFile { writer, counted: Counted::default() })
     }
 
     /// Encodes rows as one row group, columns by name, missing ones as NULL.
@@ -84,7 +91,12 @@ impl Encoder {
         };
         let arrays: Vec<_> = self.columns.iter().map(adapted).collect::<Result<_, _>>()?;
         let chunks = self.chunks(&arrays).map_err(|source| self.failed(source))?;
-        Ok(RowGroup { rows: batches.iter().map(RecordBatch::num_rows).sum(), chunks })
+        let rows = batches.iter().map(RecordBatch::num_rows).sum();
+        let mut counted = Counted::of(rows);
+        for (column, pieces) in self.columns.iter().zip(&arrays) {
+            counted.look_at(column.field.name(), pieces);
+        }
+        Ok(RowGroup { rows, chunks, counted })
     }
 
     /// Encodes columns. What has the same rows as its twin is not encoded, but takes its bytes.
@@ -96,13 +108,16 @@ impl Encoder {
         let sources: Vec<usize> = (0..arrays.len())
             .map(|at| self.twins[at].filter(|twin| is_same(*twin, at)).unwrap_or(at))
             .collect();
+        let mut lends = vec![false; arrays.len()];
+        for (_, source) in sources.iter().enumerate().filter(|(at, source)| at != *source) {
+            lends[*source] = true;
+        }
         let mut writers = self.factory.create_column_writers(0)?.into_iter();
         let mut encoded = Vec::with_capacity(arrays.len());
         for (at, column) in self.columns.iter().enumerate() {
             let writers = writers.by_ref().take(column.leaves.len()).collect();
-            let is_lent = (0..arrays.len()).any(|other| other != at && sources[other] == at);
             encoded.push(match sources[at] == at {
-                true => column.encode(&arrays[at], writers, is_lent, &self.properties)?,
+                true => column.encode(&arrays[at], writers, lends[at], &self.properties)?,
                 false => Encoded::Once(Vec::new()),
             });
         }
@@ -151,12 +166,13 @@ impl<W: Write + Send> ParquetFile<W> {
             chunk.append_to(&mut writer).map_err(refused)?;
         }
         writer.close().map_err(refused)?;
+        self.counted.append(group.counted);
         Ok(())
     }
 
-    /// Ends the file, with an entry in its footer.
+    /// Ends the file, with entries in its footer: this one, and what its columns are like.
     pub(crate) fn finish(&mut self, entry: Option<KeyValue>) -> io::Result<()> {
-        if let Some(entry) = entry {
+        for entry in entry.into_iter().chain(facts::counted_entry(&self.counted)) {
             self.writer.append_key_value_metadata(entry);
         }
         self.writer.finish().map_err(refused)?;

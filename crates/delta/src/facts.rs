@@ -1,19 +1,24 @@
 //! What data files say about their rows in their footers.
 
+use std::collections::BTreeMap;
+
 use datafusion::arrow::{
     array::{Array as _, ArrayRef},
     compute::concat,
-    datatypes::DataType,
+    datatypes::{DataType, Field},
     row::{RowConverter, SortField},
 };
-use metalith_store::{ChunkFacts, ColumnFacts, Distinct, StoreError, adapt_array};
+use metalith_store::{ChunkFacts, ColumnFacts, Distinct, Run, StoreError, adapt_array};
 use parquet::{
     arrow::arrow_reader::{ArrowReaderMetadata, statistics::StatisticsConverter},
     file::metadata::KeyValue,
 };
 use serde_json::{Value, json};
 
-use crate::snapshot::Snapshot;
+use crate::{
+    encode::{Counted, WRITER},
+    snapshot::Snapshot,
+};
 
 /// Under which the footer of a file says that its rows differ.
 const DISTINCT: &str = "metalith.distinct";
@@ -23,6 +28,48 @@ pub(crate) fn distinct_entry(distinct: &Distinct) -> KeyValue {
     let Distinct { write, part, columns } = distinct;
     let text = json!({ "write": write, "part": part, "columns": columns }).to_string();
     KeyValue::new(DISTINCT.to_owned(), text)
+}
+
+/// Under which it says which columns count, from which row and which number on.
+const COUNTED: &str = "metalith.counted";
+
+/// The entry of a footer, if there is something to say.
+pub(crate) fn counted_entry(counted: &Counted) -> Option<KeyValue> {
+    let Counted { rows, columns } = counted;
+    let runs = |runs: &Vec<Run>| runs.iter().map(|run| (run.row, run.first)).collect::<Vec<_>>();
+    let columns: BTreeMap<&String, _> = columns.iter().map(|(name, it)| (name, runs(it))).collect();
+    let text = json!({ "rows": rows, "columns": columns }).to_string();
+    (!columns.is_empty()).then(|| KeyValue::new(COUNTED.to_owned(), text))
+}
+
+/// The runs of which a column of a file with so many rows consists, if its footer tells them.
+pub(crate) fn runs_of(
+    footer: &ArrowReaderMetadata,
+    field: &Field,
+    rows: usize,
+) -> Option<Vec<Run>> {
+    if *field.data_type() != DataType::Int64 {
+        return None;
+    }
+    let said = entry(footer, COUNTED).filter(|said| said["rows"].as_u64() == Some(rows as u64))?;
+    let runs = said["columns"].get(field.name())?.as_array()?.iter().map(|run| {
+        let row = usize::try_from(run[0].as_u64()?).ok()?;
+        Some(Run { row, first: run[1].as_i64()? })
+    });
+    let runs = runs.collect::<Option<Vec<_>>>()?;
+    let is_sound = runs.first().is_some_and(|first| first.row == 0)
+        && runs.windows(2).all(|pair| pair[0].row < pair[1].row)
+        && runs.last().is_some_and(|last| last.row < rows);
+    is_sound.then_some(runs)
+}
+
+/// What a footer says under a name, if it is one of ours: others that make a new file of rows of ours
+/// may copy what they do not know, though it holds no more.
+fn entry(footer: &ArrowReaderMetadata, name: &str) -> Option<Value> {
+    let file = footer.metadata().file_metadata();
+    file.created_by().filter(|writer| writer.starts_with(WRITER))?;
+    let entry = file.key_value_metadata()?.iter().find(|entry| entry.key == name)?;
+    serde_json::from_str(entry.value.as_deref()?).ok()
 }
 
 /// What the footer of a chunk's file tells about it and some of its columns.
@@ -38,15 +85,13 @@ pub(crate) async fn chunk_facts(
     let footer = table.footer(file).await?;
     let of_column = |column: &usize| {
         let field = table.schema.field(*column);
-        column_facts(&footer, field.name(), field.data_type(), file.rows).unwrap_or_default()
+        column_facts(&footer, field, file.rows).unwrap_or_default()
     };
     Ok(ChunkFacts { distinct: distinct(&footer), columns: columns.iter().map(of_column).collect() })
 }
 
 fn distinct(footer: &ArrowReaderMetadata) -> Option<Distinct> {
-    let entries = footer.metadata().file_metadata().key_value_metadata()?;
-    let entry = entries.iter().find(|entry| entry.key == DISTINCT)?;
-    let said: Value = serde_json::from_str(entry.value.as_deref()?).ok()?;
+    let said = entry(footer, DISTINCT)?;
     let columns = said["columns"].as_array()?.iter().map(|it| Some(it.as_str()?.to_owned()));
     Some(Distinct {
         write: said["write"].as_str()?.to_owned(),
@@ -55,15 +100,11 @@ fn distinct(footer: &ArrowReaderMetadata) -> Option<Distinct> {
     })
 }
 
-fn column_facts(
-    footer: &ArrowReaderMetadata,
-    name: &str,
-    target: &DataType,
-    rows: usize,
-) -> Option<ColumnFacts> {
+fn column_facts(footer: &ArrowReaderMetadata, field: &Field, rows: usize) -> Option<ColumnFacts> {
+    let (name, target) = (field.name(), field.data_type());
     if footer.schema().field_with_name(name).is_err() {
         // The file is older than the column, which reads as NULL.
-        return Some(ColumnFacts { nulls: Some(rows), bounds: None });
+        return Some(ColumnFacts { nulls: Some(rows), ..ColumnFacts::default() });
     }
     let groups = footer.metadata().row_groups();
     let converter = StatisticsConverter::try_new(name, footer.schema(), footer.parquet_schema());
@@ -73,7 +114,8 @@ fn column_facts(
     let nulls = nulls.and_then(|it| usize::try_from(it).ok());
     let (least, greatest) =
         (converter.row_group_mins(groups).ok()?, converter.row_group_maxes(groups).ok()?);
-    Some(ColumnFacts { nulls, bounds: bounds(&least, &greatest, target) })
+    let runs = runs_of(footer, field, rows);
+    Some(ColumnFacts { nulls, bounds: bounds(&least, &greatest, target), runs })
 }
 
 /// The least and the greatest of the bounds of row groups; `None` if one of them has none.

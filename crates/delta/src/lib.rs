@@ -27,6 +27,7 @@ mod facts;
 mod features;
 mod history;
 mod layout;
+mod local_file;
 mod log_entry;
 mod marker;
 mod partition;

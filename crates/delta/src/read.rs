@@ -1,15 +1,15 @@
 //! Reading data files.
 
-use std::{fs::File, sync::Arc};
+use std::{collections::HashMap, fs::File, ops::Range, sync::Arc};
 
 use datafusion::arrow::{
-    array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array},
+    array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, new_null_array},
     datatypes::{DataType, SchemaRef},
     error::ArrowError,
 };
 use futures::{StreamExt as _, TryStreamExt as _};
 use metalith_objects::{ObjectReason, classify};
-use metalith_store::{ChunkRequest, Rows, StoreError, adapt_array};
+use metalith_store::{ChunkRequest, Rows, Run, StoreError, adapt_array};
 use object_store::path::Path;
 use parquet::{
     arrow::{
@@ -24,9 +24,11 @@ use parquet::{
 
 use crate::{
     data_file::DataFile,
-    error, log_entry, partition,
+    error, facts,
+    local_file::LocalFile,
+    log_entry, partition,
     remote_file::RemoteFile,
-    selection::Selection,
+    selection::{Places, Selection},
     small,
     snapshot::{Snapshot, Source},
 };
@@ -152,7 +154,7 @@ struct Reading {
 impl Reading {
     /// Decodes on a thread of its own, a few batches ahead of the consumer.
     async fn local(self, path: &std::path::Path, schema: SchemaRef) -> Result<Rows, StoreError> {
-        let opened = match File::open(path) {
+        let opened = match LocalFile::open(path, self.footer.metadata()) {
             Ok(opened) => opened,
             Err(failed) => {
                 return Err(unreadable(&self.source, self.version, &self.file, failed.into()).await);
@@ -161,9 +163,10 @@ impl Reading {
         Ok(Rows::made_ahead(schema, move |outbox| {
             let Self { source, file, footer, plan, selection, .. } = self;
             let damaged = |failed| damaged(&source, &file, failed);
+            let mut places = plan.places(&selection);
             let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(opened, footer);
             for batch in plan.prepare(builder, selection).build().map_err(damaged)? {
-                let adapted = batch.and_then(|batch| plan.adapt(&batch, &file));
+                let adapted = batch.and_then(|batch| plan.adapt(&batch, &file, &mut places));
                 let adapted = adapted.map_err(|failed| damaged(failed.into()))?;
                 if outbox.blocking_send(Ok(adapted)).is_err() {
                     break;
@@ -176,11 +179,12 @@ impl Reading {
     fn remote(self, schema: SchemaRef) -> Result<Rows, StoreError> {
         let Self { source, version, file, footer, plan, selection } = self;
         let (reader, named) = (remote_file(&source, &file), file.clone());
+        let mut places = plan.places(&selection);
         let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, footer);
         let stream = plan.prepare(builder, selection).build();
         let stream = stream.map_err(|failed| damaged(&source, &file, failed))?;
         let batches = stream
-            .map(move |batch| batch.and_then(|batch| Ok(plan.adapt(&batch, &file)?)))
+            .map(move |batch| batch.and_then(|batch| Ok(plan.adapt(&batch, &file, &mut places)?)))
             .or_else(move |failed| {
                 let (source, file) = (source.clone(), named.clone());
                 async move { Err(unreadable(&source, version, &file, failed).await) }
@@ -202,6 +206,8 @@ enum From {
     File(usize),
     /// A value in the log.
     Log(String),
+    /// It consists of runs.
+    Counted(Vec<Run>),
     /// The file is older than the column.
     Nowhere,
 }
@@ -215,8 +221,14 @@ impl Plan {
     ) -> Self {
         let stored = footer.schema();
         let position = |name: &str| stored.fields().iter().position(|it| it.name() == name);
-        let mut roots: Vec<usize> =
-            schema.fields().iter().filter_map(|it| position(it.name())).collect();
+        let mut runs: HashMap<&str, Vec<Run>> = HashMap::new();
+        for field in schema.fields() {
+            let of_field = facts::runs_of(footer, field, file.rows);
+            runs.extend(of_field.map(|it| (field.name().as_str(), it)));
+        }
+        let names = schema.fields().iter().map(|field| field.name().as_str());
+        let read = names.filter(|name| !runs.contains_key(name));
+        let mut roots: Vec<usize> = read.filter_map(position).collect();
         roots.sort_unstable();
         roots.dedup();
         let columns = schema.fields().iter().map(|field| {
@@ -224,6 +236,9 @@ impl Plan {
                 && file.partition.contains_key(field.name())
             {
                 return From::Log(field.name().clone());
+            }
+            if let Some(runs) = runs.remove(field.name().as_str()) {
+                return From::Counted(runs);
             }
             match position(field.name()).and_then(|root| roots.binary_search(&root).ok()) {
                 Some(index) => From::File(index),
@@ -233,6 +248,14 @@ impl Plan {
         let columns = columns.collect();
         let projection = ProjectionMask::roots(footer.parquet_schema(), roots.iter().copied());
         Self { schema, columns, projection }
+    }
+
+    /// Where the rows are that are read, as far as that has to be known.
+    fn places(&self, selection: &Selection) -> Places {
+        match self.columns.iter().any(|from| matches!(from, From::Counted(_))) {
+            true => selection.places(),
+            false => Places::default(),
+        }
     }
 
     fn prepare<T>(
@@ -250,8 +273,15 @@ impl Plan {
         }
     }
 
-    fn adapt(&self, batch: &RecordBatch, file: &DataFile) -> Result<RecordBatch, ArrowError> {
+    /// The columns asked for of the next rows among those at `places`.
+    fn adapt(
+        &self,
+        batch: &RecordBatch,
+        file: &DataFile,
+        places: &mut Places,
+    ) -> Result<RecordBatch, ArrowError> {
         let rows = batch.num_rows();
+        let places = places.take(rows);
         let column = |(from, target): (&From, &DataType)| -> Result<ArrayRef, ArrowError> {
             match from {
                 From::File(index) => adapt_array(batch.column(*index), target),
@@ -259,6 +289,7 @@ impl Plan {
                     let value = file.partition.get(name).and_then(Option::as_deref);
                     partition::column(value, target, rows)
                 }
+                From::Counted(runs) => Ok(counted(runs, &places, rows)),
                 From::Nowhere => Ok(new_null_array(target, rows)),
             }
         };
@@ -267,6 +298,22 @@ impl Plan {
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(SchemaRef::clone(&self.schema), columns, &options)
     }
+}
+
+/// The values of a column that consists of runs, at so many places.
+fn counted(runs: &[Run], places: &[Range<usize>], count: usize) -> ArrayRef {
+    let mut values = Vec::with_capacity(count);
+    for place in places {
+        let mut row = place.start;
+        let mut next = runs.partition_point(|run| run.row <= row);
+        while row < place.end {
+            let run = &runs[next - 1];
+            let end = runs.get(next).map_or(place.end, |next| next.row.min(place.end));
+            values.extend((row..end).map(|row| run.at(row)));
+            (row, next) = (end, next + 1);
+        }
+    }
+    Arc::new(Int64Array::from(values))
 }
 
 /// Says why a file of a state cannot be read. When it is not there, others may have removed it

@@ -1,6 +1,6 @@
 //! Which rows of a data file are wanted, as Parquet asks for them.
 
-use std::ops::Range;
+use std::{collections::VecDeque, ops::Range};
 
 use datafusion::arrow::{array::BooleanBufferBuilder, buffer::BooleanBuffer};
 use parquet::{
@@ -13,6 +13,9 @@ use parquet::{
 pub(crate) struct Selection {
     pub(crate) row_groups: Vec<usize>,
     pub(crate) rows: Option<RowSelection>,
+    /// What is wanted, in places of the file, and what of that.
+    wanted: Vec<Range<usize>>,
+    mask: Option<BooleanBuffer>,
 }
 
 impl Selection {
@@ -44,7 +47,49 @@ impl Selection {
             None if wanted == covered => None,
             None => Some(ranged(&wanted, &covered)),
         };
-        Self { row_groups, rows }
+        Self { row_groups, rows, wanted, mask: mask.cloned() }
+    }
+
+    /// Where the wanted rows are in the file, in their order.
+    pub(crate) fn places(&self) -> Places {
+        let wanted = self.wanted.iter().cloned();
+        let runs = match &self.mask {
+            None => wanted.collect(),
+            Some(mask) => wanted
+                .flat_map(|range| {
+                    let part = mask.slice(range.start, range.len());
+                    let runs =
+                        part.set_slices().map(|(from, to)| range.start + from..range.start + to);
+                    runs.collect::<Vec<_>>()
+                })
+                .collect(),
+        };
+        Places { runs }
+    }
+}
+
+/// Places of rows in a file, of which some are taken at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    runs: VecDeque<Range<usize>>,
+}
+
+impl Places {
+    /// The next ones, as many if there are as many.
+    pub(crate) fn take(&mut self, mut count: usize) -> Vec<Range<usize>> {
+        let mut taken = Vec::new();
+        while count > 0
+            && let Some(run) = self.runs.front_mut()
+        {
+            let end = run.end.min(run.start + count);
+            count -= end - run.start;
+            taken.push(run.start..end);
+            run.start = end;
+            if run.start == run.end {
+                self.runs.pop_front();
+            }
+        }
+        taken
     }
 }
 

@@ -25,7 +25,7 @@ use parquet::{
     errors::ParquetError,
 };
 
-use crate::{data_file::DataFile, partition, snapshot::Snapshot};
+use crate::{data_file::DataFile, local_file::LocalFile, partition, snapshot::Snapshot};
 
 /// A file with no more rows and bytes is small.
 const ROWS: usize = 4096;
@@ -96,7 +96,7 @@ pub(crate) fn read(
     path: &std::path::Path,
     footer: ArrowReaderMetadata,
 ) -> Result<RecordBatch, ParquetError> {
-    let file = std::fs::File::open(path)?;
+    let file = LocalFile::open(path, footer.metadata())?;
     let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer)
         .with_batch_size(ROWS)
         .build()?;

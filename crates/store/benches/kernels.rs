@@ -13,7 +13,7 @@ use datafusion::arrow::{
 use divan::{Bencher, counter::BytesCount};
 use metalith_graph::FeatureGraph;
 use metalith_store::{
-    HashAlgorithm, HashSettings, Increment, MemoryBackend, OpenOptions, ReadOptions,
+    Backend, HashAlgorithm, HashSettings, Increment, MemoryBackend, OpenOptions, ReadOptions,
     ResolveOptions, Rows, Store, WriteOptions,
 };
 use metalith_testkit::fixtures::{graph, key};
@@ -45,6 +45,7 @@ fn main() {
 /// A store in memory, what is declared, and who waits for it.
 struct World {
     runtime: Runtime,
+    backend: Arc<dyn Backend>,
     store: Store,
     graph: FeatureGraph,
 }
@@ -54,11 +55,18 @@ impl World {
         let runtime = Runtime::new().expect("threads can be started");
         let hash = Some(HashSettings { algorithm, ..HashSettings::default() });
         let options = OpenOptions { hash, ..OpenOptions::write() };
-        let store = Store::open(Arc::new(MemoryBackend::new()), options);
+        let backend: Arc<dyn Backend> = Arc::new(MemoryBackend::new());
+        let store = Store::open(Arc::clone(&backend), options);
         let store = runtime.block_on(store).expect("memory can be opened");
-        let world = Self { runtime, store, graph: graph(GRAPH) };
+        let world = Self { runtime, backend, store, graph: graph(GRAPH) };
         world.write("clip", Rows::from_batch(clips(0)));
         world
+    }
+
+    /// The same store, which remembers nothing of earlier reads.
+    fn reopened(&self) -> Store {
+        let store = Store::open(Arc::clone(&self.backend), OpenOptions::default());
+        self.runtime.block_on(store).expect("memory can be opened")
     }
 
     fn write(&self, feature: &str, rows: Rows) {
@@ -133,9 +141,10 @@ fn deduplicating(bencher: Bencher<'_, '_>) {
     world.write("clip", Rows::from_batch(clips(1)));
     let options = ReadOptions { columns: Some(vec!["clip".to_owned()]), ..ReadOptions::default() };
     let bytes = 2 * ROWS as usize * (ID + 8);
-    bencher.counter(BytesCount::new(bytes)).bench_local(|| {
+    let bencher = bencher.counter(BytesCount::new(bytes)).with_inputs(|| world.reopened());
+    bencher.bench_local_values(|store| {
         let rows = world.runtime.block_on(async {
-            let rows = world.store.read(&world.graph, &key("clip"), &options).await;
+            let rows = store.read(&world.graph, &key("clip"), &options).await;
             rows.expect("it is there").collect().await.expect("they can be read")
         });
         assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), ROWS as usize);

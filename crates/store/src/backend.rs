@@ -233,6 +233,25 @@ pub struct ColumnFacts {
     /// Two values of the column's type: no value is less than the first, none greater than the
     /// second, as Arrow's row format orders them. They need not occur.
     pub bounds: Option<ArrayRef>,
+    /// If the values are numbers of 64 bits that mostly count, the runs of which they consist, from
+    /// row 0 on.
+    pub runs: Option<Vec<Run>>,
+}
+
+/// Rows, up to the next run, in which each value is one more than the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The first of the rows.
+    pub row: usize,
+    /// Its value.
+    pub first: i64,
+}
+
+impl Run {
+    /// The value of one of the rows. After the greatest number comes the least.
+    pub fn at(&self, row: usize) -> i64 {
+        self.first.wrapping_add(row as i64).wrapping_sub(self.row as i64)
+    }
 }
 
 /// What to read of a chunk.

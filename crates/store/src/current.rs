@@ -16,11 +16,11 @@ use futures::TryStreamExt as _;
 use metalith_graph::{Feature, columns};
 
 use crate::{
-    ChunkRequest, RowProblem, StoreError, Table,
-    chunk_scan::{ChunkSelection, Selection},
+    ChunkRequest, ColumnFacts, RowProblem, StoreError, Table,
+    chunk_scan::{ChunkSelection, Selection, nullable},
     key_index::KeyIndex,
-    known::known_selection,
-    settled::Changed,
+    known::{known_selection, repeated},
+    settled::{Changed, ChangedRows},
 };
 
 /// Which rows count as current.
@@ -73,8 +73,8 @@ pub(crate) async fn select_changed(
     let layout = Layout::of(feature, table, visibility)?;
     let mut winners = Winners::new(table, &layout.id_types)?;
     let mut chunks = pin!(changed.rows_of(table, ids));
-    while let Some((chunk, rows)) = chunks.try_next().await? {
-        winners.offer_chunk(table, chunk, Some(rows), &layout, visibility).await?;
+    while let Some(found) = chunks.try_next().await? {
+        winners.offer_changed(table, found, ids, &layout, visibility).await?;
     }
     Ok(winners.finish(visibility))
 }
@@ -142,6 +142,38 @@ impl Layout {
             active,
             feature_version,
         })
+    }
+
+    /// What would be read of some rows of a chunk, from the ids of these rows, if every other column
+    /// is known to have one value in all of the chunk, as the time of a write has.
+    async fn known(
+        &self,
+        table: &dyn Table,
+        chunk: usize,
+        (names, keys): (&[String], &[ArrayRef]),
+    ) -> Result<Option<RecordBatch>, StoreError> {
+        let (ids, others) = self.columns.split_at(self.ids);
+        let schema = table.schema();
+        let key = |id: &usize| {
+            let place = names.iter().position(|name| name == schema.field(*id).name())?;
+            Some(ArrayRef::clone(&keys[place]))
+        };
+        let count = keys.first().map_or(0, |it| it.len());
+        let facts = table.chunk_facts(chunk, others).await?;
+        if facts.columns.len() != others.len() {
+            return Ok(None);
+        }
+        let rows = table.chunks()[chunk].rows;
+        let of_all = |(column, facts): (&usize, &ColumnFacts)| {
+            repeated(facts, schema.field(*column).data_type(), rows, count)
+        };
+        let others = others.iter().zip(&facts.columns).map(of_all);
+        let columns: Option<Vec<_>> = ids.iter().map(key).chain(others).collect();
+        let Some(columns) = columns else { return Ok(None) };
+        let schema = schema.project(&self.columns).map_err(StoreError::arrow)?;
+        RecordBatch::try_new(nullable(&Arc::new(schema)), columns)
+            .map(Some)
+            .map_err(StoreError::arrow)
     }
 
     fn facts(&self, batch: &RecordBatch, visibility: &Visibility) -> Result<Facts, StoreError> {
@@ -235,16 +267,16 @@ impl Winners {
         })
     }
 
-    /// Takes the visible rows of a chunk into account; with `rows`, only those.
+    /// Takes the visible rows of a chunk into account; with `places`, only those rows.
     async fn offer_chunk(
         &mut self,
         table: &dyn Table,
         chunk: usize,
-        rows: Option<BooleanBuffer>,
+        places: Option<Vec<usize>>,
         layout: &Layout,
         visibility: &Visibility,
     ) -> Result<(), StoreError> {
-        let places: Option<Vec<usize>> = rows.as_ref().map(|rows| rows.set_indices().collect());
+        let rows = places.as_ref().map(|places| marked(places, table.chunks()[chunk].rows));
         let place = |row: usize| places.as_ref().map_or(row, |places| places[row]);
         let request = ChunkRequest { columns: layout.columns.clone(), range: None, rows };
         let mut batches = table.read_chunk(chunk, request).await?.into_stream();
@@ -255,6 +287,24 @@ impl Winners {
             first += batch.num_rows();
         }
         Ok(())
+    }
+
+    /// Takes rows of a chunk into account of which the keys, columns `ids` of the table, are known
+    /// already: often nothing else of the chunk has to be read.
+    async fn offer_changed(
+        &mut self,
+        table: &dyn Table,
+        found: ChangedRows,
+        ids: &[String],
+        layout: &Layout,
+        visibility: &Visibility,
+    ) -> Result<(), StoreError> {
+        let ChangedRows { chunk, places, keys } = found;
+        let known = layout.known(table, chunk, (ids, &keys)).await?;
+        let Some(batch) = known else {
+            return self.offer_chunk(table, chunk, Some(places), layout, visibility).await;
+        };
+        self.offer(chunk, |row| places[row], layout.facts(&batch, visibility)?, visibility)
     }
 
     /// Takes the visible ones of some rows of a chunk into account; `place` says where they are.
@@ -324,6 +374,14 @@ impl Winners {
         });
         Selection::new(chunks.collect())
     }
+}
+
+/// Bits for so many rows, of which those at some places are set.
+fn marked(places: &[usize], rows: usize) -> BooleanBuffer {
+    let mut marks = BooleanBufferBuilder::new(rows);
+    marks.append_n(rows, false);
+    places.iter().for_each(|place| marks.set_bit(*place, true));
+    marks.finish()
 }
 
 /// Of rows in memory, marks per key the one updated last, the later row of equals.

@@ -13,6 +13,7 @@ use datafusion::{
     functions_aggregate::string_agg::string_agg_udaf,
     logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, expr::AggregateFunction, lit},
 };
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use metalith_base::{FeatureKey, QualifiedField};
 use metalith_graph::{Feature, FeatureDep, FeatureGraph, HashLength, Lineage, columns};
 
@@ -91,8 +92,11 @@ pub(crate) async fn expected_rows(
     for (index, dep) in feature.spec().deps.iter().enumerate() {
         let upstream = graph.feature(&dep.feature)?;
         let dep = Dep { index, dep, upstream, feature, pinned: None };
-        prepared.push(dep.prepare(store, filters, versions).await?);
+        prepared.push(async move { dep.prepare(store, filters, versions).await });
     }
+    // Finding a few rows mostly waits, finding all of them takes memory.
+    let at_once = if filters.changed.is_some() { prepared.len().max(1) } else { 1 };
+    let prepared = stream::iter(prepared).buffered(at_once).try_collect().await?;
     expected_of(store, feature, prepared)
 }
 

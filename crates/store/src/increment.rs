@@ -7,7 +7,7 @@ use datafusion::{
     common::JoinType,
     logical_expr::{LogicalPlan, LogicalPlanBuilder},
 };
-use futures::try_join;
+use futures::{join, try_join};
 use metalith_base::FeatureKey;
 use metalith_expr::Expr;
 use metalith_graph::{Feature, FeatureGraph, Lineage, columns};
@@ -289,17 +289,26 @@ impl Resolve<'_> {
 
     /// Compares changed samples, or all.
     async fn find(&self, changed: Option<&Changed>, to: &Outlet) -> Result<Resolved, StoreError> {
-        let plan = self.expected(changed).await?;
-        let shown = self.options.explain.then(|| plan.display_indent().to_string());
-        let computed = Computed::Here { because: None, plan: shown };
         let keys = match self.options.samples {
             Some(_) => self.feature.spec().id_columns.as_slice(),
             None => self.feature.join_keys(),
         };
-        let stored = match self.options.skip_comparison {
-            true => None,
-            false => self.stored(keys, changed).await?,
+        let stored = async {
+            match self.options.skip_comparison {
+                true => Ok(None),
+                false => self.stored(keys, changed).await,
+            }
         };
+        let expected = self.expected(changed);
+        // Finding a few rows mostly waits, finding all of them takes memory. What is wrong upstream
+        // is told first.
+        let (plan, stored) = match changed {
+            Some(_) => join!(expected, stored),
+            None => (Ok(expected.await?), stored.await),
+        };
+        let (plan, stored) = (plan?, stored?);
+        let shown = self.options.explain.then(|| plan.display_indent().to_string());
+        let computed = Computed::Here { because: None, plan: shown };
         let rows = Expected::new(plan);
         let expected = SchemaRef::clone(&rows.schema);
         let (store, subject, extent) = (self.store, self.subject(), Extent::All);

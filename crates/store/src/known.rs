@@ -14,8 +14,8 @@
 use std::collections::BTreeMap;
 
 use datafusion::arrow::{
-    array::{Array as _, ArrayRef, AsArray as _},
-    compute::cast,
+    array::{Array as _, ArrayRef, AsArray as _, UInt64Array, make_comparator, new_null_array},
+    compute::{SortOptions, cast, take},
     datatypes::DataType,
     row::{OwnedRow, RowConverter, SortField},
 };
@@ -95,6 +95,22 @@ fn all_or_none(versions: &ColumnFacts, wanted: &str, rows: usize) -> Option<bool
         _ if least == greatest && versions.nulls == Some(0) => Some(true),
         _ => None,
     }
+}
+
+/// A column for `count` rows of a chunk with so many `rows`, if all of these have one value there.
+pub(crate) fn repeated(
+    column: &ColumnFacts,
+    data_type: &DataType,
+    rows: usize,
+    count: usize,
+) -> Option<ArrayRef> {
+    if column.nulls? == rows {
+        return Some(new_null_array(data_type, count));
+    }
+    let bounds = column.bounds.as_ref().filter(|it| it.data_type() == data_type)?;
+    let order = make_comparator(bounds, bounds, SortOptions::default()).ok()?;
+    let is_one = column.nulls == Some(0) && order(0, 1).is_eq();
+    is_one.then(|| take(bounds, &UInt64Array::from_value(0, count), None).ok()).flatten()
 }
 
 /// The writes that chunks are of, with the range of their first id.

@@ -66,8 +66,8 @@ mod written;
 pub use crate::{
     backend::{
         Backend, Change, Chunk, ChunkFacts, ChunkRequest, ColumnFacts, Commit, CommitNote,
-        Distinct, MarkerState, OwnFiles, Precondition, Replacement, SPACES, StoreMarker, Table,
-        TableAction, TableChange, Transactions, Vacuum, Vacuumed,
+        Distinct, MarkerState, OwnFiles, Precondition, Replacement, Run, SPACES, StoreMarker,
+        Table, TableAction, TableChange, Transactions, Vacuum, Vacuumed,
     },
     backfill::{BackfillRequest, Fill, Function, FunctionError},
     carry::{CarryProblem, CarryReceipt, CarryRequest, Execution},

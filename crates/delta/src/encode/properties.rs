@@ -13,6 +13,9 @@ use parquet::{
     schema::types::ColumnPath,
 };
 
+/// How footers name who wrote a file, up to the version.
+pub(crate) const WRITER: &str = "metalith version ";
+
 /// Values of a column that are looked at to tell how it is best written,
 const SAMPLE: usize = 1024;
 /// and how many of these tell nothing.
@@ -28,7 +31,7 @@ pub fn parquet_properties(schema: &SchemaRef, sample: &[RecordBatch]) -> WriterP
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_write_page_header_statistics(false)
         .set_offset_index_disabled(true)
-        .set_created_by(concat!("metalith version ", env!("CARGO_PKG_VERSION")).to_owned());
+        .set_created_by(format!("{WRITER}{}", env!("CARGO_PKG_VERSION")));
     for Diverse { path, encoding, shrinks } in diverse_columns(schema, sample) {
         let path = ColumnPath::new(path);
         if !shrinks {

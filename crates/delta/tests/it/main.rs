@@ -7,6 +7,7 @@
 )]
 
 mod contract;
+mod counted;
 mod damage;
 mod foreign;
 mod full_disk;

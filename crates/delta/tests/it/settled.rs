@@ -1,11 +1,15 @@
 //! Resolves that look at what changed alone, and when they must not.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
+use datafusion::arrow::{
+    array::{ArrayRef, AsArray as _, Int64Array, RecordBatch, StringArray, StructArray},
+    datatypes::{DataType, Field, Int64Type},
+};
 use metalith_expr::parse;
 use metalith_graph::FeatureGraph;
 use metalith_store::{
-    Backend, DeletionMode, DeletionRequest, Extent, Increment, MaintainOptions, OpenOptions,
+    Backend, DeletionMode, DeletionRequest, Extent, Frame, Increment, MaintainOptions, OpenOptions,
     ResolveOptions, Rows, Store, WriteOptions,
 };
 use metalith_testkit::{
@@ -51,6 +55,18 @@ impl Scene {
         write(&self.store, &self.graph, "video", &json!(rows)).await.unwrap();
     }
 
+    /// Samples whose ids are numbers.
+    async fn count(&self, ids: &[i64], content: &str) {
+        let ids: ArrayRef = Arc::new(Int64Array::from(ids.to_vec()));
+        let contents: ArrayRef = Arc::new(StringArray::from(vec![content; ids.len()]));
+        let field = Arc::new(Field::new("frames", DataType::Utf8, true));
+        let by_field: ArrayRef = Arc::new(StructArray::from(vec![(field, contents)]));
+        let columns = [("id", ids), ("metaxy_provenance_by_field", by_field)];
+        let rows = Rows::from_batch(RecordBatch::try_from_iter(columns).unwrap());
+        let options = WriteOptions::default();
+        self.store.write(&self.graph, &key("video"), rows, &options).await.unwrap();
+    }
+
     async fn resolve(&self) -> Increment {
         let options = ResolveOptions::default();
         self.store.resolve(&self.graph, &key("crop"), options).await.unwrap()
@@ -72,7 +88,9 @@ impl Scene {
     }
 
     async fn delete(&self, mode: DeletionMode, id: &str) {
-        let filter = parse(&format!("id = '{id}'")).unwrap();
+        // A number, where ids are numbers.
+        let value = if id.parse::<i64>().is_ok() { id.to_owned() } else { format!("'{id}'") };
+        let filter = parse(&format!("id = {value}")).unwrap();
         let request = DeletionRequest::new(mode, vec![filter]);
         self.store.delete(&self.graph, &key("video"), &request).await.unwrap();
     }
@@ -148,6 +166,43 @@ async fn only_additions_can_be_told_apart_from_what_was_there() {
 
     scene.delete(DeletionMode::Hard, "b").await;
     assert_eq!(scene.added_since(&second).await, None, "rows are gone");
+}
+
+/// Ids that count are known from footers; others, and those of rows that were deleted or written
+/// several times, are looked at. What is found is what looking at everything finds.
+#[tokio::test]
+async fn changes_are_found_among_many_samples() {
+    let folder = tempfile::tempdir().unwrap();
+    let notes = Arc::new(MemoryNotes::default());
+    let scene = Scene::open(folder.path(), &notes).await;
+    scene.count(&(0..9000).collect::<Vec<_>>(), "1").await;
+    let mixed = |id: i64| id * 7919 % 20_011 + 50_000;
+    scene.count(&(1..20_011).map(mixed).collect::<Vec<_>>(), "1").await;
+    scene.work_off().await;
+    assert_eq!(scene.found().await, [0, 0, 0]);
+    scene.delete(DeletionMode::Soft, "17").await;
+    scene.count(&[17, 18], "2").await;
+    scene.work_off().await;
+    assert_eq!(scene.found().await, [0, 0, 0]);
+
+    let scattered: Vec<i64> = (0..70_000).step_by(501).collect();
+    let known = scattered.iter().filter(|id| **id < 9000 || (50_001..70_011).contains(*id)).count();
+    scene.count(&scattered, "3").await;
+    scene.delete(DeletionMode::Soft, "18").await;
+    let few = scene.resolve().await;
+    assert_eq!(few.extent, Extent::Changed(scattered.len() + 1));
+    let whole = Scene::open(folder.path(), &Arc::default()).await.resolve().await;
+    assert_eq!(whole.extent, Extent::All);
+    let found = |it: &Increment| {
+        let ids = |frame: &Frame| {
+            let ids =
+                frame.batches.iter().flat_map(|it| it["id"].as_primitive::<Int64Type>().values());
+            ids.copied().collect::<BTreeSet<_>>()
+        };
+        [ids(&it.new), ids(&it.stale), ids(&it.orphaned)]
+    };
+    assert_eq!(found(&few), found(&whole));
+    assert_eq!(found(&few).map(|ids| ids.len()), [scattered.len() - known, known, 1]);
 }
 
 /// A copy of a store has the same tables in the same versions, until it goes its own way.

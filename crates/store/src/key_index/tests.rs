@@ -126,3 +126,33 @@ fn a_sieve_lets_all_keys_through() {
     assert_eq!(index.number(&others).unwrap(), [9, 10, 11, 12]);
     assert!(index.contains(&others).unwrap().iter().all(|it| it));
 }
+
+/// Numbers in order are looked through another way, and answered alike.
+#[test]
+fn few_keys_are_found_among_many_numbers_in_order() {
+    let keys: Vec<i64> = (-20..20).map(|n| n * 100_003).chain([i64::MIN, i64::MAX]).collect();
+    let mut index = index(&[Arc::new(Int64Array::from(vec![0])) as ArrayRef]);
+    // Also with a number for NULL, which has no place among the others.
+    let given: Vec<Option<i64>> = keys.iter().copied().map(Some).chain([None]).collect();
+    let nothing: Vec<Option<i64>> = given.iter().copied().filter(|it| *it != Some(0)).collect();
+    index.number(&[Arc::new(Int64Array::from(nothing)) as ArrayRef]).unwrap();
+    index.sift();
+    let twice = |numbers: Vec<i64>| -> Vec<i64> { numbers.iter().flat_map(|n| [*n, *n]).collect() };
+    let ordered: Vec<Vec<i64>> = vec![
+        (-2_000_000..2_000_000).step_by(7).collect(),
+        twice((99_000..101_000).collect()),
+        (i64::MIN..i64::MIN + 5000).collect(),
+        (i64::MAX - 5000..=i64::MAX).collect(),
+        vec![0; 5000],
+        vec![200_006; 5000],
+        Vec::new(),
+    ];
+    for numbers in ordered {
+        let expected: Vec<bool> = numbers.iter().map(|n| *n != 0 && keys.contains(n)).collect();
+        let mixed: Vec<i64> = numbers.iter().rev().copied().collect();
+        let found = index.contains(&[Arc::new(Int64Array::from(numbers)) as ArrayRef]).unwrap();
+        assert_eq!(found.iter().collect::<Vec<_>>(), expected);
+        let found = index.contains(&[Arc::new(Int64Array::from(mixed)) as ArrayRef]).unwrap();
+        assert!(found.iter().eq(expected.into_iter().rev()));
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::hash::BuildHasher as _;
 
-use datafusion::arrow::buffer::BooleanBuffer;
+use datafusion::arrow::{array::BooleanBufferBuilder, buffer::BooleanBuffer};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 /// Different whole numbers, in the order in which they came.
@@ -16,19 +16,23 @@ pub(super) struct WholeKeys {
     sieve: Option<Sieve>,
 }
 
-/// Tells most numbers that are no keys by a glance at one bit, without a search.
+/// Tells which of many numbers are keys, where few are.
 struct Sieve {
-    /// Bit `n` of all of them is set if a key ends in `n`.
+    /// Bit `n` of all of them is set if a key ends in `n`, so that most numbers are known to be no
+    /// keys by a glance.
     bits: Vec<u64>,
+    /// The keys in order, for numbers that are in order.
+    keys: Vec<i64>,
 }
 
 impl Sieve {
     /// Most of its bits are not set.
-    fn of(keys: &[i64]) -> Self {
+    fn of(mut keys: Vec<i64>) -> Self {
+        keys.sort_unstable();
         let words = (keys.len() * BITS_PER_KEY / 64).next_power_of_two();
-        let mut sieve = Self { bits: vec![0; words] };
-        for key in keys {
-            let (word, bit) = sieve.place(*key);
+        let mut sieve = Self { bits: vec![0; words], keys };
+        for at in 0..sieve.keys.len() {
+            let (word, bit) = sieve.place(sieve.keys[at]);
             sieve.bits[word] |= bit;
         }
         sieve
@@ -42,6 +46,30 @@ impl Sieve {
     fn place(&self, key: i64) -> (usize, u64) {
         let end = key as u64;
         ((end / 64) as usize & (self.bits.len() - 1), 1 << (end % 64))
+    }
+
+    /// Which numbers are keys, if they are in order and lie far apart: then each key is looked for
+    /// among the numbers.
+    fn which_in_order(&self, numbers: &[i64]) -> Option<BooleanBuffer> {
+        let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else { return None };
+        let start = self.keys.partition_point(|key| key < first);
+        let keys = &self.keys[start..];
+        let keys = &keys[..keys.partition_point(|key| key <= last)];
+        if keys.len() * NUMBERS_PER_SEARCH > numbers.len() || !numbers.is_sorted() {
+            return None;
+        }
+        let mut which = BooleanBufferBuilder::new(numbers.len());
+        which.append_n(numbers.len(), false);
+        let mut from = 0;
+        for key in keys {
+            from += numbers[from..].partition_point(|number| number < key);
+            let equal = numbers[from..].iter().take_while(|number| *number == key);
+            for _ in equal {
+                which.set_bit(from, true);
+                from += 1;
+            }
+        }
+        Some(which.finish())
     }
 }
 
@@ -64,6 +92,8 @@ const PLACES_PER_KEY: usize = 4;
 const PLACES_ANYWAY: usize = 1 << 16;
 /// So many bits of a sieve for each key.
 const BITS_PER_KEY: usize = 64;
+/// A key is looked for among no fewer numbers.
+const NUMBERS_PER_SEARCH: usize = 64;
 
 impl Default for Places {
     fn default() -> Self {
@@ -94,7 +124,9 @@ impl WholeKeys {
     /// Prepares for asking of many numbers [which](Self::which) are keys, where few are.
     pub(super) fn sift(&mut self) {
         if let Places::Far { .. } = self.places {
-            self.sieve = Some(Sieve::of(&self.keys));
+            // What stands for nothing is none of them.
+            let keys = self.keys.iter().copied().filter(|key| self.find(*key).is_some());
+            self.sieve = Some(Sieve::of(keys.collect()));
         }
     }
 
@@ -165,12 +197,14 @@ impl WholeKeys {
     /// Which numbers are keys.
     pub(super) fn which(&self, numbers: &[i64]) -> BooleanBuffer {
         let is_key = |key: i64| self.find(key).is_some();
-        match &self.sieve {
-            Some(sieve) => BooleanBuffer::collect_bool(numbers.len(), |row| {
+        let Some(sieve) = &self.sieve else {
+            return BooleanBuffer::collect_bool(numbers.len(), |row| is_key(numbers[row]));
+        };
+        sieve.which_in_order(numbers).unwrap_or_else(|| {
+            BooleanBuffer::collect_bool(numbers.len(), |row| {
                 sieve.lets_through(numbers[row]) && is_key(numbers[row])
-            }),
-            None => BooleanBuffer::collect_bool(numbers.len(), |row| is_key(numbers[row])),
-        }
+            })
+        })
     }
 
     /// Puts keys that are counted into a list.

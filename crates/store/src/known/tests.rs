@@ -49,12 +49,16 @@ fn versions_are_all_or_none_or_not_known() {
     let versions = |nulls, least: &str, greatest: &str| ColumnFacts {
         nulls,
         bounds: Some(Arc::new(StringArray::from(vec![least, greatest]))),
+        ..ColumnFacts::default()
     };
     assert_eq!(all_or_none(&versions(Some(0), "b", "b"), "b", 4), Some(true));
     assert_eq!(all_or_none(&versions(Some(0), "a", "c"), "b", 4), None);
     assert_eq!(all_or_none(&versions(Some(1), "b", "b"), "b", 4), None);
     assert_eq!(all_or_none(&versions(None, "b", "b"), "b", 4), None);
     assert_eq!(all_or_none(&versions(Some(0), "c", "d"), "b", 4), Some(false));
-    assert_eq!(all_or_none(&ColumnFacts { nulls: Some(4), bounds: None }, "b", 4), Some(false));
+    assert_eq!(
+        all_or_none(&ColumnFacts { nulls: Some(4), ..ColumnFacts::default() }, "b", 4),
+        Some(false)
+    );
     assert_eq!(all_or_none(&ColumnFacts::default(), "b", 4), None);
 }
