@@ -71,11 +71,14 @@ class Project:
     def metalith(self, *words):
         return [*self.commands.start, *words]
 
-    def write(self, rows):
-        """Writes made-up samples of the root."""
-        file = self.folder / "rows.parquet"
-        run([*MYSELF, "samples", json.dumps({"file": str(file), **rows})])
-        run(self.commands.write(ROOT, file))
+    def write(self, *several):
+        """Writes made-up samples of the root, each of several to be written in a run of its own."""
+        files = [self.folder / f"rows_{at}.parquet" for at in range(len(several))]
+        asked = [{"file": str(file), **rows} for file, rows in zip(files, several, strict=True)]
+        run([*MYSELF, "samples", json.dumps(asked)])
+        for file in files:
+            run(self.commands.write(ROOT, file))
+            file.unlink()
 
     def resolve(self):
         return self.commands.resolve(LEAF, self.found)
@@ -169,8 +172,7 @@ def sizes(args):
 def appends(args):
     """A table that grew by a thousand small writes, before and after it is compacted."""
     project = Project(args)
-    for number in range(1000):
-        project.write(samples(number * 100, 100))
+    project.write(*(samples(number * 100, 100) for number in range(1000)))
     read = project.metalith(
         "metadata", "read", ROOT, "--output", str(project.folder / "read.arrow")
     )
@@ -259,15 +261,15 @@ def beside_duckdb(args, project, query, output, result):
 def make_samples(asked):
     import polars as pl
 
-    asked = json.loads(asked)
-    ids = pl.int_range(asked["first"], asked["first"] + asked["count"], eager=True)
-    ids = ids.gather_every(asked["every"]).alias("sample_uid")
-    text = ids.cast(pl.String)
-    fields = [
-        (f"{name}-" + text + asked["note"]).alias(name) for name in peer.ROOTS["simple"][ROOT]
-    ]
-    by_field = pl.select(pl.struct(fields).alias("metaxy_provenance_by_field")).to_series()
-    pl.DataFrame([ids, by_field]).write_parquet(asked["file"])
+    for rows in json.loads(asked):
+        ids = pl.int_range(rows["first"], rows["first"] + rows["count"], eager=True)
+        ids = ids.gather_every(rows["every"]).alias("sample_uid")
+        text = ids.cast(pl.String)
+        fields = [
+            (f"{name}-" + text + rows["note"]).alias(name) for name in peer.ROOTS["simple"][ROOT]
+        ]
+        by_field = pl.select(pl.struct(fields).alias("metaxy_provenance_by_field")).to_series()
+        pl.DataFrame([ids, by_field]).write_parquet(rows["file"])
 
 
 def ask_duckdb(file):

@@ -123,6 +123,9 @@ struct Piece {
 /// Pieces are cut here, so that they end where the row groups of our own files do.
 const PIECE_ROWS: usize = 1 << 17;
 
+/// How many pieces are read side by side, so that nobody waits while one of them is opened.
+const PIECES_AHEAD: usize = 2;
+
 struct ChunkScanExec {
     table: Arc<dyn Table>,
     columns: Vec<usize>,
@@ -232,7 +235,7 @@ impl ExecutionPlan for ChunkScanExec {
         let schema = self.schema();
         let form = SchemaRef::clone(&schema);
         let batches = stream::iter(self.partitions[partition].clone())
-            .then(move |piece| {
+            .map(move |piece| {
                 let table = Arc::clone(&table);
                 let request = ChunkRequest {
                     columns: columns.clone(),
@@ -241,6 +244,7 @@ impl ExecutionPlan for ChunkScanExec {
                 };
                 async move { table.read_chunk(piece.chunk, request).await }
             })
+            .buffered(PIECES_AHEAD)
             .map_ok(|rows| rows.into_stream())
             .try_flatten()
             .and_then(move |batch| {

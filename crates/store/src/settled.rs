@@ -24,7 +24,7 @@ use datafusion::arrow::{
     compute::{SortOptions, concat, filter, sort},
     datatypes::{DataType, Int64Type},
 };
-use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, future::try_join_all, stream};
 use metalith_base::FeatureKey;
 use metalith_graph::{Feature, FeatureDep, FeatureGraph, HashLength, Lineage};
 use serde::{Deserialize, Serialize};
@@ -111,9 +111,11 @@ impl Watched {
             let Some(ids) = stored_ids(dep, upstream, join_keys) else { return Ok(None) };
             sides.push((upstream, ids));
         }
+        let open = sides.iter().map(|(feature, _)| store.open_table(feature.key()));
+        let tables = try_join_all(open.collect::<Vec<_>>()).await?;
         let mut parties = Vec::new();
-        for (feature, ids) in &sides {
-            let Some(table) = store.open_table(feature.key()).await? else { return Ok(None) };
+        for ((feature, ids), table) in sides.iter().zip(tables) {
+            let Some(table) = table else { return Ok(None) };
             parties.push(Party { feature: feature.key().clone(), table, ids: ids.clone() });
         }
         let types: Option<Vec<_>> = parties.iter().map(Party::types).collect();
