@@ -76,6 +76,34 @@ pub(crate) async fn known_selection(
     Ok(writes.lie_apart().then(|| Selection::new(chunks)))
 }
 
+/// Columns in which all rows of some chunks differ, none if that cannot be told without reading.
+pub(crate) async fn distinct_in(
+    table: &dyn Table,
+    chunks: &[usize],
+) -> Result<Vec<String>, StoreError> {
+    let schema = table.schema();
+    let mut known: Option<(Vec<String>, usize, Writes)> = None;
+    for chunk in chunks.iter().copied().filter(|chunk| table.chunks()[*chunk].rows > 0) {
+        if known.is_none() {
+            let Some(distinct) = table.chunk_facts(chunk, &[]).await?.distinct else { break };
+            let first = distinct.columns.first().and_then(|first| schema.index_of(first).ok());
+            let Some(first) = first else { break };
+            let writes = Writes::new(schema.field(first).data_type())?;
+            known = Some((distinct.columns, first, writes));
+        }
+        let Some((columns, first, writes)) = &mut known else { break };
+        let ChunkFacts { distinct, columns: facts } = table.chunk_facts(chunk, &[*first]).await?;
+        let distinct = distinct.filter(|it| it.columns == *columns);
+        let bounds = facts.into_iter().next().and_then(|it| it.bounds);
+        let (Some(distinct), Some(bounds)) = (distinct, bounds) else { return Ok(Vec::new()) };
+        if !writes.add(distinct, Some(bounds))? {
+            return Ok(Vec::new());
+        }
+    }
+    let known = known.filter(|(_, _, writes)| writes.lie_apart());
+    Ok(known.map(|(columns, ..)| columns).unwrap_or_default())
+}
+
 fn is_about(distinct: &Distinct, ids: &[String]) -> bool {
     // Rows that differ in some of the ids differ in all of them.
     !distinct.columns.is_empty() && distinct.columns.iter().all(|column| ids.contains(column))
@@ -159,11 +187,11 @@ impl Writes {
     }
 
     /// Whether no id can be in two writes.
-    fn lie_apart(self) -> bool {
+    fn lie_apart(&self) -> bool {
         if self.spans.len() < 2 {
             return true;
         }
-        let bounds: Option<Vec<_>> = self.spans.into_values().map(|span| span.bounds).collect();
+        let bounds: Option<Vec<_>> = self.spans.values().map(|span| span.bounds.as_ref()).collect();
         let Some(mut bounds) = bounds else { return false };
         bounds.sort();
         bounds.windows(2).all(|pair| pair[0].1 < pair[1].0)

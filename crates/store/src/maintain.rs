@@ -6,13 +6,18 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use metalith_base::FeatureKey;
 
 use crate::{
-    Change, ChunkRequest, CommitNote, Replacement, Rows, Store, StoreError, Table, Vacuum, Vacuumed,
+    Change, Chunk, ChunkRequest, Commit, CommitNote, Replacement, Rows, Store, StoreError, Table,
+    Vacuum, Vacuumed, known::distinct_in,
 };
 
-/// Chunks with fewer rows are put together often,
-const FEW_ROWS: usize = 4096;
+/// Chunks with fewer rows and bytes are put together often,
+const FEW: Chunk = Chunk { rows: 4096, bytes: 1 << 20 };
 /// and so many of them at once: others wait meanwhile who add rows.
 const AT_ONCE: usize = 256;
+/// Whoever writes few rows with every so manieth commit puts small chunks together
+const COMMITS: u64 = 32;
+/// if there are more than so many.
+const SMALL_CHUNKS: usize = 16;
 
 /// What to do about a table.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +75,8 @@ impl Store {
         report.chunks_before = table.chunks().len() as u64;
         report.chunks_after = report.chunks_before;
         if options.compact {
-            let small = small_chunks(table.as_ref(), options.target_rows);
+            let target = Chunk { rows: options.target_rows, bytes: u64::MAX };
+            let small = small_chunks(table.as_ref(), target);
             report.chunks_compacted = small.len() as u64;
             if !options.dry_run && !small.is_empty() {
                 self.compact(feature, &table, small).await?;
@@ -92,20 +98,33 @@ impl Store {
     /// alone, so this costs little, however large the table is. Says whether there was anything to do.
     pub async fn tidy(&self, table: &FeatureKey, most: usize) -> Result<bool, StoreError> {
         self.require_write()?;
-        let count = |found: &Arc<dyn Table>| small_chunks(found.as_ref(), FEW_ROWS).len();
+        let count = |found: &Arc<dyn Table>| small_chunks(found.as_ref(), FEW).len();
         let found = self.backend().open_table(table).await?;
         if found.is_none_or(|found| count(&found) <= most) {
             return Ok(false);
         }
         let _turn = self.turn(table).await;
         let found = self.require_own_table(table).await?;
-        let mut small = small_chunks(found.as_ref(), FEW_ROWS);
+        let mut small = small_chunks(found.as_ref(), FEW);
         if small.is_empty() {
             return Ok(false);
         }
         let youngest = small.split_off(small.len().saturating_sub(AT_ONCE));
         self.compact(table, &found, youngest).await?;
         Ok(true)
+    }
+
+    /// Tidies behind a commit, now and then, so that tables which grow by a few rows at a time stay quick
+    /// to read. Who wrote has written, whether that succeeds or not.
+    pub(crate) async fn tidy_behind(&self, table: &FeatureKey, commit: &Commit) {
+        let is_due = commit.is_new && commit.version % COMMITS == 0;
+        if !is_due || commit.rows >= FEW.rows as u64 {
+            return;
+        }
+        if let Err(error) = self.tidy(table, SMALL_CHUNKS).await {
+            // Somebody rewrote them meanwhile, most likely.
+            tracing::info!(%table, %error, "its chunks stay for now");
+        }
     }
 
     /// Removes the files that a hard deletion replaced, so that no byte of what they held is left,
@@ -125,6 +144,8 @@ impl Store {
         chunks: Vec<usize>,
     ) -> Result<(), StoreError> {
         let schema = table.schema();
+        // What is known of the chunks holds of what they become.
+        let distinct = distinct_in(table.as_ref(), &chunks).await?;
         let columns: Vec<usize> = (0..schema.fields().len()).collect();
         let source = Arc::clone(table);
         let batches = stream::iter(chunks.clone())
@@ -141,19 +162,15 @@ impl Store {
             rows: Rows::new(schema, batches),
             change: Change::Layout,
         };
-        let note = CommitNote::new("compact");
+        let note = CommitNote::new("compact").distinct(&distinct);
         self.backend().replace(feature, replacement, note).await.map(drop)
     }
 }
 
-/// The chunks worth putting together: small ones, if there are several.
-fn small_chunks(table: &dyn Table, target_rows: usize) -> Vec<usize> {
-    let small: Vec<usize> = table
-        .chunks()
-        .iter()
-        .enumerate()
-        .filter(|(_, chunk)| chunk.rows < target_rows)
-        .map(|(index, _)| index)
-        .collect();
+/// The chunks worth putting together: ones with less than `target`, if there are several.
+fn small_chunks(table: &dyn Table, target: Chunk) -> Vec<usize> {
+    let is_small = |chunk: &Chunk| chunk.rows < target.rows && chunk.bytes < target.bytes;
+    let chunks = table.chunks().iter().enumerate();
+    let small: Vec<usize> = chunks.filter(|(_, it)| is_small(it)).map(|(index, _)| index).collect();
     if small.len() > 1 { small } else { Vec::new() }
 }

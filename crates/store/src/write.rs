@@ -79,9 +79,10 @@ impl Store {
             return self.append(feature, rows, note).await;
         }
         let (rows, passing) = self.passing(feature, rows);
-        let commit = self.append(feature, rows, note).await;
+        let commit = self.append(feature, rows, note).await?;
         drop(passing);
-        commit
+        self.tidy_behind(feature, &commit).await;
+        Ok(commit)
     }
 
     /// Refuses what [`write`](Self::write) would refuse of these rows, and writes nothing. Rows of
