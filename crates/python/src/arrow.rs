@@ -12,13 +12,16 @@ use std::{
 };
 
 use arrow::{
-    array::{RecordBatch, RecordBatchIterator, RecordBatchOptions, RecordBatchReader, StructArray},
-    compute::cast,
+    array::{
+        Array as _, ArrayRef, AsArray as _, RecordBatch, RecordBatchIterator, RecordBatchOptions,
+        RecordBatchReader, StringViewArray, StructArray,
+    },
     datatypes::{DataType, Field, FieldRef, Schema, SchemaRef},
     error::ArrowError,
     ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type},
     ffi_stream::FFI_ArrowArrayStream,
 };
+use futures::TryStreamExt as _;
 use metalith_base::Kind;
 use metalith_store as store;
 use pyo3::{prelude::*, types::PyCapsule};
@@ -72,18 +75,42 @@ impl Frame {
 
     /// The rows with texts as views, as Polars keeps them: it takes those without a copy.
     fn with_views(&self, py: Python<'_>) -> PyResult<Self> {
-        let fields: Vec<_> = self.schema.fields().iter().map(with_views).collect();
-        let schema = Arc::new(Schema::new_with_metadata(fields, self.schema.metadata().clone()));
+        let schema = viewed(&self.schema);
+        if schema == self.schema {
+            return Ok(Self { schema, batches: Arc::clone(&self.batches) });
+        }
         let converted = py.detach(|| converted(&self.batches, &schema));
         let batches = converted.map_err(|error| raise(&store::StoreError::arrow(error)))?;
         Ok(Self { schema, batches: Arc::new(batches) })
     }
 }
 
+/// Rows with texts as views, converted while more of them come: what they were is free for those then.
+pub(crate) fn with_views(rows: store::Rows) -> store::Rows {
+    let schema = viewed(&rows.schema());
+    let wanted = SchemaRef::clone(&schema);
+    let batches = rows.into_stream().map_ok(move |batch| {
+        let wanted = SchemaRef::clone(&wanted);
+        // It begins at once, not only when it is waited for.
+        let converted = tokio::task::spawn_blocking(move || convert(&batch, &wanted));
+        async move {
+            let converted = converted.await.unwrap_or_else(|_| Err(broke_off()));
+            converted.map_err(store::StoreError::arrow)
+        }
+    });
+    store::Rows::new(schema, batches.try_buffered(threads()))
+}
+
+/// Columns whose texts are views.
+fn viewed(schema: &SchemaRef) -> SchemaRef {
+    let fields: Vec<_> = schema.fields().iter().map(viewed_field).collect();
+    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
+}
+
 /// A column whose texts are views, members of structs too.
-fn with_views(field: &FieldRef) -> FieldRef {
+fn viewed_field(field: &FieldRef) -> FieldRef {
     let views = if let DataType::Struct(members) = field.data_type() {
-        DataType::Struct(members.iter().map(with_views).collect())
+        DataType::Struct(members.iter().map(viewed_field).collect())
     } else if field.data_type() == &DataType::Utf8 {
         DataType::Utf8View
     } else {
@@ -92,29 +119,56 @@ fn with_views(field: &FieldRef) -> FieldRef {
     Arc::new(field.as_ref().clone().with_data_type(views))
 }
 
-/// Batches with columns of other types, converted on all cores.
+/// Batches with texts as views, on all cores.
 fn converted(batches: &[RecordBatch], schema: &SchemaRef) -> Result<Vec<RecordBatch>, ArrowError> {
-    let convert = |batch: &RecordBatch| {
-        let columns = batch.columns().iter().zip(schema.fields());
-        let columns = columns.map(|(column, field)| cast(column, field.data_type()));
-        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let columns = columns.collect::<Result<Vec<_>, _>>()?;
-        RecordBatch::try_new_with_options(SchemaRef::clone(schema), columns, &options)
-    };
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let share = batches.len().div_ceil(threads).max(1);
+    let share = batches.len().div_ceil(threads()).max(1);
     thread::scope(|scope| {
-        let shares = batches.chunks(share).map(|share| {
-            scope.spawn(move || share.iter().map(convert).collect::<Result<Vec<_>, _>>())
-        });
-        let shares: Vec<_> = shares.collect();
+        let shares = batches
+            .chunks(share)
+            .map(|share| scope.spawn(move || share.iter().map(|it| convert(it, schema)).collect()));
+        let shares: Vec<thread::ScopedJoinHandle<'_, Result<Vec<_>, _>>> = shares.collect();
         let mut all = Vec::with_capacity(batches.len());
         for share in shares {
-            let stopped = |_| ArrowError::ComputeError("a thread broke off".to_owned());
-            all.extend(share.join().map_err(stopped)??);
+            all.extend(share.join().map_err(|_| broke_off())??);
         }
         Ok(all)
     })
+}
+
+fn convert(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let columns = batch.columns().iter().zip(schema.fields());
+    let columns = columns.map(|(column, field)| convert_column(column, field.data_type()));
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let columns = columns.collect::<Result<Vec<_>, _>>()?;
+    RecordBatch::try_new_with_options(SchemaRef::clone(schema), columns, &options)
+}
+
+fn convert_column(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, ArrowError> {
+    if let (Some(members), DataType::Struct(fields)) = (column.as_struct_opt(), wanted) {
+        let columns = members.columns().iter().zip(fields);
+        let columns = columns.map(|(column, field)| convert_column(column, field.data_type()));
+        let (columns, nulls) = (columns.collect::<Result<_, _>>()?, members.nulls().cloned());
+        let members =
+            StructArray::try_new_with_length(fields.clone(), columns, nulls, column.len());
+        return Ok(Arc::new(members?));
+    }
+    match column.as_string_opt::<i32>().filter(|_| *wanted == DataType::Utf8View) {
+        Some(texts) => {
+            let views = StringViewArray::from(texts);
+            // Short texts are in the views; nobody needs what they were taken from then.
+            let is_short = views.total_buffer_bytes_used() == 0;
+            Ok(Arc::new(if is_short { views.gc() } else { views }))
+        }
+        None => Ok(ArrayRef::clone(column)),
+    }
+}
+
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn broke_off() -> ArrowError {
+    ArrowError::ComputeError("a thread broke off".to_owned())
 }
 
 /// A reader over the rows of a Python object. Its batches are the object's own memory.

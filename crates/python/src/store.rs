@@ -17,7 +17,7 @@ use metalith_store::{
 use pyo3::{prelude::*, types::PyDict};
 
 use crate::{
-    arrow::{Frame, Stoppable, collect, reader},
+    arrow::{Frame, Stoppable, collect, reader, with_views},
     errors::{raise, raise_as},
     graph::{Graph, hash_length, key},
     place::Place,
@@ -165,6 +165,7 @@ impl Store {
     #[pyo3(signature = (
         graph, feature, *, filters = Vec::new(), columns = None, feature_version = None,
         feature_history = false, sample_history = false, include_deleted = false, limit = None,
+        views = false,
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords, and Python names them")]
     fn read(
@@ -179,6 +180,7 @@ impl Store {
         sample_history: bool,
         include_deleted: bool,
         limit: Option<usize>,
+        views: bool,
     ) -> PyResult<Frame> {
         let options = ReadOptions {
             filters: self::filters(&filters)?,
@@ -194,6 +196,7 @@ impl Store {
         let (store, graph, feature) = (self.store.clone(), Arc::clone(&graph.0), key(feature)?);
         let frame = wait(py, &what, async move {
             let rows = store.read(&graph, &feature, &options).await?;
+            let rows = if views { with_views(rows) } else { rows };
             rows.into_frame().await
         })?;
         frame.map(Frame::from).map_err(|error| raise(&error))

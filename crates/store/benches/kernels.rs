@@ -65,7 +65,7 @@ impl World {
 
     /// The same store, which remembers nothing of earlier reads.
     fn reopened(&self) -> Store {
-        let store = Store::open(Arc::clone(&self.backend), OpenOptions::default());
+        let store = Store::open(Arc::clone(&self.backend), OpenOptions::read());
         self.runtime.block_on(store).expect("memory can be opened")
     }
 

@@ -117,7 +117,7 @@ impl Store {
     /// Tidies behind a commit, now and then, so that tables which grow by a few rows at a time stay quick
     /// to read. Who wrote has written, whether that succeeds or not.
     pub(crate) async fn tidy_behind(&self, table: &FeatureKey, commit: &Commit) {
-        let is_due = commit.is_new && commit.version % COMMITS == 0;
+        let is_due = commit.is_new && commit.version.is_multiple_of(COMMITS);
         if !is_due || commit.rows >= FEW.rows as u64 {
             return;
         }

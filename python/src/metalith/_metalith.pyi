@@ -133,7 +133,10 @@ class Store:
         sample_history: bool = False,
         include_deleted: bool = False,
         limit: int | None = None,
-    ) -> Frame: ...
+        views: bool = False,
+    ) -> Frame:
+        """With `views`, texts come as [`Frame.with_views`][] has them."""
+
     def read_from(self, feature: str) -> str | None:
         """Where a feature is read from, if that is not this store."""
 

@@ -56,9 +56,14 @@ def _pyarrow() -> Any:
     return import_module("pyarrow")
 
 
+def has_polars() -> bool:
+    """Whether rows come as frames of Polars, which keeps texts as views."""
+    return find_spec("polars") is not None
+
+
 def to_narwhals(frame: "Frame") -> nw.DataFrame[Any]:
     """The engine's rows as a Narwhals frame: over Polars if it is there, else over PyArrow."""
-    if find_spec("polars") is not None:
+    if has_polars():
         import polars as pl
 
         return nw.from_native(pl.DataFrame(frame.with_views()), eager_only=True)

@@ -79,6 +79,46 @@ async fn data_files_say_how_rows_differ_where_that_was_checked() {
     assert_eq!(told[2], (None, "a-a".to_owned(), Some(0)));
 }
 
+/// Who adds few rows puts small files together now and then, and what is known of their rows stays
+/// known, as long as it holds.
+#[tokio::test]
+async fn a_table_that_grows_by_few_rows_stays_quick_to_read() {
+    let backend = fresh();
+    let store = Store::open(Arc::clone(&backend), OpenOptions::write()).await.unwrap();
+    let graph = graph(GRAPH);
+    let film = async |id: usize| {
+        let row =
+            json!([{"id": format!("{id:03}"), "metaxy_provenance_by_field": {"frames": "f"}}]);
+        write(&store, &graph, "video", &row).await.unwrap();
+    };
+    let table = async || backend.open_table(&key("video")).await.unwrap().unwrap();
+    let differ = async || {
+        let table = table().await;
+        let mut told = Vec::new();
+        for chunk in 0..table.chunks().len() {
+            let distinct = table.chunk_facts(chunk, &[]).await.unwrap().distinct;
+            told.push(distinct.map(|it| it.columns.join(" ")));
+        }
+        told
+    };
+    let ids = Some("id".to_owned());
+    for id in 0..150 {
+        film(id).await;
+        let chunks = table().await.chunks().len();
+        assert!(chunks <= 33, "{chunks} files after {} writes", id + 1);
+    }
+    assert!(differ().await.iter().all(|it| *it == ids));
+    let all: Vec<String> = (0..150).map(|id| format!("{id:03}")).collect();
+    assert_eq!(read(&store, &graph, "video", &["id"]).await, all);
+
+    // Ids that come again do not differ any more from those that were there.
+    for id in (0..150).step_by(3) {
+        film(id).await;
+    }
+    assert_eq!(read(&store, &graph, "video", &["id"]).await, all);
+    assert!(differ().await.contains(&None), "files with one id twice were put together");
+}
+
 /// Reads our table with the Python packages `deltalake`, Polars, and DuckDB over Arrow.
 #[tokio::test]
 async fn others_read_the_same_rows() {

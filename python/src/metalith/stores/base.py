@@ -10,7 +10,7 @@ from metalith.config import active_config
 from metalith.definition import FeatureDefinition
 from metalith.errors import FeatureNotFoundError, InvalidError
 from metalith.filters import to_expressions as texts
-from metalith.frames import IntoRows, to_arrow, to_narwhals
+from metalith.frames import IntoRows, has_polars, to_arrow, to_narwhals
 from metalith.graph import FeatureGraph
 from metalith.increment import Increment, LazyIncrement
 from metalith.keys import CoercibleToFeatureKey, FeatureKey, coerce_to_feature_key
@@ -111,6 +111,7 @@ class MetadataStore(Deletions):
             feature_history=with_feature_history and feature_version is None,
             sample_history=with_sample_history,
             include_deleted=include_soft_deleted,
+            views=has_polars(),
         )
         rows = self._frame(frame).lazy()
         if not with_store_info:
