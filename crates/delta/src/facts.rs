@@ -8,10 +8,10 @@ use datafusion::arrow::{
     datatypes::{DataType, Field},
     row::{RowConverter, SortField},
 };
-use metalith_store::{ChunkFacts, ColumnFacts, Distinct, Run, StoreError, adapt_array};
+use metalith_store::{ChunkFacts, ColumnFacts, Distinct, PartFacts, Run, StoreError, adapt_array};
 use parquet::{
     arrow::arrow_reader::{ArrowReaderMetadata, statistics::StatisticsConverter},
-    file::metadata::KeyValue,
+    file::metadata::{KeyValue, RowGroupMetaData},
 };
 use serde_json::{Value, json};
 
@@ -101,12 +101,47 @@ fn distinct(footer: &ArrowReaderMetadata) -> Option<Distinct> {
 }
 
 fn column_facts(footer: &ArrowReaderMetadata, field: &Field, rows: usize) -> Option<ColumnFacts> {
+    let groups = footer.metadata().row_groups();
+    let (nulls, bounds) = of_groups(footer, field, groups, rows)?;
+    Some(ColumnFacts { nulls, bounds, runs: runs_of(footer, field, rows) })
+}
+
+/// What the footer of a chunk's file tells about its row groups.
+pub(crate) async fn part_facts(
+    table: &Snapshot,
+    chunk: usize,
+    columns: &[usize],
+) -> Result<Vec<PartFacts>, StoreError> {
+    let Some(file) = table.files.get(chunk).filter(|_| table.partitioned_by.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let footer = table.footer(file).await?;
+    let groups = footer.metadata().row_groups();
+    let part = |group: &RowGroupMetaData| {
+        let rows = usize::try_from(group.num_rows()).unwrap_or_default();
+        let of_column = |column: &usize| {
+            let field = table.schema.field(*column);
+            let known = of_groups(&footer, field, std::slice::from_ref(group), rows);
+            let (nulls, bounds) = known.unwrap_or_default();
+            ColumnFacts { nulls, bounds, runs: None }
+        };
+        PartFacts { rows, columns: columns.iter().map(of_column).collect() }
+    };
+    Ok(groups.iter().map(part).collect())
+}
+
+/// How many values of a column are NULL in row groups with so many rows, and their bounds.
+fn of_groups(
+    footer: &ArrowReaderMetadata,
+    field: &Field,
+    groups: &[RowGroupMetaData],
+    rows: usize,
+) -> Option<(Option<usize>, Option<ArrayRef>)> {
     let (name, target) = (field.name(), field.data_type());
     if footer.schema().field_with_name(name).is_err() {
         // The file is older than the column, which reads as NULL.
-        return Some(ColumnFacts { nulls: Some(rows), ..ColumnFacts::default() });
+        return Some((Some(rows), None));
     }
-    let groups = footer.metadata().row_groups();
     let converter = StatisticsConverter::try_new(name, footer.schema(), footer.parquet_schema());
     let converter = converter.ok()?.with_missing_null_counts_as_zero(false);
     let nulls = converter.row_group_null_counts(groups).ok()?;
@@ -114,8 +149,7 @@ fn column_facts(footer: &ArrowReaderMetadata, field: &Field, rows: usize) -> Opt
     let nulls = nulls.and_then(|it| usize::try_from(it).ok());
     let (least, greatest) =
         (converter.row_group_mins(groups).ok()?, converter.row_group_maxes(groups).ok()?);
-    let runs = runs_of(footer, field, rows);
-    Some(ColumnFacts { nulls, bounds: bounds(&least, &greatest, target), runs })
+    Some((nulls, bounds(&least, &greatest, target)))
 }
 
 /// The least and the greatest of the bounds of row groups; `None` if one of them has none.

@@ -11,7 +11,7 @@ use deltalake_core::{
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use metalith_base::FeatureKey;
 use metalith_objects::classify;
-use metalith_store::{Chunk, ChunkFacts, ChunkRequest, Rows, StoreError, Table};
+use metalith_store::{Chunk, ChunkFacts, ChunkRequest, PartFacts, Rows, StoreError, Table};
 
 use crate::{
     cache::Footers,
@@ -364,6 +364,14 @@ impl Table for Snapshot {
 
     async fn chunk_facts(&self, chunk: usize, columns: &[usize]) -> Result<ChunkFacts, StoreError> {
         facts::chunk_facts(self, chunk, columns).await
+    }
+
+    async fn part_facts(
+        &self,
+        chunk: usize,
+        columns: &[usize],
+    ) -> Result<Vec<PartFacts>, StoreError> {
+        facts::part_facts(self, chunk, columns).await
     }
 
     async fn read_chunk(&self, chunk: usize, request: ChunkRequest) -> Result<Rows, StoreError> {

@@ -173,6 +173,16 @@ pub trait Table: Any + fmt::Debug + Send + Sync {
         Ok(ChunkFacts::default())
     }
 
+    /// The same of parts of a chunk, in their order, of which the chunk consists. A place that knows of
+    /// no parts tells of none.
+    async fn part_facts(
+        &self,
+        _chunk: usize,
+        _columns: &[usize],
+    ) -> Result<Vec<PartFacts>, StoreError> {
+        Ok(Vec::new())
+    }
+
     /// What tells this state of the table from every other, also from one of the same number in a
     /// copy that went its own way. `None` where that is not known.
     async fn mark(&self) -> Result<Option<String>, StoreError> {
@@ -210,6 +220,15 @@ pub struct Chunk {
 pub struct ChunkFacts {
     /// The write that the rows are of, if that [said](CommitNote::distinct) how its rows differ.
     pub distinct: Option<Distinct>,
+    /// Of each column that was asked about, in that order.
+    pub columns: Vec<ColumnFacts>,
+}
+
+/// What is known of a part of a chunk without reading its rows.
+#[derive(Clone, Debug, Default)]
+pub struct PartFacts {
+    /// How many rows it has.
+    pub rows: usize,
     /// Of each column that was asked about, in that order.
     pub columns: Vec<ColumnFacts>,
 }

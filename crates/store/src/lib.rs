@@ -42,6 +42,7 @@ mod marked;
 mod memory;
 mod native;
 mod plain;
+mod prune;
 mod read;
 mod rebase;
 mod restore;
@@ -66,8 +67,8 @@ mod written;
 pub use crate::{
     backend::{
         Backend, Change, Chunk, ChunkFacts, ChunkRequest, ColumnFacts, Commit, CommitNote,
-        Distinct, MarkerState, OwnFiles, Precondition, Replacement, Run, SPACES, StoreMarker,
-        Table, TableAction, TableChange, Transactions, Vacuum, Vacuumed,
+        Distinct, MarkerState, OwnFiles, PartFacts, Precondition, Replacement, Run, SPACES,
+        StoreMarker, Table, TableAction, TableChange, Transactions, Vacuum, Vacuumed,
     },
     backfill::{BackfillRequest, Fill, Function, FunctionError},
     carry::{CarryProblem, CarryReceipt, CarryRequest, Execution},

@@ -76,7 +76,9 @@ impl Store {
         };
         if options.without.is_none() && options.limit.is_none() {
             let visibility = options.visibility(declared.feature_version());
-            let selection = &self.select_visible(declared, &table, &visibility).await?;
+            let selection = self.select_visible(declared, &table, &visibility).await?;
+            let (key, filters) = (declared.key(), &options.filters);
+            let selection = &self.pruned(key, table.as_ref(), selection, filters).await?;
             let wanted = fields(&table.schema(), &wanted);
             let (feature, table, filters) = (declared.key(), &table, options.filters.as_slice());
             let within = options.within.as_ref();
@@ -222,6 +224,7 @@ impl Store {
         let key = feature.key();
         let visibility = options.visibility(feature.feature_version());
         let selection = self.select_visible(feature, table, &visibility).await?;
+        let selection = self.pruned(key, table.as_ref(), selection, &options.filters).await?;
         let failed = |error| StoreError::engine(key.as_str(), error);
         let mut plan = scan(Arc::clone(table), selection).map_err(failed)?;
         if let Some(filter) = lower_filters(key, &options.filters, plan.schema(), self.now())? {

@@ -15,6 +15,7 @@ mod leftovers;
 mod log;
 mod places;
 mod processes;
+mod pruned;
 mod rules;
 mod settled;
 mod shape;

@@ -1,0 +1,131 @@
+//! Filters that rule out parts of files, which are then not read.
+
+use std::{
+    fs::{self, File},
+    os::unix::fs::FileExt as _,
+    sync::Arc,
+};
+
+use datafusion::arrow::{
+    array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, StructArray},
+    datatypes::{DataType, Field},
+};
+use metalith_expr::parse;
+use metalith_graph::FeatureGraph;
+use metalith_store::{OpenOptions, ReadOptions, Rows, Store, StoreError, WriteOptions};
+use metalith_testkit::fixtures::{graph, key, read_with};
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+
+use super::support::local;
+
+const GRAPH: &str = "[[features]]\nkey = \"video\"\nid_columns = [\"id\"]\nfields = [\"frames\"]";
+/// Three row groups of one file.
+const ROWS: i64 = 150_000;
+
+struct Sample {
+    id: i64,
+    /// Now and then NULL.
+    size: Option<i64>,
+    clip: String,
+    /// Now and then none at all.
+    level: f64,
+}
+
+fn sample(row: i64) -> Sample {
+    Sample {
+        id: row * 2 - 1000,
+        size: (row % 5 != 0).then_some(row / 1000 - 50),
+        clip: format!("clip {:03}", row / 500),
+        level: if row % 7 == 0 { f64::NAN } else { row as f64 / 10.0 },
+    }
+}
+
+async fn written(store: &Store, graph: &FeatureGraph) {
+    let all: Vec<_> = (0..ROWS).map(sample).collect();
+    let field = Arc::new(Field::new("frames", DataType::Utf8, true));
+    let contents: ArrayRef = Arc::new(StringArray::from(vec!["f"; all.len()]));
+    let columns: [(_, ArrayRef); 5] = [
+        ("id", Arc::new(Int64Array::from_iter_values(all.iter().map(|it| it.id)))),
+        ("size", Arc::new(Int64Array::from_iter(all.iter().map(|it| it.size)))),
+        ("clip", Arc::new(StringArray::from_iter_values(all.iter().map(|it| &it.clip)))),
+        ("level", Arc::new(Float64Array::from_iter_values(all.iter().map(|it| it.level)))),
+        ("metaxy_provenance_by_field", Arc::new(StructArray::from(vec![(field, contents)]))),
+    ];
+    let rows = Rows::from_batch(RecordBatch::try_from_iter(columns).unwrap());
+    store.write(graph, &key("video"), rows, &WriteOptions::default()).await.unwrap();
+}
+
+fn with(filters: &[&str]) -> ReadOptions {
+    let filters = filters.iter().map(|it| parse(it).unwrap()).collect();
+    ReadOptions { filters, ..ReadOptions::default() }
+}
+
+/// Whatever is left out, what is found is what meets the filters.
+#[tokio::test]
+async fn rows_that_meet_filters_are_found_wherever_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(local(folder.path()), OpenOptions::write()).await.unwrap();
+    let graph = graph(GRAPH);
+    written(&store, &graph).await;
+    type Meets = fn(&Sample) -> bool;
+    let stories: [(&[&str], Meets); 16] = [
+        (&["id BETWEEN 7 AND 2000"], |it| (7..=2000).contains(&it.id)),
+        (&["id = 250000"], |it| it.id == 250_000),
+        (&["id = 250001"], |_| false),
+        (&["id < -990 OR id > 298980"], |it| !(-990..=298_980).contains(&it.id)),
+        (&["id IN (-1000, 130000, 298998)"], |it| [-1000, 130_000, 298_998].contains(&it.id)),
+        (&["NOT id >= -990"], |it| it.id < -990),
+        (&["id + 1000 < 20"], |it| it.id + 1000 < 20),
+        (&["id > 298990.5"], |it| it.id > 298_990),
+        (&["size = 99"], |it| it.size == Some(99)),
+        (&["size <> 0", "id < 0"], |it| it.id < 0 && it.size.is_some_and(|it| it != 0)),
+        (&["size IS NULL", "id > 298980"], |it| it.id > 298_980 && it.size.is_none()),
+        (&["clip = 'clip 299'"], |it| it.clip == "clip 299"),
+        (&["clip LIKE 'clip 29%'", "size > 98"], |it| {
+            it.clip.starts_with("clip 29") && it.size > Some(98)
+        }),
+        (&["clip >= 'clip 2995'"], |it| it.clip.as_str() >= "clip 2995"),
+        (&["level > 14998.5"], |it| it.level > 14_998.5),
+        (&["NOT level < 14998.5"], |it| it.level >= 14_998.5),
+    ];
+    for (filters, meets) in stories {
+        let found = read_with(&store, &graph, "video", &["id"], &with(filters)).await;
+        let chosen = (0..ROWS).map(sample).filter(meets);
+        let mut expected: Vec<String> = chosen.map(|it| it.id.to_string()).collect();
+        expected.sort();
+        // Nothing is said here of how a number that is none compares.
+        let is_number =
+            |id: &&String| sample((id.parse::<i64>().unwrap() + 1000) / 2).level.is_finite();
+        let found: Vec<_> = match filters[0].contains("level") {
+            true => found.iter().filter(is_number).collect(),
+            false => found.iter().collect(),
+        };
+        assert_eq!(found, expected.iter().collect::<Vec<_>>(), "{filters:?}");
+    }
+}
+
+/// Where the first row group is damaged, only those notice who need it.
+#[tokio::test]
+async fn what_is_ruled_out_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let graph = graph(GRAPH);
+    let store = Store::open(local(folder.path()), OpenOptions::write()).await.unwrap();
+    written(&store, &graph).await;
+    let entries = fs::read_dir(folder.path().join("video.delta")).unwrap();
+    let mut files = entries.map(|it| it.unwrap().path());
+    let file = files.find(|it| it.extension().is_some_and(|it| it == "parquet")).unwrap();
+    let reader = SerializedFileReader::new(File::open(&file).unwrap()).unwrap();
+    let (start, _) = reader.metadata().row_group(1).column(0).byte_range();
+    let noise = vec![0xA5; usize::try_from(start).unwrap() - 4];
+    File::options().write(true).open(&file).unwrap().write_all_at(&noise, 4).unwrap();
+
+    let store = Store::open(local(folder.path()), OpenOptions::read()).await.unwrap();
+    let read = async |filter: &str| -> Result<usize, StoreError> {
+        let rows = store.read(&graph, &key("video"), &with(&[filter])).await?;
+        rows.count().await
+    };
+    assert_eq!(read("id BETWEEN 200000 AND 200099").await.unwrap(), 50);
+    assert_eq!(read("id >= 140000 AND size = 20").await.unwrap(), 400);
+    assert_eq!(read("clip > 'clip 298'").await.unwrap(), 500);
+    assert!(read("id BETWEEN 0 AND 99").await.is_err(), "these were damaged");
+}

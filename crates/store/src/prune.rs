@@ -1,0 +1,185 @@
+//! Parts of tables that filters rule out, by what is known of them without reading.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
+
+use datafusion::{
+    arrow::{
+        array::{ArrayRef, BooleanArray, BooleanBufferBuilder, UInt64Array, new_null_array},
+        buffer::BooleanBuffer,
+        compute::concat,
+        datatypes::{DataType, SchemaRef},
+    },
+    common::{Column, DFSchema, ScalarValue},
+    physical_expr::{PhysicalExpr, utils::collect_columns},
+    physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder, PruningStatistics},
+};
+use metalith_base::FeatureKey;
+use metalith_expr::Expr;
+
+use crate::{
+    PartFacts, Store, StoreError, Table,
+    chunk_scan::{ChunkSelection, Selection, nullable},
+    lower::lower_filters,
+    row_test::physical_expression,
+};
+
+impl Store {
+    /// The selection without parts of chunks of which no row meets all filters. What is left may have
+    /// rows that do not: the filters are still to be applied.
+    pub(crate) async fn pruned(
+        &self,
+        feature: &FeatureKey,
+        table: &dyn Table,
+        selection: Selection,
+        filters: &[Expr],
+    ) -> Result<Selection, StoreError> {
+        let stored = nullable(&table.schema());
+        let failed = |error| StoreError::engine(feature.as_str(), error);
+        let schema = DFSchema::try_from(SchemaRef::clone(&stored)).map_err(failed)?;
+        let Some(filter) = lower_filters(feature, filters, &schema, self.now())? else {
+            return Ok(selection);
+        };
+        let filter = physical_expression(self.session(), filter, &schema).map_err(failed)?;
+        // Not every expression can be asked of bounds.
+        let Some(asked) = Asked::of(filter, &stored) else { return Ok(selection) };
+        let mut chunks = Vec::with_capacity(selection.chunks().len());
+        for (chunk, chosen) in selection.chunks().iter().enumerate() {
+            chunks.push(match chosen {
+                ChunkSelection::Nothing => ChunkSelection::Nothing,
+                chosen => {
+                    let rows = table.chunks()[chunk].rows;
+                    let parts = table.part_facts(chunk, &asked.columns).await?;
+                    match asked.ruled_out(parts, rows) {
+                        Some(out) => without(chosen, &out, rows),
+                        None => chosen.clone(),
+                    }
+                }
+            });
+        }
+        Ok(Selection::new(chunks))
+    }
+}
+
+/// What bounds are asked.
+struct Asked {
+    predicate: PruningPredicate,
+    schema: SchemaRef,
+    /// The columns whose bounds it takes, by their place in the table.
+    columns: Vec<usize>,
+}
+
+impl Asked {
+    fn of(filter: Arc<dyn PhysicalExpr>, stored: &SchemaRef) -> Option<Self> {
+        let named = collect_columns(&filter);
+        let builder = PruningPredicateBuilder::new().with_file_schema(SchemaRef::clone(stored));
+        let predicate = builder.try_build(filter).ok()?;
+        let places = named.iter().map(|column| column.index());
+        let columns: BTreeSet<usize> =
+            places.filter(|at| has_order(stored.field(*at).data_type())).collect();
+        let columns: Vec<usize> = columns.into_iter().collect();
+        let is_of_use = !columns.is_empty() && !predicate.always_true();
+        is_of_use.then(|| Self { predicate, schema: SchemaRef::clone(stored), columns })
+    }
+
+    /// Rows that cannot meet the filter, if there are any.
+    fn ruled_out(&self, parts: Vec<PartFacts>, rows: usize) -> Option<Vec<(usize, usize)>> {
+        if parts.is_empty() || parts.iter().map(|part| part.rows).sum::<usize>() != rows {
+            return None;
+        }
+        let known = Known { asked: self, parts };
+        let may_hold = self.predicate.prune(&known).ok()?;
+        let mut start = 0;
+        let mut out = Vec::new();
+        for (part, may_hold) in known.parts.iter().zip(may_hold) {
+            if !may_hold {
+                out.push((start, start + part.rows));
+            }
+            start += part.rows;
+        }
+        (!out.is_empty()).then_some(out)
+    }
+}
+
+/// Whether bounds of such values are those that comparisons go by. Numbers that may be none at all
+/// lie beyond all bounds.
+fn has_order(data_type: &DataType) -> bool {
+    data_type.is_signed_integer()
+        || matches!(data_type, DataType::Utf8 | DataType::Date32 | DataType::Timestamp(_, _))
+}
+
+/// The selection without rows from one place up to another.
+fn without(chosen: &ChunkSelection, out: &[(usize, usize)], rows: usize) -> ChunkSelection {
+    let mut kept = BooleanBufferBuilder::new(rows);
+    let mut start = 0;
+    for (from, to) in out {
+        kept.append_n(from - start, true);
+        kept.append_n(to - from, false);
+        start = *to;
+    }
+    kept.append_n(rows - start, true);
+    let kept: BooleanBuffer = kept.finish();
+    let kept = match chosen {
+        ChunkSelection::Some(rows) => &kept & rows,
+        ChunkSelection::All | ChunkSelection::Nothing => kept,
+    };
+    if kept.has_true() { ChunkSelection::Some(kept) } else { ChunkSelection::Nothing }
+}
+
+/// What is known of the parts of a chunk, as the query engine asks for it.
+struct Known<'a> {
+    asked: &'a Asked,
+    parts: Vec<PartFacts>,
+}
+
+impl Known<'_> {
+    fn place(&self, column: &Column) -> Option<(usize, &DataType)> {
+        let at = self.asked.schema.index_of(column.name()).ok()?;
+        let place = self.asked.columns.iter().position(|it| *it == at)?;
+        Some((place, self.asked.schema.field(at).data_type()))
+    }
+
+    fn bounds(&self, column: &Column, which: usize) -> Option<ArrayRef> {
+        let (place, data_type) = self.place(column)?;
+        let of_part = |part: &PartFacts| -> ArrayRef {
+            let bounds = part.columns.get(place).and_then(|facts| facts.bounds.as_ref());
+            match bounds.filter(|it| it.len() == 2 && it.data_type() == data_type) {
+                Some(bounds) => bounds.slice(which, 1),
+                None => new_null_array(data_type, 1),
+            }
+        };
+        let parts: Vec<ArrayRef> = self.parts.iter().map(of_part).collect();
+        concat(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>()).ok()
+    }
+}
+
+impl PruningStatistics for Known<'_> {
+    fn min_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.bounds(column, 0)
+    }
+
+    fn max_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.bounds(column, 1)
+    }
+
+    fn num_containers(&self) -> usize {
+        self.parts.len()
+    }
+
+    fn null_counts(&self, column: &Column) -> Option<ArrayRef> {
+        let (place, _) = self.place(column)?;
+        let nulls = |part: &PartFacts| Some(part.columns.get(place)?.nulls? as u64);
+        Some(Arc::new(self.parts.iter().map(nulls).collect::<UInt64Array>()))
+    }
+
+    fn row_counts(&self) -> Option<ArrayRef> {
+        let rows = self.parts.iter().map(|part| part.rows as u64);
+        Some(Arc::new(UInt64Array::from_iter_values(rows)))
+    }
+
+    fn contained(&self, _: &Column, _: &HashSet<ScalarValue>) -> Option<BooleanArray> {
+        None
+    }
+}
