@@ -295,7 +295,7 @@ impl Expr {
     }
 
     /// The number of nodes.
-    pub(crate) fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.size
     }
 }

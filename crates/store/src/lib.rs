@@ -30,6 +30,7 @@ mod doomed;
 mod error;
 mod evolution;
 mod expected;
+mod facts;
 mod findings;
 mod hash;
 mod increment;
@@ -66,9 +67,9 @@ mod written;
 
 pub use crate::{
     backend::{
-        Backend, Change, Chunk, ChunkFacts, ChunkRequest, ColumnFacts, Commit, CommitNote,
-        Distinct, MarkerState, OwnFiles, PartFacts, Precondition, Replacement, Run, SPACES,
-        StoreMarker, Table, TableAction, TableChange, Transactions, Vacuum, Vacuumed,
+        Backend, Change, Chunk, ChunkRequest, Commit, CommitNote, MarkerState, OwnFiles,
+        Precondition, Replacement, SPACES, StoreMarker, Table, TableAction, TableChange,
+        Transactions, Vacuum, Vacuumed,
     },
     backfill::{BackfillRequest, Fill, Function, FunctionError},
     carry::{CarryProblem, CarryReceipt, CarryRequest, Execution},
@@ -77,6 +78,7 @@ pub use crate::{
     detach::{DetachReceipt, DetachRequest, detach_tag},
     error::{PlaceProblem, RequestProblem, RowProblem, StorageReason, StoreError},
     evolution::{adapt_array, adapt_batch, is_lossless, merge_schemas, stored_type},
+    facts::{ChunkFacts, ColumnFacts, Distinct, PartFacts, Run},
     findings::Finding,
     increment::{Extent, Increment, ResolveOptions, Resolved},
     keys::Keys,

@@ -17,7 +17,7 @@ use datafusion::{
     physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder, PruningStatistics},
 };
 use metalith_base::FeatureKey;
-use metalith_expr::Expr;
+use metalith_expr::{Expr, ExprKind};
 
 use crate::{
     PartFacts, Store, StoreError, Table,
@@ -25,6 +25,18 @@ use crate::{
     lower::lower_filters,
     row_test::physical_expression,
 };
+
+/// Long conditions, such as lists of values, would take longer to prepare than they save.
+const MOST_PARTS: usize = 64;
+
+/// Conditions that are worth asking: all rows that are wanted meet each of them.
+fn worth_asking(filters: &[Expr]) -> Vec<Expr> {
+    let all = filters.iter().flat_map(|filter| match filter.kind() {
+        ExprKind::And(parts) => parts.as_slice(),
+        _ => std::slice::from_ref(filter),
+    });
+    all.filter(|it| it.size() <= MOST_PARTS).take(MOST_PARTS).cloned().collect()
+}
 
 impl Store {
     /// The selection without parts of chunks of which no row meets all filters. What is left may have
@@ -36,10 +48,15 @@ impl Store {
         selection: Selection,
         filters: &[Expr],
     ) -> Result<Selection, StoreError> {
+        if filters.is_empty() {
+            return Ok(selection);
+        }
         let stored = nullable(&table.schema());
         let failed = |error| StoreError::engine(feature.as_str(), error);
         let schema = DFSchema::try_from(SchemaRef::clone(&stored)).map_err(failed)?;
-        let Some(filter) = lower_filters(feature, filters, &schema, self.now())? else {
+        let filters = worth_asking(filters);
+        // What is wrong with a filter is told where all of them are applied.
+        let Ok(Some(filter)) = lower_filters(feature, &filters, &schema, self.now()) else {
             return Ok(selection);
         };
         let filter = physical_expression(self.session(), filter, &schema).map_err(failed)?;

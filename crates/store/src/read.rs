@@ -74,11 +74,9 @@ impl Store {
             }
             None => visible_columns(&all),
         };
+        let selection = self.selected(declared, &table, options).await?;
         if options.without.is_none() && options.limit.is_none() {
-            let visibility = options.visibility(declared.feature_version());
-            let selection = self.select_visible(declared, &table, &visibility).await?;
-            let (key, filters) = (declared.key(), &options.filters);
-            let selection = &self.pruned(key, table.as_ref(), selection, filters).await?;
+            let selection = &selection;
             let wanted = fields(&table.schema(), &wanted);
             let (feature, table, filters) = (declared.key(), &table, options.filters.as_slice());
             let within = options.within.as_ref();
@@ -87,7 +85,7 @@ impl Store {
                 return self.read_directly(direct);
             }
         }
-        let plan = self.visible_rows_of(declared, &table, options).await?;
+        let plan = self.rows_of(declared, &table, selection, options)?;
         let failed = |error| StoreError::engine(feature.as_str(), error);
         let known = |name: &String| match all.contains(name) {
             true => column(name).alias(name),
@@ -221,10 +219,31 @@ impl Store {
         table: &Arc<dyn Table>,
         options: &ReadOptions,
     ) -> Result<LogicalPlan, StoreError> {
-        let key = feature.key();
+        let selection = self.selected(feature, table, options).await?;
+        self.rows_of(feature, table, selection, options)
+    }
+
+    /// Rows among which all are that a reader wants.
+    async fn selected(
+        &self,
+        feature: &Feature,
+        table: &Arc<dyn Table>,
+        options: &ReadOptions,
+    ) -> Result<Selection, StoreError> {
         let visibility = options.visibility(feature.feature_version());
         let selection = self.select_visible(feature, table, &visibility).await?;
-        let selection = self.pruned(key, table.as_ref(), selection, &options.filters).await?;
+        self.pruned(feature.key(), table.as_ref(), selection, &options.filters).await
+    }
+
+    /// Those of selected rows that a reader wants.
+    fn rows_of(
+        &self,
+        feature: &Feature,
+        table: &Arc<dyn Table>,
+        selection: Selection,
+        options: &ReadOptions,
+    ) -> Result<LogicalPlan, StoreError> {
+        let key = feature.key();
         let failed = |error| StoreError::engine(key.as_str(), error);
         let mut plan = scan(Arc::clone(table), selection).map_err(failed)?;
         if let Some(filter) = lower_filters(key, &options.filters, plan.schema(), self.now())? {
