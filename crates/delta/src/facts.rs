@@ -147,6 +147,14 @@ fn of_groups(
     let nulls = converter.row_group_null_counts(groups).ok()?;
     let nulls = (nulls.null_count() == 0).then(|| nulls.values().iter().sum::<u64>());
     let nulls = nulls.and_then(|it| usize::try_from(it).ok());
+    let is_old = |group: &RowGroupMetaData| {
+        let column = group.column(converter.parquet_column_index()?);
+        Some(column.statistics()?.is_min_max_deprecated())
+    };
+    // Nobody knows how old writers ordered values.
+    if groups.iter().any(|group| is_old(group) == Some(true)) {
+        return Some((nulls, None));
+    }
     let (least, greatest) =
         (converter.row_group_mins(groups).ok()?, converter.row_group_maxes(groups).ok()?);
     Some((nulls, bounds(&least, &greatest, target)))

@@ -196,12 +196,12 @@ impl Reading {
 /// How the columns of a file become the columns asked for.
 struct Plan {
     schema: SchemaRef,
-    columns: Vec<From>,
+    columns: Vec<Origin>,
     projection: ProjectionMask,
 }
 
 /// Where a column comes from.
-enum From {
+enum Origin {
     /// A column of the projected file.
     File(usize),
     /// A value in the log.
@@ -235,14 +235,14 @@ impl Plan {
             if table.partitioned_by.contains(field.name())
                 && file.partition.contains_key(field.name())
             {
-                return From::Log(field.name().clone());
+                return Origin::Log(field.name().clone());
             }
-            if let Some(runs) = runs.remove(field.name().as_str()) {
-                return From::Counted(runs);
+            if let Some(runs) = runs.get(field.name().as_str()).cloned() {
+                return Origin::Counted(runs);
             }
             match position(field.name()).and_then(|root| roots.binary_search(&root).ok()) {
-                Some(index) => From::File(index),
-                None => From::Nowhere,
+                Some(index) => Origin::File(index),
+                None => Origin::Nowhere,
             }
         });
         let columns = columns.collect();
@@ -252,7 +252,7 @@ impl Plan {
 
     /// Where the rows are that are read, as far as that has to be known.
     fn places(&self, selection: &Selection) -> Places {
-        match self.columns.iter().any(|from| matches!(from, From::Counted(_))) {
+        match self.columns.iter().any(|from| matches!(from, Origin::Counted(_))) {
             true => selection.places(),
             false => Places::default(),
         }
@@ -282,15 +282,15 @@ impl Plan {
     ) -> Result<RecordBatch, ArrowError> {
         let rows = batch.num_rows();
         let places = places.take(rows);
-        let column = |(from, target): (&From, &DataType)| -> Result<ArrayRef, ArrowError> {
+        let column = |(from, target): (&Origin, &DataType)| -> Result<ArrayRef, ArrowError> {
             match from {
-                From::File(index) => adapt_array(batch.column(*index), target),
-                From::Log(name) => {
+                Origin::File(index) => adapt_array(batch.column(*index), target),
+                Origin::Log(name) => {
                     let value = file.partition.get(name).and_then(Option::as_deref);
                     partition::column(value, target, rows)
                 }
-                From::Counted(runs) => Ok(counted(runs, &places, rows)),
-                From::Nowhere => Ok(new_null_array(target, rows)),
+                Origin::Counted(runs) => Ok(counted(runs, &places, rows)),
+                Origin::Nowhere => Ok(new_null_array(target, rows)),
             }
         };
         let targets = self.schema.fields().iter().map(|field| field.data_type());

@@ -41,19 +41,26 @@ pub(crate) async fn added_since(
     for version in version + 1..=table.version {
         let actions = entry_of(version).await?.and_then(|entry| log_entry::actions(&entry));
         let Some(actions) = actions else { return Ok(None) };
+        let (mut rewritten, mut takes_added) = (Vec::new(), false);
         for action in actions {
             match action {
                 Action::Add(add) if add.data_change => added.push(add.path),
-                // Compaction: the same rows in another file. Those that were just added are
-                // looked for in vain below.
-                Action::Add(_) => {}
-                Action::Remove(remove) if !remove.data_change => {}
+                Action::Add(add) => rewritten.push(add.path),
+                Action::Remove(remove) if !remove.data_change => {
+                    let before = added.len();
+                    added.retain(|path| *path != remove.path);
+                    takes_added |= added.len() < before;
+                }
                 Action::Remove(_) | Action::Metadata(_) | Action::Protocol(_) => return Ok(None),
                 Action::Txn(_)
                 | Action::Cdc(_)
                 | Action::CommitInfo(_)
                 | Action::DomainMetadata(_) => {}
             }
+        }
+        // Compaction: the same rows in other files. What was added is among them.
+        if takes_added {
+            added.extend(rewritten);
         }
     }
     let place = |path: &String| table.files.iter().position(|file| file.path == *path);

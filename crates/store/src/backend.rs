@@ -189,8 +189,8 @@ pub trait Table: Any + fmt::Debug + Send + Sync {
         Ok(None)
     }
 
-    /// The chunks with the rows that were added since an earlier state, if nothing else has
-    /// happened to the table's content and columns since. `None` where that is not known.
+    /// The chunks with the rows that were added since an earlier state, perhaps beside others with which
+    /// they were put together, if nothing else has happened to the table's content and columns since. `None` where that is not known.
     async fn added_since(
         &self,
         _version: u64,

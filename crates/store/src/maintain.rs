@@ -14,7 +14,7 @@ use crate::{
 const FEW: Chunk = Chunk { rows: 4096, bytes: 1 << 20 };
 /// and so many of them at once: others wait meanwhile who add rows.
 const AT_ONCE: usize = 256;
-/// Whoever writes few rows with every so manieth commit puts small chunks together
+/// Whoever writes few rows with every 32nd commit puts small chunks together
 const COMMITS: u64 = 32;
 /// if there are more than so many.
 const SMALL_CHUNKS: usize = 16;

@@ -16,8 +16,9 @@ use datafusion::{
     physical_expr::{PhysicalExpr, utils::collect_columns},
     physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder, PruningStatistics},
 };
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use metalith_base::FeatureKey;
-use metalith_expr::{Expr, ExprKind};
+use metalith_expr::{Expr, ExprKind, Test};
 
 use crate::{
     PartFacts, Store, StoreError, Table,
@@ -26,16 +27,46 @@ use crate::{
     row_test::physical_expression,
 };
 
+/// How many chunks are asked about at once: in object storage each takes a while.
+const CHUNKS_AHEAD: usize = 8;
+
 /// Long conditions, such as lists of values, would take longer to prepare than they save.
 const MOST_PARTS: usize = 64;
 
-/// Conditions that are worth asking: all rows that are wanted meet each of them.
+/// Conditions that bounds are asked of: all rows that are wanted meet each of them.
 fn worth_asking(filters: &[Expr]) -> Vec<Expr> {
     let all = filters.iter().flat_map(|filter| match filter.kind() {
         ExprKind::And(parts) => parts.as_slice(),
         _ => std::slice::from_ref(filter),
     });
-    all.filter(|it| it.size() <= MOST_PARTS).take(MOST_PARTS).cloned().collect()
+    let asked = all.filter(|it| it.size() <= MOST_PARTS && is_plain(it));
+    asked.take(MOST_PARTS).cloned().collect()
+}
+
+/// Whether a condition does nothing but compare columns with values. What functions, casts and
+/// arithmetic make of bounds need not be the bounds of what they make.
+fn is_plain(condition: &Expr) -> bool {
+    match condition.kind() {
+        ExprKind::And(parts) | ExprKind::Or(parts) => parts.iter().all(is_plain),
+        ExprKind::Not(inner) => is_plain(inner),
+        ExprKind::Compare { left, right, .. } => is_value(left) && is_value(right),
+        ExprKind::Between { value, low, high, .. } => {
+            [value, low, high].into_iter().all(|it| is_value(it))
+        }
+        ExprKind::In { value, list, .. } => is_value(value) && list.iter().all(is_value),
+        ExprKind::Like { value, pattern, .. } => is_value(value) && is_value(pattern),
+        ExprKind::Is { value, test: Test::Null, .. } => is_value(value),
+        _ => false,
+    }
+}
+
+/// Whether an expression is a column, or written out.
+fn is_value(expr: &Expr) -> bool {
+    match expr.kind() {
+        ExprKind::Column(_) | ExprKind::Literal(_) => true,
+        ExprKind::Negate(inner) => matches!(inner.kind(), ExprKind::Literal(_)),
+        _ => false,
+    }
 }
 
 impl Store {
@@ -62,21 +93,21 @@ impl Store {
         let filter = physical_expression(self.session(), filter, &schema).map_err(failed)?;
         // Not every expression can be asked of bounds.
         let Some(asked) = Asked::of(filter, &stored) else { return Ok(selection) };
-        let mut chunks = Vec::with_capacity(selection.chunks().len());
-        for (chunk, chosen) in selection.chunks().iter().enumerate() {
-            chunks.push(match chosen {
-                ChunkSelection::Nothing => ChunkSelection::Nothing,
-                chosen => {
-                    let rows = table.chunks()[chunk].rows;
-                    let parts = table.part_facts(chunk, &asked.columns).await?;
-                    match asked.ruled_out(parts, rows) {
-                        Some(out) => without(chosen, &out, rows),
-                        None => chosen.clone(),
-                    }
-                }
-            });
-        }
-        Ok(Selection::new(chunks))
+        let asked = &asked;
+        let left = selection.chunks().iter().enumerate().map(|(chunk, chosen)| async move {
+            if matches!(chosen, ChunkSelection::Nothing) {
+                return Ok(ChunkSelection::Nothing);
+            }
+            let rows = table.chunks()[chunk].rows;
+            let parts = table.part_facts(chunk, &asked.columns).await?;
+            Ok::<_, StoreError>(match asked.ruled_out(parts, rows) {
+                Some(out) => without_rows(chosen, &out, rows),
+                None => chosen.clone(),
+            })
+        });
+        let left: Vec<_> = left.collect();
+        let left = stream::iter(left).buffered(CHUNKS_AHEAD).try_collect().await?;
+        Ok(Selection::new(left))
     }
 }
 
@@ -120,15 +151,14 @@ impl Asked {
     }
 }
 
-/// Whether bounds of such values are those that comparisons go by. Numbers that may be none at all
-/// lie beyond all bounds.
+/// Whether bounds of such values are those that comparisons go by. NaN lies beyond all bounds.
 fn has_order(data_type: &DataType) -> bool {
     data_type.is_signed_integer()
         || matches!(data_type, DataType::Utf8 | DataType::Date32 | DataType::Timestamp(_, _))
 }
 
 /// The selection without rows from one place up to another.
-fn without(chosen: &ChunkSelection, out: &[(usize, usize)], rows: usize) -> ChunkSelection {
+fn without_rows(chosen: &ChunkSelection, out: &[(usize, usize)], rows: usize) -> ChunkSelection {
     let mut kept = BooleanBufferBuilder::new(rows);
     let mut start = 0;
     for (from, to) in out {

@@ -68,7 +68,7 @@ async fn rows_that_meet_filters_are_found_wherever_they_are() {
     let graph = graph(GRAPH);
     written(&store, &graph).await;
     type Meets = fn(&Sample) -> bool;
-    let stories: [(&[&str], Meets); 16] = [
+    let stories: [(&[&str], Meets); 20] = [
         (&["id BETWEEN 7 AND 2000"], |it| (7..=2000).contains(&it.id)),
         (&["id = 250000"], |it| it.id == 250_000),
         (&["id = 250001"], |_| false),
@@ -85,6 +85,13 @@ async fn rows_that_meet_filters_are_found_wherever_they_are() {
             it.clip.starts_with("clip 29") && it.size > Some(98)
         }),
         (&["clip >= 'clip 2995'"], |it| it.clip.as_str() >= "clip 2995"),
+        // What a cast makes of bounds is not what it makes of the values between.
+        (&["CAST(size AS BOOLEAN) IS FALSE"], |it| it.size == Some(0)),
+        (&["CAST(size AS BOOLEAN) IS NOT TRUE"], |it| it.size.is_none_or(|it| it == 0)),
+        (&["CAST(size AS BOOLEAN) IS DISTINCT FROM TRUE", "id < 0"], |it| {
+            it.id < 0 && it.size.is_none_or(|it| it == 0)
+        }),
+        (&["NOT CAST(CAST(size AS DOUBLE) AS BOOLEAN)"], |it| it.size == Some(0)),
         (&["level > 14998.5"], |it| it.level > 14_998.5),
         (&["NOT level < 14998.5"], |it| it.level >= 14_998.5),
     ];

@@ -160,7 +160,11 @@ async fn only_additions_can_be_told_apart_from_what_was_there() {
     let second = scene.state().await;
     scene.store.maintain(&key("video"), &MaintainOptions::default()).await.unwrap();
     assert_eq!(scene.added_since(&second).await, Some(0), "the same rows in another file");
-    assert_eq!(scene.added_since(&first).await, None, "what was added is in a file with the rest");
+    assert_eq!(
+        scene.added_since(&first).await,
+        Some(1),
+        "what was added is in a file with the rest"
+    );
     scene.film(&["d"], "1").await;
     assert_eq!(scene.added_since(&second).await, Some(1));
 
@@ -203,6 +207,22 @@ async fn changes_are_found_among_many_samples() {
     };
     assert_eq!(found(&few), found(&whole));
     assert_eq!(found(&few).map(|ids| ids.len()), [scattered.len() - known, known, 1]);
+}
+
+/// Who writes few rows puts small files together now and then. What was added is found all the same.
+#[tokio::test]
+async fn changes_that_were_put_together_with_others_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::open(folder.path(), &Arc::default()).await;
+    scene.film(&["a", "b"], "1").await;
+    scene.work_off().await;
+    assert_eq!(scene.found().await, [0, 0, 0]);
+    for number in 0..40 {
+        scene.film(&[&format!("c{number}")], "1").await;
+    }
+    assert_eq!(scene.found().await, [40, 0, 0]);
+    let Extent::Changed(samples) = scene.resolve().await.extent else { panic!("not all is new") };
+    assert!((40..=42).contains(&samples), "{samples} samples were looked at");
 }
 
 /// A copy of a store has the same tables in the same versions, until it goes its own way.

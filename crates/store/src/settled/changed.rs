@@ -149,6 +149,7 @@ fn counted_rows(
     let (mut places, mut keys) = (Vec::new(), Vec::new());
     let ends = runs.iter().skip(1).map(|run| run.row).chain([rows]);
     for (run, end) in runs.iter().zip(ends) {
+        // A smaller key comes out as a number beyond all that lie in the run.
         let beyond = |key: i64| key.wrapping_sub(run.first) as u64 >= (end - run.row) as u64;
         let start = changed.partition_point(|key| *key < run.first);
         // A run that passes the greatest number goes on with the least.
