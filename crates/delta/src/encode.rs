@@ -109,8 +109,8 @@ impl Encoder {
             .map(|at| self.twins[at].filter(|twin| is_same(*twin, at)).unwrap_or(at))
             .collect();
         let mut lends = vec![false; arrays.len()];
-        for (_, source) in sources.iter().enumerate().filter(|(at, source)| at != *source) {
-            lends[*source] = true;
+        for (at, source) in sources.iter().enumerate() {
+            lends[*source] |= at != *source;
         }
         let mut writers = self.factory.create_column_writers(0)?.into_iter();
         let mut encoded = Vec::with_capacity(arrays.len());

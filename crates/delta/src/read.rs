@@ -1,6 +1,6 @@
 //! Reading data files.
 
-use std::{collections::HashMap, fs::File, ops::Range, sync::Arc};
+use std::{fs::File, ops::Range, sync::Arc};
 
 use datafusion::arrow::{
     array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, new_null_array},
@@ -221,23 +221,20 @@ impl Plan {
     ) -> Self {
         let stored = footer.schema();
         let position = |name: &str| stored.fields().iter().position(|it| it.name() == name);
-        let mut runs: HashMap<&str, Vec<Run>> = HashMap::new();
-        for field in schema.fields() {
-            let of_field = facts::runs_of(footer, field, file.rows);
-            runs.extend(of_field.map(|it| (field.name().as_str(), it)));
-        }
-        let names = schema.fields().iter().map(|field| field.name().as_str());
-        let read = names.filter(|name| !runs.contains_key(name));
-        let mut roots: Vec<usize> = read.filter_map(position).collect();
+        let fields = schema.fields().iter();
+        let runs: Vec<_> =
+            fields.clone().map(|field| facts::runs_of(footer, field, file.rows)).collect();
+        let read = fields.clone().zip(&runs).filter(|(_, runs)| runs.is_none());
+        let mut roots: Vec<usize> = read.filter_map(|(it, _)| position(it.name())).collect();
         roots.sort_unstable();
         roots.dedup();
-        let columns = schema.fields().iter().map(|field| {
+        let columns = fields.zip(runs).map(|(field, runs)| {
             if table.partitioned_by.contains(field.name())
                 && file.partition.contains_key(field.name())
             {
                 return Origin::Log(field.name().clone());
             }
-            if let Some(runs) = runs.get(field.name().as_str()).cloned() {
+            if let Some(runs) = runs {
                 return Origin::Counted(runs);
             }
             match position(field.name()).and_then(|root| roots.binary_search(&root).ok()) {

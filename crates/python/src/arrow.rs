@@ -26,7 +26,10 @@ use metalith_base::Kind;
 use metalith_store as store;
 use pyo3::{prelude::*, types::PyCapsule};
 
-use crate::errors::{raise, raise_as};
+use crate::{
+    errors::{raise, raise_as},
+    wait::wait,
+};
 
 const STREAM: &CStr = c"arrow_array_stream";
 const SCHEMA: &CStr = c"arrow_schema";
@@ -75,13 +78,14 @@ impl Frame {
 
     /// The rows with texts as views, as Polars keeps them: it takes those without a copy.
     fn with_views(&self, py: Python<'_>) -> PyResult<Self> {
-        let schema = viewed(&self.schema);
-        if schema == self.schema {
-            return Ok(Self { schema, batches: Arc::clone(&self.batches) });
+        if viewed(&self.schema) == self.schema {
+            let (schema, batches) = (SchemaRef::clone(&self.schema), Arc::clone(&self.batches));
+            return Ok(Self { schema, batches });
         }
-        let converted = py.detach(|| converted(&self.batches, &schema));
-        let batches = converted.map_err(|error| raise(&store::StoreError::arrow(error)))?;
-        Ok(Self { schema, batches: Arc::new(batches) })
+        let (schema, batches) = (SchemaRef::clone(&self.schema), self.batches.to_vec());
+        let rows = with_views(store::Rows::from_batches(schema, batches));
+        let frame = wait(py, "handing rows over", rows.into_frame())?;
+        frame.map(Self::from).map_err(|error| raise(&error))
     }
 }
 
@@ -94,11 +98,12 @@ pub(crate) fn with_views(rows: store::Rows) -> store::Rows {
         // It begins at once, not only when it is waited for.
         let converted = tokio::task::spawn_blocking(move || convert(&batch, &wanted));
         async move {
-            let converted = converted.await.unwrap_or_else(|_| Err(broke_off()));
-            converted.map_err(store::StoreError::arrow)
+            let stopped = |_| Err(ArrowError::ComputeError("a thread broke off".to_owned()));
+            converted.await.unwrap_or_else(stopped).map_err(store::StoreError::arrow)
         }
     });
-    store::Rows::new(schema, batches.try_buffered(threads()))
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    store::Rows::new(schema, batches.try_buffered(threads))
 }
 
 /// Columns whose texts are views.
@@ -117,22 +122,6 @@ fn viewed_field(field: &FieldRef) -> FieldRef {
         return Arc::clone(field);
     };
     Arc::new(field.as_ref().clone().with_data_type(views))
-}
-
-/// Batches with texts as views, on all cores.
-fn converted(batches: &[RecordBatch], schema: &SchemaRef) -> Result<Vec<RecordBatch>, ArrowError> {
-    let share = batches.len().div_ceil(threads()).max(1);
-    thread::scope(|scope| {
-        let shares = batches
-            .chunks(share)
-            .map(|share| scope.spawn(move || share.iter().map(|it| convert(it, schema)).collect()));
-        let shares: Vec<thread::ScopedJoinHandle<'_, Result<Vec<_>, _>>> = shares.collect();
-        let mut all = Vec::with_capacity(batches.len());
-        for share in shares {
-            all.extend(share.join().map_err(|_| broke_off())??);
-        }
-        Ok(all)
-    })
 }
 
 fn convert(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
@@ -161,14 +150,6 @@ fn convert_column(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, Arro
         }
         None => Ok(ArrayRef::clone(column)),
     }
-}
-
-fn threads() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
-}
-
-fn broke_off() -> ArrowError {
-    ArrowError::ComputeError("a thread broke off".to_owned())
 }
 
 /// A reader over the rows of a Python object. Its batches are the object's own memory.

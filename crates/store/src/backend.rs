@@ -190,7 +190,8 @@ pub trait Table: Any + fmt::Debug + Send + Sync {
     }
 
     /// The chunks with the rows that were added since an earlier state, perhaps beside others with which
-    /// they were put together, if nothing else has happened to the table's content and columns since. `None` where that is not known.
+    /// they were put together, if nothing else has happened to the table's content and columns since.
+    /// `None` where that is not known.
     async fn added_since(
         &self,
         _version: u64,

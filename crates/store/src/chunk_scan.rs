@@ -40,6 +40,17 @@ pub(crate) enum ChunkSelection {
     Nothing,
 }
 
+impl ChunkSelection {
+    /// The rows of a chunk whose bits are set.
+    pub(crate) fn of(rows: BooleanBuffer) -> Self {
+        match rows.count_set_bits() {
+            0 => Self::Nothing,
+            set if set == rows.len() => Self::All,
+            _ => Self::Some(rows),
+        }
+    }
+}
+
 impl Selection {
     pub(crate) fn new(chunks: Vec<ChunkSelection>) -> Self {
         Self { chunks }

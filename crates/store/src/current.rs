@@ -364,14 +364,7 @@ impl Winners {
                 self.selected[*chunk as usize].set_bit(*row as usize, true);
             }
         }
-        let chunks = self.selected.into_iter().map(|mut rows| {
-            let rows = rows.finish();
-            match rows.count_set_bits() {
-                0 => ChunkSelection::Nothing,
-                set if set == rows.len() => ChunkSelection::All,
-                _ => ChunkSelection::Some(rows),
-            }
-        });
+        let chunks = self.selected.into_iter().map(|mut rows| ChunkSelection::of(rows.finish()));
         Selection::new(chunks.collect())
     }
 }
@@ -403,8 +396,5 @@ pub(crate) fn newest_rows(rows: &RecordBatch, keys: &[String]) -> Result<Boolean
             None => newest.push(row),
         }
     }
-    let mut marks = BooleanBufferBuilder::new(rows.num_rows());
-    marks.append_n(rows.num_rows(), false);
-    newest.into_iter().for_each(|row| marks.set_bit(row, true));
-    Ok(marks.finish().into())
+    Ok(marked(&newest, rows.num_rows()).into())
 }

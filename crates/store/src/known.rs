@@ -82,26 +82,25 @@ pub(crate) async fn distinct_in(
     chunks: &[usize],
 ) -> Result<Vec<String>, StoreError> {
     let schema = table.schema();
-    let mut known: Option<(Vec<String>, usize, Writes)> = None;
-    for chunk in chunks.iter().copied().filter(|chunk| table.chunks()[*chunk].rows > 0) {
-        if known.is_none() {
-            let Some(distinct) = table.chunk_facts(chunk, &[]).await?.distinct else { break };
-            let first = distinct.columns.first().and_then(|first| schema.index_of(first).ok());
-            let Some(first) = first else { break };
-            let writes = Writes::new(schema.field(first).data_type())?;
-            known = Some((distinct.columns, first, writes));
-        }
-        let Some((columns, first, writes)) = &mut known else { break };
-        let ChunkFacts { distinct, columns: facts } = table.chunk_facts(chunk, &[*first]).await?;
-        let distinct = distinct.filter(|it| it.columns == *columns);
+    let mut chunks =
+        chunks.iter().copied().filter(|chunk| table.chunks()[*chunk].rows > 0).peekable();
+    let Some(first) = chunks.peek() else { return Ok(Vec::new()) };
+    let columns = table.chunk_facts(*first, &[]).await?.distinct.map(|it| it.columns);
+    let columns = columns.unwrap_or_default();
+    let Some(id) = columns.first().and_then(|it| schema.index_of(it).ok()) else {
+        return Ok(Vec::new());
+    };
+    let mut writes = Writes::new(schema.field(id).data_type())?;
+    for chunk in chunks {
+        let ChunkFacts { distinct, columns: facts } = table.chunk_facts(chunk, &[id]).await?;
+        let distinct = distinct.filter(|it| it.columns == columns);
         let bounds = facts.into_iter().next().and_then(|it| it.bounds);
         let (Some(distinct), Some(bounds)) = (distinct, bounds) else { return Ok(Vec::new()) };
         if !writes.add(distinct, Some(bounds))? {
             return Ok(Vec::new());
         }
     }
-    let known = known.filter(|(_, _, writes)| writes.lie_apart());
-    Ok(known.map(|(columns, ..)| columns).unwrap_or_default())
+    Ok(if writes.lie_apart() { columns } else { Vec::new() })
 }
 
 fn is_about(distinct: &Distinct, ids: &[String]) -> bool {
@@ -187,11 +186,11 @@ impl Writes {
     }
 
     /// Whether no id can be in two writes.
-    fn lie_apart(&self) -> bool {
+    fn lie_apart(self) -> bool {
         if self.spans.len() < 2 {
             return true;
         }
-        let bounds: Option<Vec<_>> = self.spans.values().map(|span| span.bounds.as_ref()).collect();
+        let bounds: Option<Vec<_>> = self.spans.into_values().map(|span| span.bounds).collect();
         let Some(mut bounds) = bounds else { return false };
         bounds.sort();
         bounds.windows(2).all(|pair| pair[0].1 < pair[1].0)

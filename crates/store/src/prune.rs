@@ -79,13 +79,13 @@ impl Store {
         selection: Selection,
         filters: &[Expr],
     ) -> Result<Selection, StoreError> {
+        let filters = worth_asking(filters);
         if filters.is_empty() {
             return Ok(selection);
         }
         let stored = nullable(&table.schema());
         let failed = |error| StoreError::engine(feature.as_str(), error);
         let schema = DFSchema::try_from(SchemaRef::clone(&stored)).map_err(failed)?;
-        let filters = worth_asking(filters);
         // What is wrong with a filter is told where all of them are applied.
         let Ok(Some(filter)) = lower_filters(feature, &filters, &schema, self.now()) else {
             return Ok(selection);
@@ -95,15 +95,20 @@ impl Store {
         let Some(asked) = Asked::of(filter, &stored) else { return Ok(selection) };
         let asked = &asked;
         let left = selection.chunks().iter().enumerate().map(|(chunk, chosen)| async move {
-            if matches!(chosen, ChunkSelection::Nothing) {
-                return Ok(ChunkSelection::Nothing);
-            }
+            let chosen = match chosen {
+                ChunkSelection::Nothing => return Ok(ChunkSelection::Nothing),
+                ChunkSelection::All => None,
+                ChunkSelection::Some(rows) => Some(rows),
+            };
             let rows = table.chunks()[chunk].rows;
             let parts = table.part_facts(chunk, &asked.columns).await?;
-            Ok::<_, StoreError>(match asked.ruled_out(parts, rows) {
-                Some(out) => without_rows(chosen, &out, rows),
-                None => chosen.clone(),
-            })
+            let left = match (asked.left(&parts, rows), chosen) {
+                (Some(left), Some(chosen)) => ChunkSelection::of(&left & chosen),
+                (Some(left), None) => ChunkSelection::of(left),
+                (None, Some(chosen)) => ChunkSelection::Some(chosen.clone()),
+                (None, None) => ChunkSelection::All,
+            };
+            Ok::<_, StoreError>(left)
         });
         let left: Vec<_> = left.collect();
         let left = stream::iter(left).buffered(CHUNKS_AHEAD).try_collect().await?;
@@ -132,22 +137,17 @@ impl Asked {
         is_of_use.then(|| Self { predicate, schema: SchemaRef::clone(stored), columns })
     }
 
-    /// Rows that cannot meet the filter, if there are any.
-    fn ruled_out(&self, parts: Vec<PartFacts>, rows: usize) -> Option<Vec<(usize, usize)>> {
+    /// The rows of a chunk that may meet the filter, if some cannot.
+    fn left(&self, parts: &[PartFacts], rows: usize) -> Option<BooleanBuffer> {
         if parts.is_empty() || parts.iter().map(|part| part.rows).sum::<usize>() != rows {
             return None;
         }
-        let known = Known { asked: self, parts };
-        let may_hold = self.predicate.prune(&known).ok()?;
-        let mut start = 0;
-        let mut out = Vec::new();
-        for (part, may_hold) in known.parts.iter().zip(may_hold) {
-            if !may_hold {
-                out.push((start, start + part.rows));
-            }
-            start += part.rows;
+        let may_hold = self.predicate.prune(&Known { asked: self, parts }).ok()?;
+        let mut left = BooleanBufferBuilder::new(rows);
+        for (part, may_hold) in parts.iter().zip(&may_hold) {
+            left.append_n(part.rows, *may_hold);
         }
-        (!out.is_empty()).then_some(out)
+        may_hold.contains(&false).then(|| left.finish())
     }
 }
 
@@ -157,28 +157,10 @@ fn has_order(data_type: &DataType) -> bool {
         || matches!(data_type, DataType::Utf8 | DataType::Date32 | DataType::Timestamp(_, _))
 }
 
-/// The selection without rows from one place up to another.
-fn without_rows(chosen: &ChunkSelection, out: &[(usize, usize)], rows: usize) -> ChunkSelection {
-    let mut kept = BooleanBufferBuilder::new(rows);
-    let mut start = 0;
-    for (from, to) in out {
-        kept.append_n(from - start, true);
-        kept.append_n(to - from, false);
-        start = *to;
-    }
-    kept.append_n(rows - start, true);
-    let kept: BooleanBuffer = kept.finish();
-    let kept = match chosen {
-        ChunkSelection::Some(rows) => &kept & rows,
-        ChunkSelection::All | ChunkSelection::Nothing => kept,
-    };
-    if kept.has_true() { ChunkSelection::Some(kept) } else { ChunkSelection::Nothing }
-}
-
 /// What is known of the parts of a chunk, as the query engine asks for it.
 struct Known<'a> {
     asked: &'a Asked,
-    parts: Vec<PartFacts>,
+    parts: &'a [PartFacts],
 }
 
 impl Known<'_> {

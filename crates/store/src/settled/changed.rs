@@ -63,6 +63,9 @@ impl Changed {
         chunk: usize,
         ids: &[String],
     ) -> Result<Option<ChangedRows>, StoreError> {
+        if self.keys.len() == 0 {
+            return Ok(None);
+        }
         let facts = self.facts_of_first(table, chunk, ids).await?;
         if !self.may_be_in(&facts)? {
             return Ok(None);
@@ -115,9 +118,6 @@ impl Changed {
 
     /// Whether a chunk may have rows of changed samples, by what is known of their first key.
     fn may_be_in(&self, facts: &ColumnFacts) -> Result<bool, StoreError> {
-        if self.firsts.is_empty() {
-            return Ok(false);
-        }
         // NULL lies within no bounds.
         let bounds = facts.bounds.as_ref().filter(|_| self.firsts.null_count() == 0);
         let Some(bounds) = bounds.filter(|it| it.data_type() == self.firsts.data_type()) else {
