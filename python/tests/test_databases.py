@@ -14,7 +14,7 @@ import pytest
 
 import metalith as ml
 from metalith import store_config
-from metalith._drivers import installed_driver, installed_drivers
+from metalith._drivers import driver_variables, installed_driver
 from metalith.errors import InvalidError, NotFoundError, UnavailableError, UnsupportedError
 
 ROWS = {"id": ["a", "b"], "metaxy_provenance_by_field": [{"default": "h"}, {"default": "i"}]}
@@ -239,8 +239,10 @@ def test_every_type_of_store_has_a_class_that_is_public() -> None:
 
 @pytest.mark.usefixtures("drivers")
 def test_drivers_are_found_among_packages() -> None:
-    assert installed_drivers().keys() == {"duckdb", "sqlite", "postgresql"}
-    assert all(Path(library).is_file() for library in installed_drivers().values())
+    libraries = driver_variables()
+    kinds = ("DUCKDB", "SQLITE", "POSTGRESQL")
+    assert libraries.keys() == {f"METALITH_DRIVERS__{kind}" for kind in kinds}
+    assert all(Path(library).is_file() for library in libraries.values())
 
 
 def test_a_driver_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ Every measurement is a process of its own on a fresh copy of a store: wall time 
 start, and peak memory. Both sides take the same Parquet files, the same graph and the same hash,
 cut to the same length, and must count the same samples. The peer's frames stay in memory, as in
 its paper. Ours reach the caller within the time measured: what is resolved as Arrow files, what
-is read as a stream of Arrow that another process takes in batch by batch.
+is read as a stream of Arrow that another process takes in batch by batch. From Python ours is
+measured twice: `from Python` is the peer's own script, with frames of Polars, and `by Project` is
+`metalith.Project`, with tables of Arrow.
 """
 
 import argparse
@@ -22,6 +24,7 @@ import ours
 import peer
 
 PEER = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("peer.py"))]
+PROJECT = [sys.executable, str(Path(__file__).with_name("project.py"))]
 TAKER = [sys.executable, str(Path(__file__).with_name("taker.py"))]
 
 
@@ -107,12 +110,21 @@ class Cell:
 
     def package(self, command, *options):
         """The peer's own script on our engine, which keeps samples where the command does."""
+        place = ["--store", str(self.store / "package"), "--keep", "delta"]
+        return [*self.with_package, *PEER, command, *self.fixed, *place, *options]
+
+    def project(self, command, feature, project="ours", *options):
+        """`metalith.Project` on a project of the command."""
+        place = ["--project", str(self.store / project), "--feature", feature]
+        return [*self.with_package, *PROJECT, command, *place, *options]
+
+    @property
+    def with_package(self):
+        """What runs Python with our packages."""
         sources = [self.args.package / "src", self.args.package / "metaxy-compat/src"]
         path = os.pathsep.join(map(str, sources))
-        place = ["--store", str(self.store / "package"), "--keep", "delta"]
         # An installed package has its bytecode, so ours may write it.
-        variables = [f"PYTHONPATH={path}", "PYTHONDONTWRITEBYTECODE="]
-        return ["env", *variables, *PEER, command, *self.fixed, *place, *options]
+        return ["env", f"PYTHONPATH={path}", "PYTHONDONTWRITEBYTECODE="]
 
     @property
     def fixed(self):
@@ -136,6 +148,7 @@ class Cell:
         self.store.mkdir()
         if self.args.metalith:
             self.make_ours(self.store / "ours")
+            self.make_ours(self.store / "project")
 
     def seed(self, case):
         """Fills stores up to where a case begins, and keeps them as the template."""
@@ -161,37 +174,44 @@ class Cell:
 def resolves(args, cell):
     for case in args.cases:
         cell.seed(case)
-        peers, mine, package = [], [], []
+        peers, mine, package, project = [], [], [], []
         for _ in range(args.rounds):
             cell.fresh()
             peers.append(measure(cell.peer("resolve")))
             if cell.from_python:
                 package.append(measure(cell.package("resolve")))
+                project.append(measure(cell.project("resolve", cell.leaf)))
                 same(peers[-1], package[-1], COUNTS)
+                same(peers[-1], project[-1], COUNTS)
             if args.metalith:
                 mine.append(measure(cell.ours().resolve(cell.leaf, cell.store / "found")))
                 same(peers[-1], mine[-1], COUNTS)
         yield cell.result(f"resolve {case}", peers, mine)
         if package:
             yield cell.result(f"resolve {case} from Python", peers, package)
+            yield cell.result(f"resolve {case} by Project", peers, project)
 
 
 def writes_and_reads(args, cell):
-    found = {"write": ([], [], []), "read": ([], [], [])}
+    found = {"write": ([], [], [], []), "read": ([], [], [], [])}
+    rows = ["--rows", str(cell.data / "root_0.parquet")]
     for _ in range(args.rounds):
         cell.empty()
-        for what, (peers, mine, package) in found.items():
+        for what, (peers, mine, package, project) in found.items():
             peers.append(measure(cell.peer(what)))
             if cell.from_python:
                 package.append(measure(cell.package(what)))
+                options = rows if what == "write" else []
+                project.append(measure(cell.project(what, cell.root, "project", *options)))
             if args.metalith:
                 mine.append(OURS[what](cell))
                 if what == "read":
                     same(peers[-1], mine[-1], ["rows"])
-    for what, (peers, mine, package) in found.items():
+    for what, (peers, mine, package, project) in found.items():
         yield cell.result(what, peers, mine)
         if package:
             yield cell.result(f"{what} from Python", peers, package)
+            yield cell.result(f"{what} by Project", peers, project)
 
 
 def write(cell):
@@ -210,15 +230,17 @@ def threads(args, cell):
     if not cell.from_python:
         return
     cell.seed("new")
-    peers, package = [], []
+    peers, package, project = [], [], []
     for _ in range(args.rounds):
         cell.fresh()
         peers.append(measure(cell.peer("threads")))
         package.append(measure(cell.package("threads")))
-    result = cell.result("8 threads resolve from Python", peers, package)
-    for side in ("peer", "ours"):
-        result[side]["cores"] = result[side]["cpu"] / result[side]["seconds"]
-    yield result
+        project.append(measure(cell.project("threads", cell.leaf)))
+    for how, mine in [("from Python", package), ("by Project", project)]:
+        result = cell.result(f"8 threads resolve {how}", peers, mine)
+        for side in ("peer", "ours"):
+            result[side]["cores"] = result[side]["cpu"] / result[side]["seconds"]
+        yield result
 
 
 def in_database(args, cell):

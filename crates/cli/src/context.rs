@@ -34,9 +34,7 @@ impl Context {
             None => (None, None),
         };
         let environment = metalith_project::variables();
-        let user = ["USER", "USERNAME"].iter().find_map(|name| environment.get(*name).cloned());
-        let named = environment.contains_key("METALITH_ACTOR");
-        let actor = globals.actor.clone().or(if named { None } else { user });
+        let actor = metalith_project::actor(globals.actor.clone(), &environment);
         let options = ProjectOptions {
             project: globals.project.clone(),
             store: globals.store.clone(),
@@ -98,12 +96,9 @@ pub(crate) fn work<'a>(
 
 /// What counts and refuses objects, if the project has a quota.
 pub(crate) async fn meter(project: &Project, store: &Store) -> Result<Option<Meter>, Failure> {
-    let quota = project.settings().quota;
-    if quota.is_unlimited() {
-        return Ok(None);
-    }
     let places = project.places();
-    Meter::read(work(project, store, &places), quota).await.map(Some).map_err(fail)
+    let work = work(project, store, &places);
+    Meter::if_limited(work, project.settings().quota).await.map_err(fail)
 }
 
 /// What about samples that are read from a fallback store, for commands that write.

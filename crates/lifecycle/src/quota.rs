@@ -54,6 +54,17 @@ impl Held {
 }
 
 impl Meter {
+    /// Counts what is held now, unless the quota limits nothing: counting reads every row.
+    pub async fn if_limited(
+        context: Context<'_>,
+        quota: Quota,
+    ) -> Result<Option<Self>, DeletionError> {
+        match quota.is_unlimited() {
+            true => Ok(None),
+            false => Self::read(context, quota).await.map(Some),
+        }
+    }
+
     /// Counts what is held now.
     pub async fn read(context: Context<'_>, quota: Quota) -> Result<Self, DeletionError> {
         let mut held = Held::default();

@@ -106,8 +106,13 @@ pub(crate) fn with_views(rows: store::Rows) -> store::Rows {
     store::Rows::new(schema, batches.try_buffered(threads))
 }
 
+/// Rows with texts as views.
+pub(crate) fn batch_with_views(batch: &RecordBatch) -> Result<RecordBatch, store::StoreError> {
+    convert(batch, &viewed(batch.schema_ref())).map_err(store::StoreError::arrow)
+}
+
 /// Columns whose texts are views.
-fn viewed(schema: &SchemaRef) -> SchemaRef {
+pub(crate) fn viewed(schema: &SchemaRef) -> SchemaRef {
     let fields: Vec<_> = schema.fields().iter().map(viewed_field).collect();
     Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }

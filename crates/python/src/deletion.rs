@@ -31,6 +31,7 @@ pub(crate) struct Work {
     store: engine::Store,
     graph: Arc<FeatureGraph>,
     places: Arc<ObjectPlaces>,
+    space: Option<Arc<str>>,
 }
 
 impl Work {
@@ -39,11 +40,13 @@ impl Work {
             store: store.store.clone(),
             graph: Arc::clone(&graph.0),
             places: Arc::clone(&store.places),
+            space: store.space.clone(),
         }
     }
 
     pub(crate) fn context(&self) -> Context<'_> {
-        Context { store: &self.store, graph: &self.graph, places: &self.places, space: None }
+        let space = self.space.as_deref();
+        Context { store: &self.store, graph: &self.graph, places: &self.places, space }
     }
 }
 
@@ -198,7 +201,11 @@ impl Store {
     }
 
     /// Finishes deletions that were interrupted; returns their ids.
-    fn finish_interrupted(&self, py: Python<'_>, graph: &Graph) -> PyResult<Vec<String>> {
+    pub(crate) fn finish_interrupted(
+        &self,
+        py: Python<'_>,
+        graph: &Graph,
+    ) -> PyResult<Vec<String>> {
         let work = Work::new(self, graph);
         let finished = wait(py, "finishing interrupted deletions", async move {
             finish_interrupted(work.context()).await

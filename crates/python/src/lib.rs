@@ -14,6 +14,7 @@ mod errors;
 mod graph;
 mod holds;
 mod place;
+mod project;
 mod store;
 mod wait;
 
@@ -26,6 +27,7 @@ fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<graph::Graph>()?;
     module.add_class::<place::Place>()?;
+    module.add_class::<project::Project>()?;
     module.add_class::<store::Store>()?;
     module.add_class::<arrow::Frame>()?;
     module.add_class::<store::Increment>()?;

@@ -2,22 +2,27 @@
 
 use std::{
     collections::BTreeMap,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
 };
 
-use metalith_base::{FeatureKey, Kind};
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use metalith_base::{FeatureKey, Kind, Quota};
 use metalith_expr::{Expr, parse};
+use metalith_ingest::read_file;
+use metalith_lifecycle::{Context, quota::Meter};
 use metalith_objects::ObjectPlaces;
 use metalith_project::CachedNotes;
 use metalith_store::{
-    self as engine, Absent, Compute, Computed, CopyOptions, HashAlgorithm, HashSettings, Notes,
-    OpenOptions, OverFallback, ReadOptions, ResolveOptions, Rows, StatusOptions, WriteOptions,
+    self as engine, Absent, Compute, Computed, CopyOptions, Finding, HashAlgorithm, HashSettings,
+    Mode, Notes, OpenOptions, OverFallback, ReadOptions, ResolveOptions, Rows, StatusOptions,
+    StoreError, WriteOptions,
 };
 use pyo3::{prelude::*, types::PyDict};
 
 use crate::{
-    arrow::{Frame, Stoppable, collect, reader, with_views},
+    arrow::{Frame, Stoppable, batch_with_views, collect, reader, viewed, with_views},
+    deletion::Work,
     errors::{raise, raise_as},
     graph::{Graph, hash_length, key},
     place::Place,
@@ -30,6 +35,10 @@ use crate::{
 pub(crate) struct Store {
     pub(crate) store: engine::Store,
     pub(crate) places: Arc<ObjectPlaces>,
+    /// Of which space it is, where a project says so.
+    pub(crate) space: Option<Arc<str>>,
+    /// How much it may hold, where a project says so.
+    pub(crate) quota: Quota,
 }
 
 /// What to compute, to recompute, and to consider deleting.
@@ -65,6 +74,19 @@ fn filters_by_feature(
     given.into_iter().map(|(feature, texts)| Ok((key(&feature)?, filters(&texts)?))).collect()
 }
 
+/// What a store is opened for.
+pub(crate) fn mode(name: &str) -> PyResult<Mode> {
+    match name {
+        "read" => Ok(Mode::Read),
+        "write" => Ok(Mode::Write),
+        other => {
+            let message = format!("`{other}` is no mode of a store");
+            let hint = Some("choose `read` or `write`");
+            Err(raise_as(Kind::Invalid, "store.mode", &message, hint))
+        }
+    }
+}
+
 /// Notes from one resolve to the next, about stores that are named from the current folder.
 fn notes() -> Option<Arc<dyn Notes>> {
     let notes = CachedNotes::of(Path::new("."), &metalith_project::variables())?;
@@ -93,14 +115,9 @@ impl Store {
         let length = self::hash_length(hash_length)?;
         let algorithm: Option<HashAlgorithm> =
             hash_algorithm.map(str::parse).transpose().map_err(|error| raise(&error))?;
-        let base = match mode {
-            "read" => OpenOptions::read(),
-            "write" => OpenOptions::write(),
-            other => {
-                let message = format!("`{other}` is no mode of a store");
-                let hint = Some("choose `read` or `write`");
-                return Err(raise_as(Kind::Invalid, "store.mode", &message, hint));
-            }
+        let base = match self::mode(mode)? {
+            Mode::Read => OpenOptions::read(),
+            Mode::Write => OpenOptions::write(),
         };
         let options = OpenOptions {
             hash: algorithm.map(|algorithm| HashSettings { algorithm, length }),
@@ -116,7 +133,8 @@ impl Store {
         let backend = Arc::clone(&place.backend);
         let opened = wait(py, "opening a store", engine::Store::open(backend, options))?;
         let places = Arc::new(ObjectPlaces::new(object_options));
-        opened.map(|store| Self { store, places }).map_err(|error| raise(&error))
+        let store = opened.map_err(|error| raise(&error))?;
+        Ok(Self { store, places, space: None, quota: Quota::default() })
     }
 
     #[getter]
@@ -202,7 +220,7 @@ impl Store {
         frame.map(Frame::from).map_err(|error| raise(&error))
     }
 
-    /// Adds samples in one commit; returns how many.
+    /// Adds samples, those of an object or of a file, in one commit; returns how many.
     #[pyo3(signature = (graph, feature, rows, materialization_id = None, over_fallback = false))]
     fn write(
         &self,
@@ -214,22 +232,32 @@ impl Store {
         over_fallback: bool,
     ) -> PyResult<u64> {
         let what = format!("writing `{feature}`");
-        let (store, graph, feature) = (self.store.clone(), Arc::clone(&graph.0), key(feature)?);
+        let (work, quota, feature) = (Work::new(self, graph), self.quota, key(feature)?);
         let stop = Arc::new(AtomicBool::new(false));
-        let rows = Rows::from_reader(Stoppable::new(reader(rows)?, &stop));
+        let mut rows = match rows.extract::<PathBuf>() {
+            Ok(file) => read_file(&file, None).map_err(|error| raise(&error))?,
+            Err(_) => Rows::from_reader(Stoppable::new(reader(rows)?, &stop)),
+        };
         let commit = wait_or_stop(py, &what, &stop, async move {
+            let Context { store, graph, .. } = work.context();
             let over_fallback = over_fallback_of(over_fallback);
             let options =
                 WriteOptions { materialization_id, over_fallback, ..WriteOptions::default() };
-            store.write(&graph, &feature, rows, &options).await
+            let meter = Meter::if_limited(work.context(), quota).await;
+            if let Some(meter) = meter.map_err(|error| raise(&error))? {
+                let feature = graph.feature(&feature).map_err(|error| raise(&error))?;
+                rows = meter.guard(feature, rows);
+            }
+            let commit = store.write(graph, &feature, rows, &options).await;
+            commit.map_err(|error| raise(&error))
         })?;
-        commit.map(|commit| commit.rows).map_err(|error| raise(&error))
+        commit.map(|commit| commit.rows)
     }
 
     #[pyo3(signature = (
         graph, feature, *, samples = None, filters = BTreeMap::new(), global_filters = Vec::new(),
         target_filters = Vec::new(), staleness = Vec::new(), skip_comparison = false,
-        prefer_native = None,
+        prefer_native = None, views = false,
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords, and Python names them")]
     fn resolve(
@@ -244,6 +272,7 @@ impl Store {
         staleness: Vec<String>,
         skip_comparison: bool,
         prefer_native: Option<bool>,
+        views: bool,
     ) -> PyResult<Increment> {
         let options = ResolveOptions {
             compute: prefer_native.map(|it| if it { Compute::Native } else { Compute::Here }),
@@ -257,14 +286,28 @@ impl Store {
         };
         let what = format!("resolving `{feature}`");
         let (store, graph, feature) = (self.store.clone(), Arc::clone(&graph.0), key(feature)?);
-        let found = wait(py, &what, async move { store.resolve(&graph, &feature, options).await })?;
-        let found = found.map_err(|error| raise(&error))?;
+        let (found, batches) = wait(py, &what, async move {
+            let mut batches: BTreeMap<Finding, Vec<RecordBatch>> = BTreeMap::new();
+            let take = |finding, batch| {
+                let batch = if views { batch_with_views(&batch)? } else { batch };
+                batches.entry(finding).or_default().push(batch);
+                Ok(())
+            };
+            let found = store.resolve_each(&graph, &feature, options, take).await;
+            (found, batches)
+        })?;
+        let (found, mut batches) = (found.map_err(|error: StoreError| raise(&error))?, batches);
+        let mut frame = |finding, schema: &SchemaRef| {
+            let schema = if views { viewed(schema) } else { SchemaRef::clone(schema) };
+            let batches = batches.remove(&finding).unwrap_or_default();
+            Py::new(py, Frame::from(engine::Frame { schema, batches }))
+        };
         Ok(Increment {
             is_native: matches!(found.computed, Computed::Native { .. }),
-            new: Py::new(py, Frame::from(found.new))?,
-            stale: Py::new(py, Frame::from(found.stale))?,
-            orphaned: Py::new(py, Frame::from(found.orphaned))?,
-            waiting: Py::new(py, Frame::from(found.waiting))?,
+            new: frame(Finding::New, &found.expected)?,
+            stale: frame(Finding::Stale, &found.expected)?,
+            orphaned: frame(Finding::Orphaned, &found.stored)?,
+            waiting: frame(Finding::Waiting, &found.stored)?,
         })
     }
 

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from metalith.lockfile import LockFileResult as LockFileResult
     from metalith.lockfile import generate_lock_file as generate_lock_file
     from metalith.lockfile import load_lock_file as load_lock_file
+    from metalith.project import Project as Project
+    from metalith.project import ProjectStore as ProjectStore
     from metalith.recorded import sync_external_features as sync_external_features
     from metalith.retention import Retention as Retention
     from metalith.selection import FeatureSelection as FeatureSelection
@@ -88,6 +90,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "keys": ("FeatureKey", "FieldKey", "coerce_to_feature_key", "get_feature_by_key"),
     "lineage": ("LineageRelationship",),
     "lockfile": ("LockFile", "LockFileResult", "generate_lock_file", "load_lock_file"),
+    "project": ("Project", "ProjectStore"),
     "recorded": ("sync_external_features",),
     "retention": ("Retention",),
     "selection": ("FeatureSelection",),

@@ -1,13 +1,12 @@
 """The `metalith` command, with the project's Python features loaded first."""
 
-import json
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from metalith import _metalith
-from metalith._drivers import installed_drivers
+from metalith._drivers import driver_variables
+from metalith.entrypoints import declared_features
 from metalith.errors import MetalithError
 
 
@@ -23,8 +22,8 @@ def main() -> int:
 
 def run(arguments: Sequence[str], declared: str, *, program: str = "metalith") -> int:
     """Runs the command over features as the engine takes them; returns its exit code."""
-    for database, library in installed_drivers().items():
-        os.environ.setdefault(f"METALITH_DRIVERS__{database.upper()}", library)
+    for variable, library in driver_variables().items():
+        os.environ.setdefault(variable, library)
     return _metalith.run_command([program, *arguments], declared, _call)
 
 
@@ -36,20 +35,9 @@ def _call(name: str, feature: str, samples: _metalith.Frame) -> object:
 
 
 def _declared() -> str:
-    """The features that the project declares in Python, as the engine takes them.
-
-    A project without Python features never loads any of this package's own modules.
-    """
-    from metalith.entrypoints import find_entrypoints, load_features
-
+    """The features that the project declares in Python, as the engine takes them."""
     named = _option("--project") or os.environ.get("METALITH_PROJECT")
-    entrypoints = find_entrypoints(named)
-    if not entrypoints:
-        return "[]"
-    # As Python does for a script: modules of the project are found from its folder.
-    sys.path.insert(0, str(Path.cwd()))
-    graph = load_features(entrypoints)
-    return json.dumps(graph.declarations())
+    return declared_features(named, from_here=True)
 
 
 def _option(name: str) -> str | None:

@@ -26,10 +26,10 @@ def installed_driver(database: str) -> str | None:
     return str(library) if library.is_file() else None
 
 
-def installed_drivers() -> dict[str, str]:
-    """The libraries that there are, by database."""
-    found = ((it, installed_driver(it)) for it in ("duckdb", *_PACKAGES))
-    return {database: library for database, library in found if library is not None}
+def driver_variables() -> dict[str, str]:
+    """The variables that name the libraries there are to the engine."""
+    found = {it: installed_driver(it) for it in ("duckdb", *_PACKAGES)}
+    return {f"METALITH_DRIVERS__{it.upper()}": path for it, path in found.items() if path}
 
 
 def _spec(module: str) -> ModuleSpec | None:

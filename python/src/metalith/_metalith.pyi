@@ -91,6 +91,29 @@ class Place:
     def location(self) -> str: ...
 
 @final
+class Project:
+    """A project on disk, as the command sees it."""
+
+    @staticmethod
+    def load(
+        project: str | None,
+        store: str | None,
+        actor: str | None,
+        declared: str,
+        variables: Mapping[str, str],
+    ) -> Project:
+        """`project` is a folder or a `metalith.toml`; `None`: as the environment says, or from the
+        current folder upwards. `declared` are definitions as `Graph` takes them, beside those in
+        files. `variables` are for settings that the environment does not have."""
+
+    @property
+    def root(self) -> str: ...
+    @property
+    def graph(self) -> Graph: ...
+    def open(self, mode: str) -> Store:
+        """Its store. Opening for writing finishes deletions that were interrupted."""
+
+@final
 class Store:
     """An open store. All methods that work release the interpreter's lock and stop on Ctrl-C.
 
@@ -148,7 +171,8 @@ class Store:
         materialization_id: str | None = None,
         over_fallback: bool = False,
     ) -> int:
-        """Takes anything with `__arrow_c_stream__`; returns how many rows were written."""
+        """Takes anything with `__arrow_c_stream__`, or the path of a file; returns how many rows
+        were written."""
 
     def resolve(
         self,
@@ -162,7 +186,10 @@ class Store:
         staleness: Sequence[str] = ...,
         skip_comparison: bool = False,
         prefer_native: bool | None = None,
-    ) -> Increment: ...
+        views: bool = False,
+    ) -> Increment:
+        """With `views`, texts come as [`Frame.with_views`][] has them."""
+
     def upstream_rows(
         self, graph: Graph, feature: str, filters: Mapping[str, Sequence[str]] = ...
     ) -> list[tuple[str, Frame]]:

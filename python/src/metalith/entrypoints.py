@@ -8,6 +8,7 @@ import contextlib
 import importlib
 import json
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -40,6 +41,23 @@ def find_entrypoints(project: str | os.PathLike[str] | None = None) -> list[str]
     for variable in _variables(VARIABLES):
         found += _listed(os.environ[variable])
     return list(dict.fromkeys(found))
+
+
+def declared_features(
+    project: str | os.PathLike[str] | None = None, *, from_here: bool = False
+) -> str:
+    """The features that a project declares in Python, as the engine takes them.
+
+    They are loaded into the active graph, all of which counts then. A project without any never
+    loads the modules of this package that declare features. With `from_here`, modules are looked
+    for in the current folder first, as they are for a script there.
+    """
+    entrypoints = find_entrypoints(project)
+    if not entrypoints:
+        return "[]"
+    if from_here:
+        sys.path.insert(0, str(Path.cwd()))
+    return json.dumps(load_features(entrypoints).declarations())
 
 
 def _in_file(project: str | os.PathLike[str] | None) -> list[str]:

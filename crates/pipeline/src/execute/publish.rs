@@ -372,7 +372,7 @@ impl Publishing<'_> {
             true => feature.spec().deps.iter().map(|it| &it.feature).collect(),
             false => Vec::new(),
         };
-        let mut rows = provenance::complete(store, graph, &destination.key, rows).await?;
+        let rows = provenance::complete(store, graph, &destination.key, rows).await?;
         // Rows that were computed from another state of them are not what this provenance says.
         for key in upstreams {
             if let Some(read) = self.reads.table(&table_place(&store.location(), key))
@@ -381,13 +381,13 @@ impl Publishing<'_> {
                 return Err(PipelineError::Changed { place: key.to_string() });
             }
         }
-        let quota = project.settings().quota;
-        if !quota.is_unlimited() {
-            let places = project.places();
-            let meter = Meter::read(self.surroundings.lifecycle(store, &places)?, quota).await?;
-            rows = meter.guard(feature, rows);
-        }
-        Ok(rows)
+        let places = project.places();
+        let work = self.surroundings.lifecycle(store, &places)?;
+        let meter = Meter::if_limited(work, project.settings().quota).await?;
+        Ok(match meter {
+            Some(meter) => meter.guard(feature, rows),
+            None => rows,
+        })
     }
 
     /// The plan of a deletion, of samples that nobody has changed since.

@@ -12,10 +12,7 @@ use crate::{
 /// What the project's quota counts, of what samples name; `None` without a quota.
 pub(super) async fn meter(session: &Session) -> Result<Option<Meter>, RegistryError> {
     let quota = session.space().project().settings().quota;
-    if quota.is_unlimited() {
-        return Ok(None);
-    }
-    Ok(Some(Meter::read(session.context(), quota).await?))
+    Ok(Meter::if_limited(session.context(), quota).await?)
 }
 
 /// Refuses a dataset that would make it too much, together with everything there is.

@@ -263,6 +263,7 @@ class MetadataStore(Deletions):
                 staleness=texts(staleness_predicates),
                 skip_comparison=skip_comparison,
                 prefer_native=prefer_native,
+                views=has_polars(),
             ),
             self._frame,
         )

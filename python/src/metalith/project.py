@@ -1,0 +1,246 @@
+"""A project as the command sees it: its features and stores are those that its files name.
+
+Rows come and go as Arrow and nothing but the engine is loaded, so a process that only resolves is
+done in hundredths of a second. Where frames of Narwhals and features that are classes are wanted,
+there are the stores (`DeltaMetadataStore` and others).
+"""
+
+import os
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from metalith import _metalith
+from metalith._drivers import driver_variables
+from metalith.entrypoints import declared_features
+from metalith.errors import StoreNotOpenError
+
+if TYPE_CHECKING:
+    from metalith._metalith import Frame, Increment
+    from metalith.stores.deletions import CascadeMode, Deletion, DeletionPlan
+
+
+class Project:
+    """What a `metalith.toml` says, with the features that its files declare.
+
+    `path` is a folder or a `metalith.toml`; without it the project is the one that
+    `METALITH_PROJECT` names, or the nearest from the current folder upwards. `store` is the name of
+    another store than the configured one, `actor` who works, for tombstones and the audit log.
+    Features of modules that it names as `entrypoints` are loaded into the active graph.
+
+        with ml.Project("media").open("write") as store:
+            store.write("video", "videos.parquet")
+            found = store.resolve_update("crop")
+            store.write("crop", work_off(pl.DataFrame(found.new)))
+    """
+
+    def __init__(
+        self,
+        path: str | PathLike[str] | None = None,
+        *,
+        store: str | None = None,
+        actor: str | None = None,
+    ) -> None:
+        named = os.environ.get("METALITH_PROJECT") if path is None else os.fspath(path)
+        declared, drivers = declared_features(named), driver_variables()
+        self._engine = _metalith.Project.load(named, store, actor, declared, drivers)
+
+    @property
+    def path(self) -> Path:
+        """The folder of the project."""
+        return Path(self._engine.root)
+
+    @property
+    def features(self) -> list[str]:
+        """The keys of its features, what is computed from others after them."""
+        return self._engine.graph.keys()
+
+    @contextmanager
+    def open(self, mode: Literal["read", "write"] = "read") -> Generator["ProjectStore"]:
+        """Opens the project's store for the time of a `with`.
+
+        Opening for writing makes a store of an empty place, and finishes deletions that were
+        interrupted.
+        """
+        store = ProjectStore(self._engine.graph, self._engine.open(mode))
+        try:
+            yield store
+        finally:
+            store.close()
+
+    def __repr__(self) -> str:
+        return f"<Project {self.path}>"
+
+
+class ProjectStore:
+    """The store of a project, open. Features are named by their keys.
+
+    Frames that it gives are tables of Arrow in memory, which whatever speaks Arrow takes
+    (`pl.DataFrame(frame)`, `pa.table(frame)`), and which know their length. Filters are
+    expressions in text, one or a list of these that must all hold, or expressions of Narwhals.
+    """
+
+    def __init__(self, graph: _metalith.Graph, engine: _metalith.Store) -> None:
+        self._graph = graph
+        self._opened: _metalith.Store | None = engine
+
+    def close(self) -> None:
+        """Closes it."""
+        self._opened = None
+
+    @property
+    def _engine(self) -> _metalith.Store:
+        if self._opened is None:
+            raise StoreNotOpenError(
+                "the store of the project is closed",
+                code="store.not-open",
+                hint="use it within `with project.open() as store:`",
+            )
+        return self._opened
+
+    def read(
+        self,
+        feature: str,
+        *,
+        filters: Any = None,
+        columns: Sequence[str] | None = None,
+        limit: int | None = None,
+        feature_version: str | None = None,
+        with_feature_history: bool = False,
+        with_sample_history: bool = False,
+        include_soft_deleted: bool = False,
+    ) -> "Frame":
+        """Reads samples: the latest row of each, of the current feature version, not deleted.
+
+        The three flags each lift one of these.
+        """
+        return self._engine.read(
+            self._graph,
+            feature,
+            filters=_texts(filters),
+            columns=None if columns is None else list(columns),
+            limit=limit,
+            feature_version=feature_version,
+            # A version that is named is the one that is read.
+            feature_history=with_feature_history and feature_version is None,
+            sample_history=with_sample_history,
+            include_deleted=include_soft_deleted,
+        )
+
+    def write(
+        self,
+        feature: str,
+        rows: Any,
+        *,
+        materialization_id: str | None = None,
+        over_fallback: bool = False,
+    ) -> int:
+        """Adds samples in one commit, all or none; returns how many.
+
+        `rows` are a frame of any library that speaks Arrow, or the path of a file (Parquet, CSV,
+        TSV, JSON lines or Arrow). They need the id columns and `metaxy_provenance_by_field`.
+        """
+        given = _rows(rows)
+        engine = self._engine
+        return engine.write(self._graph, feature, given, materialization_id, over_fallback)
+
+    def resolve_update(
+        self,
+        feature: str,
+        *,
+        samples: Any = None,
+        filters: Mapping[str, Any] | None = None,
+        global_filters: Any = None,
+        target_filters: Any = None,
+        staleness_predicates: Any = None,
+        skip_comparison: bool = False,
+    ) -> "Increment":
+        """Finds what to compute (`new`), to recompute (`stale`), and to consider deleting
+        (`orphaned`; those of them that only wait for an upstream are in `waiting` as well).
+
+        - `samples` stand for what upstreams would give; a root feature needs them.
+        - `filters` are per feature, on stored columns; `global_filters` on every upstream and on
+          the feature; `target_filters` on the feature's own rows.
+        - `staleness_predicates`: stored samples that meet one of them are stale anyway.
+        """
+        return self._engine.resolve(
+            self._graph,
+            feature,
+            samples=None if samples is None else _rows(samples),
+            filters={key: _texts(given) for key, given in (filters or {}).items()},
+            global_filters=_texts(global_filters),
+            target_filters=_texts(target_filters),
+            staleness=_texts(staleness_predicates),
+            skip_comparison=skip_comparison,
+        )
+
+    def status(self, feature: str) -> dict[str, Any]:
+        """How a feature stands: samples, deleted, rows, bytes, new, stale, orphaned, waiting."""
+        return self._engine.status(self._graph, feature)
+
+    def plan_deletion(
+        self,
+        feature: str,
+        filters: Any = None,
+        *,
+        soft: bool = True,
+        cascade: "CascadeMode" = "none",
+        reason: str | None = None,
+    ) -> "DeletionPlan":
+        """Finds what a deletion would do, and does nothing until it is applied."""
+        from metalith.stores.deletions import DeletionPlan
+
+        plan = self._engine.plan_deletion(
+            self._graph,
+            feature,
+            filters=_texts(filters),
+            hard=not soft,
+            cascade=cascade,
+            reason=reason,
+        )
+        return DeletionPlan(plan)
+
+    def delete(
+        self,
+        feature: str,
+        filters: Any,
+        *,
+        soft: bool = True,
+        cascade: "CascadeMode" = "none",
+        reason: str | None = None,
+    ) -> "Deletion":
+        """Deletes samples: softly, so that they can be restored, or for good.
+
+        Something that protects a sample blocks the whole deletion: then nothing has happened and
+        `BlockedError` names every blocker.
+        """
+        plan = self.plan_deletion(feature, filters, soft=soft, cascade=cascade, reason=reason)
+        return plan.apply()
+
+    def restore(
+        self, deletion: str, filters: Any = None, *, dry_run: bool = False
+    ) -> dict[str, int]:
+        """Brings back what a soft deletion hid; returns how many samples of which feature."""
+        restored = self._engine.restore(self._graph, deletion, _texts(filters), dry_run)
+        return dict(restored)
+
+
+def _texts(filters: Any) -> list[str]:
+    if filters is None:
+        return []
+    if isinstance(filters, str):
+        return [filters]
+    from metalith.filters import to_expressions
+
+    return to_expressions(filters)
+
+
+def _rows(rows: Any) -> Any:
+    """Rows as the engine takes them; its own, and files, need no library of frames."""
+    if isinstance(rows, (str, _metalith.Frame)) or hasattr(rows, "__fspath__"):
+        return rows
+    from metalith.frames import to_arrow
+
+    return to_arrow(rows)
