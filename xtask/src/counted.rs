@@ -58,10 +58,13 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Runs `cargo test` with arguments, shows what it prints, and adds up the results. Tests that
 /// are not run count as a failure: nothing is skipped in silence. So do tests that do not end.
 pub(crate) fn tests(args: &[&str], variables: &[(&str, &str)]) -> Result<Counts> {
+    // Folders that tests keep for as long as their process lives go with it.
+    let scratch = tempfile::tempdir()?;
     let mut child = cargo_command()
         .arg("test")
         .args(args)
         .envs(variables.iter().copied())
+        .env("TMPDIR", scratch.path())
         .stdout(Stdio::piped())
         .spawn()
         .context("cargo test could not be started")?;

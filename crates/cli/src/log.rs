@@ -23,8 +23,13 @@ const VARIABLE: &str = "METALITH_LOG";
 /// Starts the log if the environment asks for it; else from the level on that a command has.
 pub(crate) fn start(otherwise: Option<Level>) {
     let asked = std::env::var(VARIABLE).ok().and_then(|level| level.parse::<Level>().ok());
-    // What libraries have to say about every file is told to those who ask.
-    let of_others = asked.unwrap_or(Level::WARN);
+    // What libraries have to say about every file is told to those who ask, and what about every
+    // value to those who ask for all there is.
+    let of_others = match asked {
+        None => Level::WARN,
+        Some(Level::DEBUG) => Level::INFO,
+        Some(level) => level,
+    };
     if let Some(level) = asked.or(otherwise) {
         tracing_subscriber::fmt()
             .with_max_level(level)

@@ -1,8 +1,9 @@
 //! How a feature stands.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc, thread::available_parallelism};
 
 use datafusion::arrow::array::RecordBatch;
+use futures::stream::{self, StreamExt as _};
 use metalith_base::FeatureKey;
 use metalith_expr::Expr;
 use metalith_graph::FeatureGraph;
@@ -11,6 +12,9 @@ use crate::{
     Finding, ReadOptions, ResolveOptions, Store, StoreError, chain::Found, current::Visibility,
     retry::until_undisturbed,
 };
+
+/// How many features are looked at at once, at most: each may take as much memory as a resolve.
+const MOST_AT_ONCE: usize = 4;
 
 /// Of which samples the status is.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -66,12 +70,44 @@ impl Store {
         graph: &FeatureGraph,
         feature: &FeatureKey,
     ) -> Result<FeatureStatus, StoreError> {
-        let options = StatusOptions::default();
-        until_undisturbed(|| self.status_of(graph, feature, &options)).await
+        self.status_of(graph, feature, &StatusOptions::default()).await
     }
 
     /// The same for some of the samples. What is stored is told of all.
     pub async fn status_of(
+        &self,
+        graph: &FeatureGraph,
+        feature: &FeatureKey,
+        options: &StatusOptions,
+    ) -> Result<FeatureStatus, StoreError> {
+        until_undisturbed(|| self.look(graph, feature, options)).await
+    }
+
+    /// The same for several features, in their order and a few at once. What is wrong with one does
+    /// not keep others from being told.
+    pub async fn statuses(
+        &self,
+        graph: &FeatureGraph,
+        features: &[FeatureKey],
+        options: &StatusOptions,
+    ) -> Vec<Result<FeatureStatus, StoreError>> {
+        // Most of it is computing, so each is a task of its own, which borrows nothing.
+        let shared = Arc::new((graph.clone(), options.clone()));
+        let told = features.iter().cloned().map(|feature| {
+            let (store, shared) = (self.clone(), Arc::clone(&shared));
+            async move {
+                let task = tokio::spawn(async move {
+                    let (graph, options) = shared.as_ref();
+                    store.status_of(graph, &feature, options).await
+                });
+                task.await.unwrap_or_else(|error| Err(StoreError::stopped(error)))
+            }
+        });
+        let at_once = available_parallelism().map_or(1, usize::from).min(MOST_AT_ONCE);
+        stream::iter(told).buffered(at_once).collect().await
+    }
+
+    async fn look(
         &self,
         graph: &FeatureGraph,
         feature: &FeatureKey,

@@ -35,11 +35,9 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
         target_filters: filters(&args.filter)?,
         staleness: filters(&args.stale_if)?,
     };
-    let mut found = Vec::new();
-    for key in features(&project, &args.features)? {
-        let status = store.status_of(project.graph(), &key, &options).await;
-        found.push((key, status));
-    }
+    let features = features(&project, &args.features)?;
+    let statuses = store.statuses(project.graph(), &features, &options).await;
+    let found: Vec<_> = features.into_iter().zip(statuses).collect();
     let json: Vec<Value> = found.iter().map(|(key, status)| status_json(key, status)).collect();
     context.printer.show(json!({"features": json}), || {
         let rows: Vec<Vec<String>> = found.iter().map(|(key, status)| row(key, status)).collect();

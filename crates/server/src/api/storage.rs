@@ -11,6 +11,7 @@ use metalith_lifecycle::{
 };
 use metalith_objects::ObjectUri;
 use metalith_registry::Session;
+use metalith_store::StatusOptions;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -188,12 +189,14 @@ pub(crate) async fn statistics(caller: Caller<Read>) -> Result<Json<Statistics>,
 
 /// How every feature stands.
 pub(crate) async fn figures(session: &Session) -> Result<Statistics, Problem> {
+    let graph = session.graph();
+    let keys: Vec<_> = graph.features().map(|it| it.key().clone()).collect();
+    let statuses = session.store().statuses(graph, &keys, &StatusOptions::default()).await;
     let mut features = Vec::new();
-    for feature in session.graph().features() {
-        let status = session.store().status(session.graph(), feature.key()).await?;
+    for (key, status) in keys.iter().zip(statuses) {
+        let status = status?;
         if status.exists {
-            let feature = feature.key().to_string();
-            features.push(FeatureFigures { feature, status: status.into() });
+            features.push(FeatureFigures { feature: key.to_string(), status: status.into() });
         }
     }
     let samples = features.iter().map(|it| it.status.samples).sum();
