@@ -1,6 +1,7 @@
 //! Rows as the bytes of Parquet files.
 
 use std::{
+    collections::BTreeMap,
     io::{self, Write},
     sync::Arc,
 };
@@ -49,12 +50,18 @@ pub(crate) struct RowGroup {
     pub(crate) rows: usize,
     chunks: Vec<Chunk>,
     counted: Counted,
+    same: Same,
 }
+
+/// Columns that are the same as others in all rows, by their names, with those others.
+pub(crate) type Same = BTreeMap<String, String>;
 
 /// A Parquet file in the making, and what takes its bytes.
 pub(crate) struct ParquetFile<W: Write> {
     writer: SerializedFileWriter<W>,
     counted: Counted,
+    /// `None` as long as there are no rows.
+    same: Option<Same>,
 }
 
 impl Encoder {
@@ -81,7 +88,7 @@ impl Encoder {
     pub(crate) fn file<W: Write + Send>(&self, sink: W) -> io::Result<ParquetFile<W>> {
         let (root, properties) = (Arc::clone(&self.root), Arc::clone(&self.properties));
         let writer = SerializedFileWriter::new(sink, root, properties).map_err(refused)?;
-        Ok(ParquetFile { writer, counted: Counted::default() })
+        Ok(ParquetFile { writer, counted: Counted::default(), same: None })
     }
 
     /// Encodes rows as one row group, columns by name, missing ones as NULL.
@@ -90,24 +97,36 @@ impl Encoder {
             batches.iter().map(|batch| self.adapt(batch, &column.field)).collect()
         };
         let arrays: Vec<_> = self.columns.iter().map(adapted).collect::<Result<_, _>>()?;
-        let chunks = self.chunks(&arrays).map_err(|source| self.failed(source))?;
+        let sources = self.sources(&arrays);
+        let chunks = self.chunks(&arrays, &sources).map_err(|source| self.failed(source))?;
         let rows = batches.iter().map(RecordBatch::num_rows).sum();
         let mut counted = Counted::of(rows);
         for (column, pieces) in self.columns.iter().zip(&arrays) {
             counted.look_at(column.field.name(), pieces);
         }
-        Ok(RowGroup { rows, chunks, counted })
+        let name = |at: usize| self.columns[at].field.name().clone();
+        let others = sources.iter().enumerate().filter(|(at, source)| at != *source);
+        let same = others.map(|(at, source)| (name(at), name(*source))).collect();
+        Ok(RowGroup { rows, chunks, counted, same })
     }
 
-    /// Encodes columns. What has the same rows as its twin is not encoded, but takes its bytes.
-    fn chunks(&self, arrays: &[Vec<ArrayRef>]) -> Result<Vec<Chunk>, ParquetError> {
+    /// Whose rows each column has: its own, or its twin's where they are the same.
+    fn sources(&self, arrays: &[Vec<ArrayRef>]) -> Vec<usize> {
         let is_same = |one: usize, other: usize| {
             let mut pairs = arrays[one].iter().zip(&arrays[other]);
             pairs.all(|(one, other)| one.to_data().ptr_eq(&other.to_data()) || one == other)
         };
-        let sources: Vec<usize> = (0..arrays.len())
+        (0..arrays.len())
             .map(|at| self.twins[at].filter(|twin| is_same(*twin, at)).unwrap_or(at))
-            .collect();
+            .collect()
+    }
+
+    /// Encodes columns. What has the rows of its twin is not encoded, but takes its bytes.
+    fn chunks(
+        &self,
+        arrays: &[Vec<ArrayRef>],
+        sources: &[usize],
+    ) -> Result<Vec<Chunk>, ParquetError> {
         let mut lends = vec![false; arrays.len()];
         for (at, source) in sources.iter().enumerate() {
             lends[*source] |= at != *source;
@@ -123,7 +142,7 @@ impl Encoder {
         }
         let mut chunks = Vec::new();
         for (column, source) in self.columns.iter().zip(sources) {
-            match &mut encoded[source] {
+            match &mut encoded[*source] {
                 Encoded::Once(new) => chunks.extend(new.drain(..).map(Chunk::New)),
                 Encoded::Again(bytes) => chunks.extend(bytes.chunks(&column.leaves)?),
             }
@@ -167,12 +186,17 @@ impl<W: Write + Send> ParquetFile<W> {
         }
         writer.close().map_err(refused)?;
         self.counted.append(group.counted);
+        match &mut self.same {
+            Some(same) => same.retain(|name, other| group.same.get(name) == Some(other)),
+            None => self.same = Some(group.same),
+        }
         Ok(())
     }
 
     /// Ends the file, with entries in its footer: this one, and what its columns are like.
     pub(crate) fn finish(&mut self, entry: Option<KeyValue>) -> io::Result<()> {
-        for entry in entry.into_iter().chain(facts::counted_entry(&self.counted)) {
+        let same = self.same.iter().filter_map(|same| facts::same_entry(same, self.counted.rows));
+        for entry in entry.into_iter().chain(facts::counted_entry(&self.counted)).chain(same) {
             self.writer.append_key_value_metadata(entry);
         }
         self.writer.finish().map_err(refused)?;

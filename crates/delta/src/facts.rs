@@ -16,7 +16,7 @@ use parquet::{
 use serde_json::{Value, json};
 
 use crate::{
-    encode::{Counted, WRITER},
+    encode::{Counted, Same, WRITER},
     snapshot::Snapshot,
 };
 
@@ -63,12 +63,50 @@ pub(crate) fn runs_of(
     is_sound.then_some(runs)
 }
 
+/// Under which it says which columns are the same as which others.
+const SAME: &str = "metalith.same";
+
+/// The entry of a footer, if there is something to say.
+pub(crate) fn same_entry(same: &Same, rows: usize) -> Option<KeyValue> {
+    let text = json!({ "rows": rows, "columns": same }).to_string();
+    (!same.is_empty()).then(|| KeyValue::new(SAME.to_owned(), text))
+}
+
+/// The columns of a file with so many rows that are the same as others, if its footer tells them.
+pub(crate) fn same(footer: &ArrowReaderMetadata, rows: usize) -> Same {
+    let said = entry(footer, SAME).filter(|said| said["rows"].as_u64() == Some(rows as u64));
+    let same: Option<Same> =
+        said.and_then(|mut said| serde_json::from_value(said["columns"].take()).ok());
+    same.unwrap_or_default()
+}
+
+/// A column for `count` rows of a file with so many `rows`, if its footer tells that all of these
+/// have one value there.
+pub(crate) fn repeated(
+    footer: &ArrowReaderMetadata,
+    field: &Field,
+    rows: usize,
+    count: usize,
+) -> Option<ArrayRef> {
+    // Bounds say nothing of numbers that are none, and which bounds others write is not known here.
+    if field.data_type().is_floating() || field.data_type().is_nested() || !is_ours(footer) {
+        return None;
+    }
+    let facts = column_facts(footer, field, rows)?;
+    metalith_store::repeated(&facts, field.data_type(), rows, count)
+}
+
+/// Whether a footer is of a file that this crate has written.
+fn is_ours(footer: &ArrowReaderMetadata) -> bool {
+    let writer = footer.metadata().file_metadata().created_by();
+    writer.is_some_and(|writer| writer.starts_with(WRITER))
+}
+
 /// What a footer says under a name, if it is one of ours: others that make a new file of rows of ours
 /// may copy what they do not know, though it holds no more.
 fn entry(footer: &ArrowReaderMetadata, name: &str) -> Option<Value> {
-    let file = footer.metadata().file_metadata();
-    file.created_by().filter(|writer| writer.starts_with(WRITER))?;
-    let entry = file.key_value_metadata()?.iter().find(|entry| entry.key == name)?;
+    let entries = footer.metadata().file_metadata().key_value_metadata()?;
+    let entry = entries.iter().find(|entry| entry.key == name).filter(|_| is_ours(footer))?;
     serde_json::from_str(entry.value.as_deref()?).ok()
 }
 

@@ -1,40 +1,33 @@
 //! Reading data files.
 
-use std::{fs::File, ops::Range, sync::Arc};
+use std::{fs::File, sync::Arc};
 
-use datafusion::arrow::{
-    array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, new_null_array},
-    datatypes::{DataType, SchemaRef},
-    error::ArrowError,
-};
+use datafusion::arrow::{array::RecordBatch, datatypes::SchemaRef};
 use futures::{StreamExt as _, TryStreamExt as _};
 use metalith_objects::{ObjectReason, classify};
-use metalith_store::{ChunkRequest, Rows, Run, StoreError, adapt_array};
+use metalith_store::{ChunkRequest, Rows, StoreError};
 use object_store::path::Path;
 use parquet::{
     arrow::{
-        ParquetRecordBatchStreamBuilder, ProjectionMask,
-        arrow_reader::{
-            ArrowReaderBuilder, ArrowReaderMetadata, ArrowReaderOptions,
-            ParquetRecordBatchReaderBuilder,
-        },
+        ParquetRecordBatchStreamBuilder,
+        arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
     },
     errors::ParquetError,
 };
 
+use self::plan::Plan;
 use crate::{
     data_file::DataFile,
-    error, facts,
+    error,
     local_file::LocalFile,
-    log_entry, partition,
+    log_entry,
     remote_file::RemoteFile,
-    selection::{Places, Selection},
+    selection::Selection,
     small,
     snapshot::{Snapshot, Source},
 };
 
-/// Rows of a batch: enough to amortise its cost, few enough to stay in the cache.
-const BATCH_ROWS: usize = 16 * 1024;
+mod plan;
 
 /// Reads a chunk of a table.
 pub(crate) async fn read_chunk(
@@ -191,126 +184,6 @@ impl Reading {
             });
         Ok(Rows::new(schema, batches))
     }
-}
-
-/// How the columns of a file become the columns asked for.
-struct Plan {
-    schema: SchemaRef,
-    columns: Vec<Origin>,
-    projection: ProjectionMask,
-}
-
-/// Where a column comes from.
-enum Origin {
-    /// A column of the projected file.
-    File(usize),
-    /// A value in the log.
-    Log(String),
-    /// It consists of runs.
-    Counted(Vec<Run>),
-    /// The file is older than the column.
-    Nowhere,
-}
-
-impl Plan {
-    fn new(
-        table: &Snapshot,
-        file: &DataFile,
-        footer: &ArrowReaderMetadata,
-        schema: SchemaRef,
-    ) -> Self {
-        let stored = footer.schema();
-        let position = |name: &str| stored.fields().iter().position(|it| it.name() == name);
-        let fields = schema.fields().iter();
-        let runs: Vec<_> =
-            fields.clone().map(|field| facts::runs_of(footer, field, file.rows)).collect();
-        let read = fields.clone().zip(&runs).filter(|(_, runs)| runs.is_none());
-        let mut roots: Vec<usize> = read.filter_map(|(it, _)| position(it.name())).collect();
-        roots.sort_unstable();
-        roots.dedup();
-        let columns = fields.zip(runs).map(|(field, runs)| {
-            if table.partitioned_by.contains(field.name())
-                && file.partition.contains_key(field.name())
-            {
-                return Origin::Log(field.name().clone());
-            }
-            if let Some(runs) = runs {
-                return Origin::Counted(runs);
-            }
-            match position(field.name()).and_then(|root| roots.binary_search(&root).ok()) {
-                Some(index) => Origin::File(index),
-                None => Origin::Nowhere,
-            }
-        });
-        let columns = columns.collect();
-        let projection = ProjectionMask::roots(footer.parquet_schema(), roots.iter().copied());
-        Self { schema, columns, projection }
-    }
-
-    /// Where the rows are that are read, as far as that has to be known.
-    fn places(&self, selection: &Selection) -> Places {
-        match self.columns.iter().any(|from| matches!(from, Origin::Counted(_))) {
-            true => selection.places(),
-            false => Places::default(),
-        }
-    }
-
-    fn prepare<T>(
-        &self,
-        builder: ArrowReaderBuilder<T>,
-        selection: Selection,
-    ) -> ArrowReaderBuilder<T> {
-        let builder = builder
-            .with_batch_size(BATCH_ROWS)
-            .with_projection(self.projection.clone())
-            .with_row_groups(selection.row_groups);
-        match selection.rows {
-            Some(rows) => builder.with_row_selection(rows),
-            None => builder,
-        }
-    }
-
-    /// The columns asked for of the next rows among those at `places`.
-    fn adapt(
-        &self,
-        batch: &RecordBatch,
-        file: &DataFile,
-        places: &mut Places,
-    ) -> Result<RecordBatch, ArrowError> {
-        let rows = batch.num_rows();
-        let places = places.take(rows);
-        let column = |(from, target): (&Origin, &DataType)| -> Result<ArrayRef, ArrowError> {
-            match from {
-                Origin::File(index) => adapt_array(batch.column(*index), target),
-                Origin::Log(name) => {
-                    let value = file.partition.get(name).and_then(Option::as_deref);
-                    partition::column(value, target, rows)
-                }
-                Origin::Counted(runs) => Ok(counted(runs, &places, rows)),
-                Origin::Nowhere => Ok(new_null_array(target, rows)),
-            }
-        };
-        let targets = self.schema.fields().iter().map(|field| field.data_type());
-        let columns = self.columns.iter().zip(targets).map(column).collect::<Result<_, _>>()?;
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        RecordBatch::try_new_with_options(SchemaRef::clone(&self.schema), columns, &options)
-    }
-}
-
-/// The values of a column that consists of runs, at so many places.
-fn counted(runs: &[Run], places: &[Range<usize>], count: usize) -> ArrayRef {
-    let mut values = Vec::with_capacity(count);
-    for place in places {
-        let mut row = place.start;
-        let mut next = runs.partition_point(|run| run.row <= row);
-        while row < place.end {
-            let run = &runs[next - 1];
-            let end = runs.get(next).map_or(place.end, |next| next.row.min(place.end));
-            values.extend((row..end).map(|row| run.at(row)));
-            (row, next) = (end, next + 1);
-        }
-    }
-    Arc::new(Int64Array::from(values))
 }
 
 /// Says why a file of a state cannot be read. When it is not there, others may have removed it

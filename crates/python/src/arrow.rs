@@ -130,10 +130,16 @@ fn viewed_field(field: &FieldRef) -> FieldRef {
 }
 
 fn convert(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
-    let columns = batch.columns().iter().zip(schema.fields());
-    let columns = columns.map(|(column, field)| convert_column(column, field.data_type()));
+    let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
+    for (column, field) in batch.columns().iter().zip(schema.fields()) {
+        // What comes twice, as versions often do, goes on as one.
+        let before = batch.columns()[..columns.len()].iter().position(|it| Arc::ptr_eq(it, column));
+        columns.push(match before {
+            Some(place) => ArrayRef::clone(&columns[place]),
+            None => convert_column(column, field.data_type())?,
+        });
+    }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    let columns = columns.collect::<Result<Vec<_>, _>>()?;
     RecordBatch::try_new_with_options(SchemaRef::clone(schema), columns, &options)
 }
 

@@ -5,6 +5,7 @@ use std::{fmt, ops::Range, sync::Arc};
 use async_trait::async_trait;
 use datafusion::{
     arrow::{
+        array::BooleanBufferBuilder,
         buffer::BooleanBuffer,
         datatypes::{Schema, SchemaRef},
     },
@@ -125,10 +126,11 @@ impl TableProvider for ChunkScan {
 
 /// A piece of a chunk that is read at once.
 #[derive(Clone, Debug)]
-struct Piece {
-    chunk: usize,
-    range: Range<usize>,
-    rows: Option<BooleanBuffer>,
+pub(crate) struct Piece {
+    pub(crate) chunk: usize,
+    pub(crate) range: Range<usize>,
+    /// Which rows of the whole chunk are selected; `None` for all.
+    pub(crate) rows: Option<BooleanBuffer>,
 }
 
 /// Pieces are cut here, so that they end where the row groups of our own files do.
@@ -170,8 +172,8 @@ impl ChunkScanExec {
     }
 }
 
-/// Cuts the selected rows into pieces and deals them out to partitions, in order and evenly.
-fn spread(table: &dyn Table, selection: &Selection, partitions: usize) -> Vec<Vec<Piece>> {
+/// Cuts a table into pieces, in order, and leaves out those in which no row is selected.
+pub(crate) fn pieces(table: &dyn Table, selection: &Selection) -> Vec<Piece> {
     let mut pieces = Vec::new();
     for (index, (chunk, chosen)) in table.chunks().iter().zip(selection.chunks()).enumerate() {
         let rows = match chosen {
@@ -187,6 +189,12 @@ fn spread(table: &dyn Table, selection: &Selection, partitions: usize) -> Vec<Ve
             }
         }
     }
+    pieces
+}
+
+/// Deals the pieces of selected rows out to partitions, in order and evenly.
+fn spread(table: &dyn Table, selection: &Selection, partitions: usize) -> Vec<Vec<Piece>> {
+    let pieces = pieces(table, selection);
     let total: usize = pieces.iter().map(|piece| piece.range.len()).sum();
     let share = total.div_ceil(partitions.max(1)).max(1);
     let mut spread: Vec<Vec<Piece>> = vec![Vec::new()];
@@ -291,6 +299,26 @@ impl fmt::Debug for ChunkScanExec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.fmt_as(DisplayFormatType::Default, f)
     }
+}
+
+/// Which of so many rows are meant by marks on those of them that were read, batch by batch; `None`
+/// read all.
+pub(crate) fn scattered(
+    rows: usize,
+    read: Option<&BooleanBuffer>,
+    marks: &[BooleanBuffer],
+) -> BooleanBuffer {
+    let mut meant = BooleanBufferBuilder::new(rows);
+    match read {
+        None => marks.iter().for_each(|it| meant.append_buffer(it)),
+        Some(read) => {
+            meant.append_n(rows, false);
+            let marks = marks.iter().flatten();
+            let marked = read.set_indices().zip(marks).filter(|(_, is_marked)| *is_marked);
+            marked.for_each(|(row, _)| meant.set_bit(row, true));
+        }
+    }
+    meant.finish()
 }
 
 /// The schema with every column nullable, and without metadata: what rows of several commits have

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use datafusion::arrow::{
-    array::{ArrayRef, BooleanBufferBuilder, RecordBatch, RecordBatchOptions, new_null_array},
+    array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array},
     buffer::BooleanBuffer,
     compute::filter_record_batch,
     datatypes::{Field, Schema, SchemaRef},
@@ -15,12 +15,12 @@ use metalith_expr::Expr;
 
 use crate::{
     ChunkRequest, Keys, Rows, Store, StoreError, Table,
-    chunk_scan::{ChunkSelection, Selection, nullable},
+    chunk_scan::{ChunkSelection, Selection, nullable, scattered},
     row_test::{Conditions, RowTest, Within},
 };
 
 /// Where more rows than this are to be looked at, planning is worth it: it reads on all cores.
-const FEW: usize = 1 << 16;
+pub(crate) const FEW: usize = 1 << 16;
 
 /// Chunks that are read at once.
 const AHEAD: usize = 8;
@@ -106,7 +106,7 @@ impl Store {
 }
 
 /// Where columns are that the table has.
-fn places(stored: &SchemaRef, named: &BTreeSet<&str>) -> Vec<usize> {
+pub(crate) fn places(stored: &SchemaRef, named: &BTreeSet<&str>) -> Vec<usize> {
     let columns = stored.fields().iter().enumerate();
     let columns = columns.filter(|(_, field)| named.contains(field.name().as_str()));
     columns.map(|(place, _)| place).collect()
@@ -156,20 +156,13 @@ impl Sieve {
     ) -> Result<BooleanBuffer, StoreError> {
         let request =
             ChunkRequest { columns: first.columns.clone(), range: None, rows: chosen.cloned() };
-        let mut batches = table.read_chunk(chunk, request).await?.into_stream();
-        let all = BooleanBuffer::new_set(rows);
-        let mut places = chosen.unwrap_or(&all).set_indices();
-        let mut passing = BooleanBufferBuilder::new(rows);
-        passing.append_n(rows, false);
-        while let Some(batch) = batches.try_next().await? {
-            let batch = batch.with_schema(SchemaRef::clone(&first.schema));
-            let batch = batch.map_err(StoreError::arrow)?;
-            let kept = self.holds(&first.test, &batch)?;
-            for (_, place) in kept.iter().zip(places.by_ref()).filter(|(kept, _)| *kept) {
-                passing.set_bit(place, true);
-            }
-        }
-        Ok(passing.finish())
+        let batches = table.read_chunk(chunk, request).await?.into_stream();
+        let passing = batches.map(|batch| {
+            let batch = batch?.with_schema(SchemaRef::clone(&first.schema));
+            self.holds(&first.test, &batch.map_err(StoreError::arrow)?)
+        });
+        let passing: Vec<BooleanBuffer> = passing.try_collect().await?;
+        Ok(scattered(rows, chosen, &passing))
     }
 
     fn pass(&self, batch: &RecordBatch) -> Result<RecordBatch, StoreError> {

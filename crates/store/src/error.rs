@@ -160,7 +160,7 @@ impl StoreError {
 
     /// A task that did not come to its end.
     pub(crate) fn stopped(source: tokio::task::JoinError) -> Self {
-        Self::engine("a part of a comparison", DataFusionError::ExecutionJoin(Box::new(source)))
+        Self::engine("a part of the work", DataFusionError::ExecutionJoin(Box::new(source)))
     }
 
     /// A failure of the query engine; one that carries an error of ours yields that one.

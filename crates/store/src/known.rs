@@ -125,7 +125,8 @@ fn all_or_none(versions: &ColumnFacts, wanted: &str, rows: usize) -> Option<bool
 }
 
 /// A column for `count` rows of a chunk with so many `rows`, if all of these have one value there.
-pub(crate) fn repeated(
+/// Of numbers with a fraction bounds do not tell that: of those that are none they say nothing.
+pub fn repeated(
     column: &ColumnFacts,
     data_type: &DataType,
     rows: usize,

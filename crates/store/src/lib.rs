@@ -54,6 +54,7 @@ mod samples;
 mod selections;
 mod settings;
 mod settled;
+mod sift;
 mod spaces;
 mod status;
 mod store;
@@ -82,6 +83,7 @@ pub use crate::{
     findings::Finding,
     increment::{Extent, Increment, ResolveOptions, Resolved},
     keys::Keys,
+    known::repeated,
     lower::{expression_type, lower_expression, stored_as},
     maintain::{MaintainOptions, MaintenanceReport},
     marked::{Mark, Obstacle, Since, Source, TakeBack, TakenBack},

@@ -74,18 +74,27 @@ impl Store {
             }
             None => visible_columns(&all),
         };
-        let selection = self.selected(declared, &table, options).await?;
+        let mut selection = self.selected(declared, &table, options).await?;
+        let mut filters = options.filters.as_slice();
+        // Who wants a page of rows does not want all of them to be looked at.
+        if options.limit.is_none() {
+            let key = declared.key();
+            let found = self.sifted(key, &table, &selection, filters, &wanted).await?;
+            if let Some(found) = found {
+                (selection, filters) = (found, &[]);
+            }
+        }
         if options.without.is_none() && options.limit.is_none() {
             let selection = &selection;
             let wanted = fields(&table.schema(), &wanted);
-            let (feature, table, filters) = (declared.key(), &table, options.filters.as_slice());
+            let (feature, table) = (declared.key(), &table);
             let within = options.within.as_ref();
             let direct = Direct { feature, table, selection, filters, within, wanted };
             if direct.is_worth_it() {
                 return self.read_directly(direct);
             }
         }
-        let plan = self.rows_of(declared, &table, selection, options)?;
+        let plan = self.rows_of(declared, &table, selection, filters, options)?;
         let failed = |error| StoreError::engine(feature.as_str(), error);
         let known = |name: &String| match all.contains(name) {
             true => column(name).alias(name),
@@ -220,7 +229,7 @@ impl Store {
         options: &ReadOptions,
     ) -> Result<LogicalPlan, StoreError> {
         let selection = self.selected(feature, table, options).await?;
-        self.rows_of(feature, table, selection, options)
+        self.rows_of(feature, table, selection, &options.filters, options)
     }
 
     /// Rows among which all are that a reader wants.
@@ -235,18 +244,19 @@ impl Store {
         self.pruned(feature.key(), table.as_ref(), selection, &options.filters).await
     }
 
-    /// Those of selected rows that a reader wants.
+    /// Those of selected rows that a reader wants, by these of its filters.
     fn rows_of(
         &self,
         feature: &Feature,
         table: &Arc<dyn Table>,
         selection: Selection,
+        filters: &[Expr],
         options: &ReadOptions,
     ) -> Result<LogicalPlan, StoreError> {
         let key = feature.key();
         let failed = |error| StoreError::engine(key.as_str(), error);
         let mut plan = scan(Arc::clone(table), selection).map_err(failed)?;
-        if let Some(filter) = lower_filters(key, &options.filters, plan.schema(), self.now())? {
+        if let Some(filter) = lower_filters(key, filters, plan.schema(), self.now())? {
             plan = plan.filter(filter).map_err(failed)?;
         }
         let mut plan = plan.build().map_err(failed)?;

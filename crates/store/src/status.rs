@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, thread::available_parallelism};
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::{arrow::array::RecordBatch, common::runtime::SpawnedTask};
 use futures::stream::{self, StreamExt as _};
 use metalith_base::FeatureKey;
 use metalith_expr::Expr;
@@ -96,11 +96,11 @@ impl Store {
         let told = features.iter().cloned().map(|feature| {
             let (store, shared) = (self.clone(), Arc::clone(&shared));
             async move {
-                let task = tokio::spawn(async move {
+                let task = SpawnedTask::spawn(async move {
                     let (graph, options) = shared.as_ref();
                     store.status_of(graph, &feature, options).await
                 });
-                task.await.unwrap_or_else(|error| Err(StoreError::stopped(error)))
+                task.join().await.unwrap_or_else(|error| Err(StoreError::stopped(error)))
             }
         });
         let at_once = available_parallelism().map_or(1, usize::from).min(MOST_AT_ONCE);

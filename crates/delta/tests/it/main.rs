@@ -20,3 +20,4 @@ mod rules;
 mod settled;
 mod shape;
 mod support;
+mod unread;

@@ -2,7 +2,9 @@
 
 use std::{
     fs::{self, File},
+    ops::Range,
     os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -12,9 +14,12 @@ use datafusion::arrow::{
 };
 use metalith_expr::parse;
 use metalith_graph::FeatureGraph;
-use metalith_store::{OpenOptions, ReadOptions, Rows, Store, StoreError, WriteOptions};
-use metalith_testkit::fixtures::{graph, key, read_with};
+use metalith_store::{
+    DeletionMode, DeletionRequest, OpenOptions, ReadOptions, Rows, Store, StoreError, WriteOptions,
+};
+use metalith_testkit::fixtures::{graph, key, read_with, write};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use serde_json::json;
 
 use super::support::local;
 
@@ -111,6 +116,96 @@ async fn rows_that_meet_filters_are_found_wherever_they_are() {
     }
 }
 
+/// Scattered ids are looked for first, and nothing but current samples is found by them.
+#[tokio::test]
+async fn scattered_samples_are_found_among_superseded_and_deleted_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(local(folder.path()), OpenOptions::write()).await.unwrap();
+    let graph = graph(GRAPH);
+    written(&store, &graph).await;
+    let newer = json!([
+        { "id": 0, "size": 7, "clip": "new", "metaxy_provenance_by_field": { "frames": "g" } },
+        { "id": 1, "size": 7, "clip": "new", "metaxy_provenance_by_field": { "frames": "g" } },
+    ]);
+    write(&store, &graph, "video", &newer).await.unwrap();
+    let filters = vec![parse("id BETWEEN 2000 AND 150000").unwrap()];
+    let request = DeletionRequest::new(DeletionMode::Soft, filters);
+    store.delete(&graph, &key("video"), &request).await.unwrap();
+
+    // Too many to be looked up in bounds. Odd ones are of no sample, but for one.
+    let asked: Vec<i64> = (-999..299_000).step_by(1000).chain((0..299_000).step_by(1000)).collect();
+    let is_asked = among(asked.iter().copied());
+    let found = async |filters: &[&str], more: ReadOptions| {
+        let options = ReadOptions { filters: with(filters).filters, ..more };
+        read_with(&store, &graph, "video", &["id", "clip"], &options).await
+    };
+    let left = |it: &i64| !(2000..=150_000).contains(it);
+    let told = |id: &i64| match id {
+        0 | 1 => format!("{id} new"),
+        _ => format!("{id} {}", sample((id + 1000) / 2).clip),
+    };
+    let even = || asked.iter().filter(|it| **it % 2 == 0 || **it == 1);
+    let mut expected: Vec<String> = even().filter(|it| left(it)).map(told).collect();
+    expected.sort();
+    assert_eq!(found(&[&is_asked], ReadOptions::default()).await, expected);
+    let some = found(&[&is_asked, "clip <> 'new'"], ReadOptions::default()).await;
+    assert_eq!(some.len(), expected.len() - 2);
+    // Neither more nor less where the flags say otherwise.
+    let deleted = ReadOptions { include_deleted: true, ..ReadOptions::default() };
+    assert_eq!(found(&[&is_asked], deleted).await.len(), even().count());
+    let old = ReadOptions { sample_history: true, ..ReadOptions::default() };
+    let both = ["0 clip 001", "0 new"].map(str::to_owned);
+    let zero = found(&[&is_asked], old).await.into_iter().filter(|it| it.starts_with("0 "));
+    assert_eq!(zero.collect::<Vec<_>>(), both);
+    // And a page of them is a page of them.
+    let page = ReadOptions { limit: Some(3), ..ReadOptions::default() };
+    let page = found(&[&is_asked], page).await;
+    assert!(page.len() == 3 && page.iter().all(|it| expected.contains(it)), "{page:?}");
+}
+
+/// The condition that an id is one of these.
+fn among(ids: impl Iterator<Item = i64>) -> String {
+    let ids: Vec<String> = ids.map(|it| it.to_string()).collect();
+    format!("id IN ({})", ids.join(", "))
+}
+
+/// The data file of the table.
+fn data_file(folder: &Path) -> PathBuf {
+    let entries = fs::read_dir(folder.join("video.delta")).unwrap();
+    let mut files = entries.map(|it| it.unwrap().path());
+    files.find(|it| it.extension().is_some_and(|it| it == "parquet")).unwrap()
+}
+
+/// Writes noise over bytes of a file.
+fn damage(file: &Path, bytes: Range<u64>) {
+    let noise = vec![0xA5; usize::try_from(bytes.end - bytes.start).unwrap()];
+    File::options().write(true).open(file).unwrap().write_all_at(&noise, bytes.start).unwrap();
+}
+
+/// Where a column of the first row group is damaged, rows elsewhere are found by another column.
+#[tokio::test]
+async fn of_rows_that_meet_no_filter_nothing_else_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let graph = graph(GRAPH);
+    let store = Store::open(local(folder.path()), OpenOptions::write()).await.unwrap();
+    written(&store, &graph).await;
+    let file = data_file(folder.path());
+    let reader = SerializedFileReader::new(File::open(&file).unwrap()).unwrap();
+    let columns = reader.metadata().row_group(0).columns();
+    let clip = columns.iter().find(|it| it.column_path().string() == "clip").unwrap();
+    let (start, length) = clip.byte_range();
+    damage(&file, start..start + length);
+
+    let store = Store::open(local(folder.path()), OpenOptions::read()).await.unwrap();
+    let asked = |ids: Range<i64>| among(ids.step_by(100));
+    let read = async |filter: String| -> Result<usize, StoreError> {
+        let rows = store.read(&graph, &key("video"), &with(&[&filter])).await?;
+        rows.count().await
+    };
+    assert_eq!(read(asked(200_000..290_000)).await.unwrap(), 900);
+    assert!(read(asked(0..90_000)).await.is_err(), "these were damaged");
+}
+
 /// Where the first row group is damaged, only those notice who need it.
 #[tokio::test]
 async fn what_is_ruled_out_is_not_read() {
@@ -118,13 +213,10 @@ async fn what_is_ruled_out_is_not_read() {
     let graph = graph(GRAPH);
     let store = Store::open(local(folder.path()), OpenOptions::write()).await.unwrap();
     written(&store, &graph).await;
-    let entries = fs::read_dir(folder.path().join("video.delta")).unwrap();
-    let mut files = entries.map(|it| it.unwrap().path());
-    let file = files.find(|it| it.extension().is_some_and(|it| it == "parquet")).unwrap();
+    let file = data_file(folder.path());
     let reader = SerializedFileReader::new(File::open(&file).unwrap()).unwrap();
     let (start, _) = reader.metadata().row_group(1).column(0).byte_range();
-    let noise = vec![0xA5; usize::try_from(start).unwrap() - 4];
-    File::options().write(true).open(&file).unwrap().write_all_at(&noise, 4).unwrap();
+    damage(&file, 4..start);
 
     let store = Store::open(local(folder.path()), OpenOptions::read()).await.unwrap();
     let read = async |filter: &str| -> Result<usize, StoreError> {
