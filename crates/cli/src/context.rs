@@ -34,11 +34,10 @@ impl Context {
             None => (None, None),
         };
         let environment = metalith_project::variables();
-        let actor = metalith_project::actor(globals.actor.clone(), &environment);
         let options = ProjectOptions {
             project: globals.project.clone(),
             store: globals.store.clone(),
-            actor,
+            actor: globals.actor.clone(),
             environment,
             declared,
         };

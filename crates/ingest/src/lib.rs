@@ -27,5 +27,5 @@ pub use crate::{
     scan::{
         Gone, GoneSamples, Remark, Remarks, RowGuard, ScanEvent, ScanOptions, ScanReport, scan,
     },
-    versions::{VersionColumn, assemble_versions},
+    versions::{VersionColumn, assemble_versions, read_samples},
 };

@@ -3,7 +3,7 @@
 //! Flat files have no structs, so a file may give the provenance of a field in a column named
 //! `metaxy_provenance_by_field.<field>`, or the caller names any column for it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use arrow::{
     array::{Array as _, ArrayRef, RecordBatch, StructArray},
@@ -16,7 +16,7 @@ use metalith_base::FieldKey;
 use metalith_graph::columns;
 use metalith_store::{Rows, StoreError};
 
-use crate::IngestError;
+use crate::{FileFormat, IngestError, read_file};
 
 /// A column whose text is the provenance of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,15 @@ pub struct VersionColumn {
     pub field: FieldKey,
     /// The column, which stays a column too.
     pub column: String,
+}
+
+/// The rows of a file as a store takes them: with versions by field, also where the file is flat.
+pub fn read_samples(
+    path: &Path,
+    format: Option<FileFormat>,
+    given: &[VersionColumn],
+) -> Result<Rows, IngestError> {
+    assemble_versions(read_file(path, format)?, given)
 }
 
 /// Puts flat version columns together to the structs that a store takes.

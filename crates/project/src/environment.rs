@@ -56,12 +56,9 @@ pub fn variables() -> BTreeMap<String, String> {
     std::env::vars_os().filter_map(text).collect()
 }
 
-/// Who is working: who was named, or who is logged in, unless a variable names somebody.
-pub fn actor(named: Option<String>, environment: &BTreeMap<String, String>) -> Option<String> {
-    named.or_else(|| match environment.contains_key("METALITH_ACTOR") {
-        true => None,
-        false => ["USER", "USERNAME"].iter().find_map(|name| environment.get(*name).cloned()),
-    })
+/// Who is logged in.
+pub(crate) fn login(environment: &BTreeMap<String, String>) -> Option<String> {
+    ["USER", "USERNAME"].iter().find_map(|name| environment.get(*name).cloned())
 }
 
 /// Replaces `${NAME}` and `${NAME:-default}` by variables; an unset one without a default is its

@@ -14,7 +14,7 @@ mod registry;
 
 pub use crate::{
     config::{Settings, StoreKind, StoreSettings},
-    environment::{VARIABLES, Variable, actor, variables},
+    environment::{VARIABLES, Variable, variables},
     error::ProjectError,
     init::init,
     notes::CachedNotes,

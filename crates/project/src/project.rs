@@ -18,6 +18,7 @@ use metalith_store::{
 use crate::{
     CachedNotes, ProjectError, Settings, StoreKind, StoreSettings,
     config::{check_space, read_settings},
+    environment::login,
     registry,
 };
 
@@ -42,7 +43,7 @@ pub struct ProjectOptions {
     pub project: Option<PathBuf>,
     /// The store to use instead of the configured one.
     pub store: Option<String>,
-    /// Who is working.
+    /// Who is working. `None`: as the environment or the project says, or whoever is logged in.
     pub actor: Option<String>,
     /// The environment.
     pub environment: BTreeMap<String, String>,
@@ -80,9 +81,8 @@ impl Project {
         if let Some(store) = &options.store {
             settings.store.clone_from(store);
         }
-        if let Some(actor) = &options.actor {
-            settings.actor = Some(actor.clone());
-        }
+        let named = options.actor.clone().or_else(|| settings.actor.take());
+        settings.actor = named.or_else(|| login(&options.environment));
         let root = file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
         if options.declared.is_none() && !settings.entrypoints.is_empty() {
             return Err(ProjectError::InPython { entrypoints: settings.entrypoints });

@@ -117,7 +117,7 @@ pub(crate) fn hash_length(length: Option<usize>) -> PyResult<HashLength> {
 }
 
 impl Graph {
-    fn feature(&self, feature: &str) -> PyResult<&Feature> {
+    pub(crate) fn feature(&self, feature: &str) -> PyResult<&Feature> {
         let key = key(feature)?;
         self.0.feature(&key).map_err(|error| raise(&error))
     }

@@ -39,7 +39,6 @@ impl Project {
     ) -> PyResult<Self> {
         let mut environment = variables;
         environment.extend(engine::variables());
-        let actor = engine::actor(actor, &environment);
         let declared = Some(definitions(declared)?);
         let options = ProjectOptions { project, store, actor, environment, declared };
         let project = engine::Project::load(&options).map_err(|error| raise(&error))?;

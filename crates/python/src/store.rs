@@ -9,8 +9,8 @@ use std::{
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use metalith_base::{FeatureKey, Kind, Quota};
 use metalith_expr::{Expr, parse};
-use metalith_ingest::read_file;
-use metalith_lifecycle::{Context, quota::Meter};
+use metalith_ingest::read_samples;
+use metalith_lifecycle::quota::Meter;
 use metalith_objects::ObjectPlaces;
 use metalith_project::CachedNotes;
 use metalith_store::{
@@ -72,6 +72,28 @@ fn filters_by_feature(
     given: BTreeMap<String, Vec<String>>,
 ) -> PyResult<BTreeMap<FeatureKey, Vec<Expr>>> {
     given.into_iter().map(|(feature, texts)| Ok((key(&feature)?, filters(&texts)?))).collect()
+}
+
+/// The samples in a file.
+fn samples_of(py: Python<'_>, file: PathBuf) -> PyResult<Rows> {
+    // Of a text all is looked at first, to find the types of its columns.
+    let what = format!("looking at {}", file.display());
+    let read = wait(py, &what, async move {
+        tokio::task::spawn_blocking(move || read_samples(&file, None, &[])).await
+    })?;
+    let read = read.map_err(|stopped| {
+        raise_as(Kind::Internal, "python.engine", &format!("the engine failed: {stopped}"), None)
+    })?;
+    read.map_err(|error| raise(&error))
+}
+
+/// All samples of an object or of a file.
+fn collected(samples: &Bound<'_, PyAny>) -> PyResult<Vec<RecordBatch>> {
+    let Ok(file) = samples.extract::<PathBuf>() else { return Ok(collect(samples)?.batches) };
+    let py = samples.py();
+    let rows = samples_of(py, file)?;
+    let batches = wait(py, "reading samples", async move { rows.collect().await })?;
+    batches.map_err(|error| raise(&error))
 }
 
 /// What a store is opened for.
@@ -232,26 +254,32 @@ impl Store {
         over_fallback: bool,
     ) -> PyResult<u64> {
         let what = format!("writing `{feature}`");
-        let (work, quota, feature) = (Work::new(self, graph), self.quota, key(feature)?);
+        let (store, key) = (self.store.clone(), key(feature)?);
         let stop = Arc::new(AtomicBool::new(false));
         let mut rows = match rows.extract::<PathBuf>() {
-            Ok(file) => read_file(&file, None).map_err(|error| raise(&error))?,
+            Ok(file) => samples_of(py, file)?,
             Err(_) => Rows::from_reader(Stoppable::new(reader(rows)?, &stop)),
         };
+        let (work, quota) = (Work::new(self, graph), self.quota);
+        let meter = wait(py, "counting what the project holds", async move {
+            Meter::if_limited(work.context(), quota).await
+        })?;
+        let meter = meter.map_err(|error| raise(&error))?;
+        if let Some(meter) = &meter {
+            rows = meter.guard(graph.feature(feature)?, rows);
+        }
+        let graph = Arc::clone(&graph.0);
         let commit = wait_or_stop(py, &what, &stop, async move {
-            let Context { store, graph, .. } = work.context();
             let over_fallback = over_fallback_of(over_fallback);
             let options =
                 WriteOptions { materialization_id, over_fallback, ..WriteOptions::default() };
-            let meter = Meter::if_limited(work.context(), quota).await;
-            if let Some(meter) = meter.map_err(|error| raise(&error))? {
-                let feature = graph.feature(&feature).map_err(|error| raise(&error))?;
-                rows = meter.guard(feature, rows);
-            }
-            let commit = store.write(graph, &feature, rows, &options).await;
-            commit.map_err(|error| raise(&error))
+            store.write(&graph, &key, rows, &options).await
         })?;
-        commit.map(|commit| commit.rows)
+        let commit = commit.map_err(|error| raise(&error))?;
+        for warning in meter.iter().flat_map(Meter::warnings) {
+            py.import("warnings")?.call_method1("warn", (warning,))?;
+        }
+        Ok(commit.rows)
     }
 
     #[pyo3(signature = (
@@ -276,7 +304,7 @@ impl Store {
     ) -> PyResult<Increment> {
         let options = ResolveOptions {
             compute: prefer_native.map(|it| if it { Compute::Native } else { Compute::Here }),
-            samples: samples.map(collect).transpose()?.map(|frame| frame.batches),
+            samples: samples.map(collected).transpose()?,
             filters: filters_by_feature(filters)?,
             global_filters: self::filters(&global_filters)?,
             target_filters: self::filters(&target_filters)?,

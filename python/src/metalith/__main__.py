@@ -1,5 +1,6 @@
 """The `metalith` command, with the project's Python features loaded first."""
 
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -37,7 +38,8 @@ def _call(name: str, feature: str, samples: _metalith.Frame) -> object:
 def _declared() -> str:
     """The features that the project declares in Python, as the engine takes them."""
     named = _option("--project") or os.environ.get("METALITH_PROJECT")
-    return declared_features(named, from_here=True)
+    graph = declared_features(named, from_here=True)
+    return json.dumps([] if graph is None else graph.declarations())
 
 
 def _option(name: str) -> str | None:

@@ -1,6 +1,7 @@
 """The engine. Everything here is called by this package alone: names may change at any time."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, final
 
 @final
@@ -107,7 +108,7 @@ class Project:
         files. `variables` are for settings that the environment does not have."""
 
     @property
-    def root(self) -> str: ...
+    def root(self) -> Path: ...
     @property
     def graph(self) -> Graph: ...
     def open(self, mode: str) -> Store:

@@ -45,8 +45,8 @@ def find_entrypoints(project: str | os.PathLike[str] | None = None) -> list[str]
 
 def declared_features(
     project: str | os.PathLike[str] | None = None, *, from_here: bool = False
-) -> str:
-    """The features that a project declares in Python, as the engine takes them.
+) -> "FeatureGraph | None":
+    """The features that a project declares in Python; `None` without any.
 
     They are loaded into the active graph, all of which counts then. A project without any never
     loads the modules of this package that declare features. With `from_here`, modules are looked
@@ -54,10 +54,10 @@ def declared_features(
     """
     entrypoints = find_entrypoints(project)
     if not entrypoints:
-        return "[]"
+        return None
     if from_here:
         sys.path.insert(0, str(Path.cwd()))
-    return json.dumps(load_features(entrypoints).declarations())
+    return load_features(entrypoints)
 
 
 def _in_file(project: str | os.PathLike[str] | None) -> list[str]:

@@ -4,9 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use metalith_base::FeatureKey;
 use metalith_expr::Expr;
-use metalith_ingest::{
-    FileFormat, WrittenIncrement, assemble_versions, read_file, write_increment,
-};
+use metalith_ingest::{FileFormat, WrittenIncrement, read_samples, write_increment};
 use metalith_store::{Compute, Computed, Extent, Finding, Increment, Mode, ResolveOptions};
 use serde_json::{Value, json};
 
@@ -133,8 +131,8 @@ async fn options(args: &Args) -> Result<ResolveOptions, Failure> {
     let samples = match &args.samples {
         None => None,
         Some(file) => {
-            let rows = read_file(file, None).and_then(|rows| assemble_versions(rows, &[]));
-            Some(rows.map_err(fail)?.collect().await.map_err(fail)?)
+            let rows = read_samples(file, None, &[]).map_err(fail)?;
+            Some(rows.collect().await.map_err(fail)?)
         }
     };
     Ok(ResolveOptions {

@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf, str::FromStr};
 
 use metalith_base::FeatureKey;
-use metalith_ingest::{FileFormat, VersionColumn, assemble_versions, read_file, read_stream};
+use metalith_ingest::{FileFormat, VersionColumn, assemble_versions, read_samples, read_stream};
 use metalith_lifecycle::quota::Meter;
 use metalith_store::{Mode, WriteOptions};
 use serde_json::json;
@@ -56,11 +56,12 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
     let feature = project.graph().feature(&args.feature).map_err(fail)?;
     let (mut rows_written, mut version) = (0, None);
     for file in &args.files {
+        let versions = args.version_columns.as_slice();
         let rows = match file.as_os_str() == "-" {
-            true => read_stream(io::BufReader::new(io::stdin())),
-            false => read_file(file, args.format),
+            true => read_stream(io::BufReader::new(io::stdin()))
+                .and_then(|rows| assemble_versions(rows, versions)),
+            false => read_samples(file, args.format, versions),
         };
-        let rows = rows.and_then(|rows| assemble_versions(rows, &args.version_columns));
         let bar = progress::bar(&context.printer, &format!("writing {}", file.display()));
         let mut rows = rows.map_err(fail)?;
         if let Some(meter) = &meter {
