@@ -319,6 +319,10 @@ impl Table for Snapshot {
         &self.chunks
     }
 
+    fn skips_rows(&self) -> bool {
+        true
+    }
+
     async fn has_held_rows(&self) -> Result<bool, StoreError> {
         if self.chunks.iter().any(|chunk| chunk.rows > 0) {
             return Ok(true);

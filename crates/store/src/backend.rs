@@ -163,6 +163,11 @@ pub trait Table: Any + fmt::Debug + Send + Sync {
     /// Whether a commit was made [`once`](CommitNote::once) under a tag.
     async fn has_commit(&self, tag: &str) -> Result<bool, StoreError>;
 
+    /// Whether a few scattered rows of a chunk are read with less effort than all of them.
+    fn skips_rows(&self) -> bool {
+        false
+    }
+
     /// What is known of a chunk without reading its rows, about these columns in particular.
     /// A place that keeps no such facts knows nothing.
     async fn chunk_facts(

@@ -273,6 +273,10 @@ impl Table for MemoryTable {
         &self.chunks
     }
 
+    fn skips_rows(&self) -> bool {
+        true
+    }
+
     async fn has_held_rows(&self) -> Result<bool, StoreError> {
         Ok(self.has_held_rows)
     }

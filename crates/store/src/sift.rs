@@ -23,8 +23,8 @@ const RARE: usize = 8;
 
 impl Store {
     /// The rows of a selection that meet filters, for who wants some columns of them. `None` where
-    /// looking for them first spares nothing: of few rows, where no other columns are wanted than the
-    /// filters name, and where many rows meet them.
+    /// looking for them first spares nothing: of few rows, of tables that read all anyway, where no other
+    /// columns are wanted than the filters name, and where many rows meet them.
     pub(crate) async fn sifted(
         &self,
         feature: &FeatureKey,
@@ -33,7 +33,8 @@ impl Store {
         filters: &[Expr],
         wanted: &[String],
     ) -> Result<Option<Selection>, StoreError> {
-        if filters.is_empty() || selection.rows(table.as_ref()) <= FEW {
+        let is_large = || selection.rows(table.as_ref()) > FEW;
+        if filters.is_empty() || !table.skips_rows() || !is_large() {
             return Ok(None);
         }
         let stored = nullable(&table.schema());

@@ -61,6 +61,32 @@ fn the_environment_goes_over_the_file() {
     assert_eq!(settings.actor.as_deref(), Some("anna"));
 }
 
+/// The caller, a variable, the file, the login.
+#[test]
+fn who_works_is_who_was_named_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    init(folder.path(), "media").unwrap();
+    let file = folder.path().join("metalith.toml");
+    let settings = std::fs::read_to_string(&file).unwrap();
+    let actor = |named: Option<&str>, environment: &[(&str, &str)]| {
+        let environment = environment.iter().map(|(name, it)| ((*name).into(), (*it).into()));
+        let options = ProjectOptions {
+            project: Some(folder.path().into()),
+            actor: named.map(str::to_owned),
+            environment: environment.collect(),
+            ..ProjectOptions::default()
+        };
+        Project::load(&options).unwrap().settings().actor.clone()
+    };
+    assert_eq!(actor(None, &[]), None);
+    assert_eq!(actor(None, &[("USER", "login")]).as_deref(), Some("login"));
+    std::fs::write(&file, format!("actor = \"file\"\n{settings}")).unwrap();
+    assert_eq!(actor(None, &[("USER", "login")]).as_deref(), Some("file"));
+    let both = [("USER", "login"), ("METALITH_ACTOR", "variable")];
+    assert_eq!(actor(None, &both).as_deref(), Some("variable"));
+    assert_eq!(actor(Some("caller"), &both).as_deref(), Some("caller"));
+}
+
 #[test]
 fn drivers_come_from_the_environment_where_a_store_names_none() {
     let folder = tempfile::tempdir().unwrap();
