@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     encode::{Counted, Same, WRITER},
+    small,
     snapshot::Snapshot,
 };
 
@@ -66,10 +67,10 @@ pub(crate) fn runs_of(
 /// Under which it says which columns are the same as which others.
 const SAME: &str = "metalith.same";
 
-/// The entry of a footer, if there is something to say.
+/// The entry of a footer, if there is something to say. Of small files all is read at once.
 pub(crate) fn same_entry(same: &Same, rows: usize) -> Option<KeyValue> {
     let text = json!({ "rows": rows, "columns": same }).to_string();
-    (!same.is_empty()).then(|| KeyValue::new(SAME.to_owned(), text))
+    (!same.is_empty() && rows > small::ROWS).then(|| KeyValue::new(SAME.to_owned(), text))
 }
 
 /// The columns of a file with so many rows that are the same as others, if its footer tells them.

@@ -28,7 +28,7 @@ use parquet::{
 use crate::{data_file::DataFile, local_file::LocalFile, partition, snapshot::Snapshot};
 
 /// A file with no more rows and bytes is small.
-const ROWS: usize = 4096;
+pub(crate) const ROWS: usize = 4096;
 const BYTES: u64 = 256 * 1024;
 /// How many bytes of rows are kept.
 const CAPACITY: usize = 64 * 1024 * 1024;
