@@ -90,7 +90,13 @@ pub(crate) fn repeated(
     count: usize,
 ) -> Option<ArrayRef> {
     // Bounds say nothing of numbers that are none, and which bounds others write is not known here.
-    if field.data_type().is_floating() || field.data_type().is_nested() || !is_ours(footer) {
+    let stored = footer.schema().field_with_name(field.name());
+    let of_fractions = |it: &Field| it.data_type().is_floating() || it.data_type().is_nested();
+    if of_fractions(field) || stored.is_ok_and(of_fractions) || !is_ours(footer) {
+        return None;
+    }
+    // Others that name one of our files in their log may say less than there is.
+    if footer.metadata().file_metadata().num_rows() != i64::try_from(rows).ok()? {
         return None;
     }
     let facts = column_facts(footer, field, rows)?;

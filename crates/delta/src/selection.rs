@@ -4,7 +4,7 @@ use std::{collections::VecDeque, ops::Range};
 
 use datafusion::arrow::{array::BooleanBufferBuilder, buffer::BooleanBuffer};
 use parquet::{
-    arrow::arrow_reader::{RowSelection, RowSelector},
+    arrow::arrow_reader::{RowSelection, RowSelectionPolicy, RowSelector},
     file::metadata::ParquetMetaData,
 };
 
@@ -13,6 +13,8 @@ use parquet::{
 pub(crate) struct Selection {
     pub(crate) row_groups: Vec<usize>,
     pub(crate) rows: Option<RowSelection>,
+    /// How to read these of what is covered.
+    pub(crate) policy: RowSelectionPolicy,
     /// What is wanted, in places of the file, and what of that.
     wanted: Vec<Range<usize>>,
     mask: Option<BooleanBuffer>,
@@ -47,7 +49,8 @@ impl Selection {
             None if wanted == covered => None,
             None => Some(ranged(&wanted, &covered)),
         };
-        Self { row_groups, rows, wanted, mask: mask.cloned() }
+        let policy = policy(rows.as_ref(), covered.iter().map(Range::len).sum());
+        Self { row_groups, rows, policy, wanted, mask: mask.cloned() }
     }
 
     /// Where the wanted rows are in the file, in their order.
@@ -65,6 +68,18 @@ impl Selection {
                 .collect(),
         };
         Places { runs }
+    }
+}
+
+/// Where more than so many rows are covered for each that is wanted, the others are skipped one run at
+/// a time. Otherwise Parquet may decode all of them up to the last of a batch before it takes those
+/// that are wanted, which of rows that lie far apart would be far more than a batch.
+const SPARSE: usize = 4;
+
+fn policy(rows: Option<&RowSelection>, covered: usize) -> RowSelectionPolicy {
+    match rows.is_some_and(|rows| rows.row_count() < covered / SPARSE) {
+        true => RowSelectionPolicy::Selectors,
+        false => RowSelectionPolicy::default(),
     }
 }
 
@@ -116,4 +131,23 @@ fn ranged(wanted: &[Range<usize>], covered: &[Range<usize>]) -> RowSelection {
         selectors.push(RowSelector::skip(covered.end - wanted.end));
     }
     RowSelection::from(selectors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A batch of rows that lie far apart must not take the memory of all that lies between them.
+    #[test]
+    fn rows_that_lie_far_apart_are_not_decoded_with_those_between() {
+        let of_every = |nth: usize| {
+            let mask = BooleanBuffer::collect_bool(100_000, |row| row % nth == 0);
+            policy(Some(&RowSelection::from_boolean_buffer(mask)), 100_000)
+        };
+        for nth in [5, 41, 1000] {
+            assert_eq!(of_every(nth), RowSelectionPolicy::Selectors, "{nth}");
+        }
+        assert_eq!(of_every(2), RowSelectionPolicy::default());
+        assert_eq!(policy(None, 100_000), RowSelectionPolicy::default());
+    }
 }

@@ -3,7 +3,8 @@
 //! Rows travel as they are: versions, times, tombstones. A row that is in the target already is not
 //! copied again, whoever brought it there, so a copy that was interrupted is simply done again, and
 //! a copy of a store that has grown brings what is new. Rows are compared by SHA-256 over all of
-//! their values, and afterwards every row of the source has been seen in the target.
+//! their values, and afterwards every row of the source has been seen in the target; what a place knows
+//! of a column without reading it, such as that it is the same as another, is taken as it says.
 
 mod digests;
 

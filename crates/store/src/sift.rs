@@ -19,7 +19,7 @@ use crate::{
 
 /// It is given up where more than one row in so many is wanted: all columns are read together then,
 /// and nothing is read twice but what the filters name.
-const RARE: usize = 8;
+const RARE: usize = 32;
 
 impl Store {
     /// The rows of a selection that meet filters, for who wants some columns of them. `None` where

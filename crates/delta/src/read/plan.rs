@@ -108,7 +108,8 @@ impl Plan {
         let builder = builder
             .with_batch_size(BATCH_ROWS)
             .with_projection(self.projection.clone())
-            .with_row_groups(selection.row_groups);
+            .with_row_groups(selection.row_groups)
+            .with_row_selection_policy(selection.policy);
         match selection.rows {
             Some(rows) => builder.with_row_selection(rows),
             None => builder,

@@ -83,12 +83,14 @@ async fn whatever_is_asked_for_is_what_was_written() {
             let expected: Vec<usize> =
                 names.iter().map(|name| rows.schema().index_of(name).unwrap()).collect();
             let expected = rows.project(&expected).unwrap();
-            let every = BooleanBuffer::collect_bool(ROWS, |row| row % 9_973 == 3);
-            let requests: [(Option<Range<usize>>, Option<BooleanBuffer>); 4] = [
+            let every = |nth| BooleanBuffer::collect_bool(ROWS, |row| row % nth == 3);
+            let requests: [(Option<Range<usize>>, Option<BooleanBuffer>); 6] = [
                 (None, None),
                 (Some(40_000..120_000), None),
-                (None, Some(every.clone())),
-                (Some(40_000..120_000), Some(every)),
+                (None, Some(every(9_973))),
+                (Some(40_000..120_000), Some(every(9_973))),
+                (None, Some(every(41))),
+                (Some(40_000..120_000), Some(every(5))),
             ];
             for (range, mask) in requests {
                 let wanted = BooleanBuffer::collect_bool(ROWS, |row| {
