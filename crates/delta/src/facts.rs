@@ -99,7 +99,8 @@ pub(crate) fn repeated(
     if footer.metadata().file_metadata().num_rows() != i64::try_from(rows).ok()? {
         return None;
     }
-    let facts = column_facts(footer, field, rows)?;
+    let (nulls, bounds) = of_groups(footer, field, footer.metadata().row_groups(), rows)?;
+    let facts = ColumnFacts { nulls, bounds, runs: None };
     metalith_store::repeated(&facts, field.data_type(), rows, count)
 }
 

@@ -225,8 +225,9 @@ impl Store {
         let options = ReadOptions {
             filters: self::filters(&filters)?,
             columns,
+            // A version that is named is the one that is read.
+            feature_history: feature_history && feature_version.is_none(),
             feature_version,
-            feature_history,
             sample_history,
             include_deleted,
             limit,
@@ -314,7 +315,7 @@ impl Store {
         };
         let what = format!("resolving `{feature}`");
         let (store, graph, feature) = (self.store.clone(), Arc::clone(&graph.0), key(feature)?);
-        let (found, batches) = wait(py, &what, async move {
+        let (found, mut batches) = wait(py, &what, async move {
             let mut batches: BTreeMap<Finding, Vec<RecordBatch>> = BTreeMap::new();
             let take = |finding, batch| {
                 let batch = if views { batch_with_views(&batch)? } else { batch };
@@ -324,7 +325,7 @@ impl Store {
             let found = store.resolve_each(&graph, &feature, options, take).await;
             (found, batches)
         })?;
-        let (found, mut batches) = (found.map_err(|error: StoreError| raise(&error))?, batches);
+        let found = found.map_err(|error: StoreError| raise(&error))?;
         let mut frame = |finding, schema: &SchemaRef| {
             let schema = if views { viewed(schema) } else { SchemaRef::clone(schema) };
             let batches = batches.remove(&finding).unwrap_or_default();

@@ -5,7 +5,6 @@ use std::{fmt, ops::Range, sync::Arc};
 use async_trait::async_trait;
 use datafusion::{
     arrow::{
-        array::BooleanBufferBuilder,
         buffer::BooleanBuffer,
         datatypes::{Schema, SchemaRef},
     },
@@ -299,26 +298,6 @@ impl fmt::Debug for ChunkScanExec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.fmt_as(DisplayFormatType::Default, f)
     }
-}
-
-/// Which of so many rows are meant by marks on those of them that were read, batch by batch; `None`
-/// read all.
-pub(crate) fn scattered(
-    rows: usize,
-    read: Option<&BooleanBuffer>,
-    marks: &[BooleanBuffer],
-) -> BooleanBuffer {
-    let mut meant = BooleanBufferBuilder::new(rows);
-    match read {
-        None => marks.iter().for_each(|it| meant.append_buffer(it)),
-        Some(read) => {
-            meant.append_n(rows, false);
-            let marks = marks.iter().flatten();
-            let marked = read.set_indices().zip(marks).filter(|(_, is_marked)| *is_marked);
-            marked.for_each(|(row, _)| meant.set_bit(row, true));
-        }
-    }
-    meant.finish()
 }
 
 /// The schema with every column nullable, and without metadata: what rows of several commits have

@@ -5,7 +5,6 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use datafusion::arrow::{
     array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array},
-    buffer::BooleanBuffer,
     compute::filter_record_batch,
     datatypes::{Field, Schema, SchemaRef},
 };
@@ -15,8 +14,9 @@ use metalith_expr::Expr;
 
 use crate::{
     ChunkRequest, Keys, Rows, Store, StoreError, Table,
-    chunk_scan::{ChunkSelection, Selection, nullable, scattered},
+    chunk_scan::{ChunkSelection, Piece, Selection, nullable},
     row_test::{Conditions, RowTest, Within},
+    sift::Probe,
 };
 
 /// Where more rows than this are to be looked at, planning is worth it: it reads on all cores.
@@ -55,14 +55,7 @@ struct Sieve {
     /// As it comes back.
     wanted: SchemaRef,
     /// What tells which rows to read, where not all columns are needed for that.
-    first: Option<First>,
-}
-
-/// What tells which rows of a chunk to read.
-struct First {
-    columns: Vec<usize>,
-    schema: SchemaRef,
-    test: RowTest,
+    first: Option<Probe>,
 }
 
 impl Store {
@@ -79,11 +72,7 @@ impl Store {
         let columns = places(&stored, &named);
         let first = match tested.is_empty() || tested.len() == columns.len() {
             true => None,
-            false => {
-                let schema = Arc::new(stored.project(&tested).map_err(StoreError::arrow)?);
-                let test = conditions.clone().over(self, &schema)?;
-                Some(First { columns: tested, schema, test })
-            }
+            false => Some(Probe::new(self, &stored, tested, conditions.clone())?),
         };
         let schema = Arc::new(stored.project(&columns).map_err(StoreError::arrow)?);
         let test = conditions.over(self, &schema)?;
@@ -137,7 +126,8 @@ impl Sieve {
     ) -> Result<Rows, StoreError> {
         let rows = table.chunks().get(chunk).map_or(0, |it| it.rows);
         if let Some(first) = self.first.as_ref().filter(|_| rows > LARGE) {
-            let passing = self.passing(first, (table, chunk, rows), request.rows.as_ref()).await?;
+            let whole = Piece { chunk, range: 0..rows, rows: request.rows };
+            let passing = first.passing(table, &whole, self.within.as_ref()).await?;
             if !passing.has_true() {
                 let schema = table.schema().project(&request.columns).map_err(StoreError::arrow)?;
                 return Ok(Rows::from_batches(Arc::new(schema), Vec::new()));
@@ -145,24 +135,6 @@ impl Sieve {
             request.rows = Some(passing);
         }
         table.read_chunk(chunk, request).await
-    }
-
-    /// Which of the chosen rows of a chunk pass.
-    async fn passing(
-        &self,
-        first: &First,
-        (table, chunk, rows): (&dyn Table, usize, usize),
-        chosen: Option<&BooleanBuffer>,
-    ) -> Result<BooleanBuffer, StoreError> {
-        let request =
-            ChunkRequest { columns: first.columns.clone(), range: None, rows: chosen.cloned() };
-        let batches = table.read_chunk(chunk, request).await?.into_stream();
-        let passing = batches.map(|batch| {
-            let batch = batch?.with_schema(SchemaRef::clone(&first.schema));
-            self.holds(&first.test, &batch.map_err(StoreError::arrow)?)
-        });
-        let passing: Vec<BooleanBuffer> = passing.try_collect().await?;
-        Ok(scattered(rows, chosen, &passing))
     }
 
     fn pass(&self, batch: &RecordBatch) -> Result<RecordBatch, StoreError> {
@@ -181,15 +153,7 @@ impl Sieve {
 
     /// The rows that have one of the keys and meet the filters.
     fn kept(&self, batch: &RecordBatch) -> Result<RecordBatch, StoreError> {
-        let kept = self.holds(&self.test, batch)?;
+        let kept = self.test.holds_within(batch, self.within.as_ref())?;
         filter_record_batch(batch, &kept.into()).map_err(StoreError::arrow)
-    }
-
-    fn holds(&self, test: &RowTest, batch: &RecordBatch) -> Result<BooleanBuffer, StoreError> {
-        let kept = test.holds(batch)?;
-        Ok(match &self.within {
-            Some(within) => &kept & &within.holds(batch)?,
-            None => kept,
-        })
     }
 }

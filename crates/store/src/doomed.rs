@@ -145,11 +145,8 @@ impl<'a> Judge<'a> {
         let mut ids = Vec::new();
         while let Some(batch) = batches.try_next().await? {
             let scope = self.scope(&batch)?;
-            let mut met = &scope & &self.test.holds(&batch)?;
-            if let Some(within) = &self.within {
-                met = &met & &within.holds(&batch)?;
-            }
-            matches.append_buffer(&met);
+            let met = self.test.holds_within(&batch, self.within.as_ref())?;
+            matches.append_buffer(&(&scope & &met));
             in_scope.append_buffer(&scope);
             let columns = self.feature.spec().id_columns.iter();
             ids.push(columns.filter_map(|id| batch.column_by_name(id).cloned()).collect());

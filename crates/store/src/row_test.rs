@@ -93,6 +93,19 @@ impl RowTest {
             None => result.values().clone(),
         })
     }
+
+    /// Which rows meet all conditions and have one of the keys, if there are keys to have.
+    pub(crate) fn holds_within(
+        &self,
+        batch: &RecordBatch,
+        within: Option<&Within>,
+    ) -> Result<BooleanBuffer, StoreError> {
+        let met = self.holds(batch)?;
+        Ok(match within {
+            Some(within) => &met & &within.holds(batch)?,
+            None => met,
+        })
+    }
 }
 
 /// Keys that rows must have, in stored types.
@@ -118,7 +131,7 @@ impl Within {
     }
 
     /// Which rows have one of the keys. No key has a NULL, so a row with one has none.
-    pub(crate) fn holds(&self, batch: &RecordBatch) -> Result<BooleanBuffer, StoreError> {
+    fn holds(&self, batch: &RecordBatch) -> Result<BooleanBuffer, StoreError> {
         let Some(set) = &self.set else { return Ok(BooleanBuffer::new_unset(batch.num_rows())) };
         let columns = self.names.iter().map(|name| {
             let place = batch.schema().index_of(name).map_err(StoreError::arrow)?;

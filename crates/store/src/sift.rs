@@ -12,9 +12,9 @@ use metalith_expr::Expr;
 
 use crate::{
     ChunkRequest, Store, StoreError, Table,
-    chunk_scan::{ChunkSelection, Piece, Selection, nullable, pieces, scattered},
+    chunk_scan::{ChunkSelection, Piece, Selection, nullable, pieces},
     direct::{FEW, places},
-    row_test::{Conditions, RowTest},
+    row_test::{Conditions, RowTest, Within},
 };
 
 /// It is given up where more than one row in so many is wanted: all columns are read together then,
@@ -44,13 +44,13 @@ impl Store {
         if columns.is_empty() || wanted.iter().all(|it| named.contains(it.as_str())) {
             return Ok(None);
         }
-        let schema = Arc::new(stored.project(&columns).map_err(StoreError::arrow)?);
-        let test = conditions.over(self, &schema)?;
-        let sieve = Arc::new(Sieve { table: Arc::clone(table), columns, schema, test });
+        let probe = Arc::new(Probe::new(self, &stored, columns, conditions)?);
         let found = pieces(table.as_ref(), selection).into_iter().map(|piece| {
-            let (sieve, looked_at) = (Arc::clone(&sieve), piece.clone());
+            let (table, probe, looked_at) = (Arc::clone(table), Arc::clone(&probe), piece.clone());
             async move {
-                let task = SpawnedTask::spawn(async move { sieve.sift(&looked_at).await });
+                let task = SpawnedTask::spawn(async move {
+                    probe.passing(table.as_ref(), &looked_at, None).await
+                });
                 let rows = task.join().await.map_err(StoreError::stopped)??;
                 Ok::<_, StoreError>((piece, rows))
             }
@@ -71,30 +71,47 @@ impl Store {
     }
 }
 
-/// What tells rows apart.
-struct Sieve {
-    table: Arc<dyn Table>,
+/// What tells rows of a table apart, by no more columns than that takes.
+pub(crate) struct Probe {
     columns: Vec<usize>,
     schema: SchemaRef,
     test: RowTest,
 }
 
-impl Sieve {
-    /// Which rows of a piece are wanted and meet the filters.
-    async fn sift(&self, piece: &Piece) -> Result<BooleanBuffer, StoreError> {
+impl Probe {
+    /// `columns` are those that the conditions name, and those of the keys that rows are to have.
+    pub(crate) fn new(
+        store: &Store,
+        stored: &SchemaRef,
+        columns: Vec<usize>,
+        conditions: Conditions,
+    ) -> Result<Self, StoreError> {
+        let schema = Arc::new(stored.project(&columns).map_err(StoreError::arrow)?);
+        let test = conditions.over(store, &schema)?;
+        Ok(Self { columns, schema, test })
+    }
+
+    /// Which rows of a piece are wanted, meet the conditions, and have one of the keys.
+    pub(crate) async fn passing(
+        &self,
+        table: &dyn Table,
+        piece: &Piece,
+        within: Option<&Within>,
+    ) -> Result<BooleanBuffer, StoreError> {
+        let Piece { chunk, range, rows } = piece;
         let request = ChunkRequest {
             columns: self.columns.clone(),
-            range: Some(piece.range.clone()),
-            rows: piece.rows.clone(),
+            range: Some(range.clone()),
+            rows: rows.clone(),
         };
-        let batches = self.table.read_chunk(piece.chunk, request).await?.into_stream();
-        let met = batches.map(|batch| {
+        let batches = table.read_chunk(*chunk, request).await?.into_stream();
+        let passing = batches.map(|batch| {
             let batch = batch?.with_schema(SchemaRef::clone(&self.schema));
-            self.test.holds(&batch.map_err(StoreError::arrow)?)
+            self.test.holds_within(&batch.map_err(StoreError::arrow)?, within)
         });
-        let met: Vec<BooleanBuffer> = met.try_collect().await?;
-        let wanted = piece.rows.as_ref().map(|it| it.slice(piece.range.start, piece.range.len()));
-        Ok(scattered(piece.range.len(), wanted.as_ref(), &met))
+        let passing: Vec<BooleanBuffer> = passing.try_collect().await?;
+        let wanted = rows.as_ref().map(|it| it.slice(range.start, range.len()));
+        Ok(scattered(range.len(), wanted.as_ref(), &passing))
     }
 }
 
@@ -129,4 +146,20 @@ impl Kept {
         });
         Selection::new(chunks.collect())
     }
+}
+
+/// Which of so many rows are meant by marks on those of them that were read, batch by batch; `None`
+/// read all.
+fn scattered(rows: usize, read: Option<&BooleanBuffer>, marks: &[BooleanBuffer]) -> BooleanBuffer {
+    let mut meant = BooleanBufferBuilder::new(rows);
+    match read {
+        None => marks.iter().for_each(|it| meant.append_buffer(it)),
+        Some(read) => {
+            meant.append_n(rows, false);
+            let marks = marks.iter().flatten();
+            let marked = read.set_indices().zip(marks).filter(|(_, is_marked)| *is_marked);
+            marked.for_each(|(row, _)| meant.set_bit(row, true));
+        }
+    }
+    meant.finish()
 }

@@ -1,9 +1,8 @@
 //! Filters that rule out parts of files, which are then not read.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     ops::Range,
-    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -21,7 +20,7 @@ use metalith_testkit::fixtures::{graph, key, read_with, write};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use serde_json::json;
 
-use super::support::local;
+use super::support::{damage, files_in, local};
 
 const GRAPH: &str = "[[features]]\nkey = \"video\"\nid_columns = [\"id\"]\nfields = [\"frames\"]";
 /// Three row groups of one file.
@@ -169,17 +168,19 @@ fn among(ids: impl Iterator<Item = i64>) -> String {
     format!("id IN ({})", ids.join(", "))
 }
 
-/// The data file of the table.
-fn data_file(folder: &Path) -> PathBuf {
-    let entries = fs::read_dir(folder.join("video.delta")).unwrap();
-    let mut files = entries.map(|it| it.unwrap().path());
-    files.find(|it| it.extension().is_some_and(|it| it == "parquet")).unwrap()
+/// A store whose table is one file, and that file.
+async fn in_one_file(folder: &Path, graph: &FeatureGraph) -> PathBuf {
+    let store = Store::open(local(folder), OpenOptions::write()).await.unwrap();
+    written(&store, graph).await;
+    let mut files = files_in(&folder.join("video.delta"));
+    assert_eq!(files.len(), 1);
+    files.remove(0)
 }
 
-/// Writes noise over bytes of a file.
-fn damage(file: &Path, bytes: Range<u64>) {
-    let noise = vec![0xA5; usize::try_from(bytes.end - bytes.start).unwrap()];
-    File::options().write(true).open(file).unwrap().write_all_at(&noise, bytes.start).unwrap();
+/// How many rows meet a filter, of a store that is opened anew.
+async fn count(folder: &Path, graph: &FeatureGraph, filter: &str) -> Result<usize, StoreError> {
+    let store = Store::open(local(folder), OpenOptions::read()).await.unwrap();
+    store.read(graph, &key("video"), &with(&[filter])).await?.count().await
 }
 
 /// Where a column of the first row group is damaged, rows elsewhere are found by another column.
@@ -187,23 +188,16 @@ fn damage(file: &Path, bytes: Range<u64>) {
 async fn of_rows_that_meet_no_filter_nothing_else_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let graph = graph(GRAPH);
-    let store = Store::open(local(folder.path()), OpenOptions::write()).await.unwrap();
-    written(&store, &graph).await;
-    let file = data_file(folder.path());
+    let file = in_one_file(folder.path(), &graph).await;
     let reader = SerializedFileReader::new(File::open(&file).unwrap()).unwrap();
     let columns = reader.metadata().row_group(0).columns();
     let clip = columns.iter().find(|it| it.column_path().string() == "clip").unwrap();
     let (start, length) = clip.byte_range();
     damage(&file, start..start + length);
 
-    let store = Store::open(local(folder.path()), OpenOptions::read()).await.unwrap();
-    let asked = |ids: Range<i64>| among(ids.step_by(100));
-    let read = async |filter: String| -> Result<usize, StoreError> {
-        let rows = store.read(&graph, &key("video"), &with(&[&filter])).await?;
-        rows.count().await
-    };
-    assert_eq!(read(asked(200_000..290_000)).await.unwrap(), 900);
-    assert!(read(asked(0..90_000)).await.is_err(), "these were damaged");
+    let read = async |ids: Range<i64>| count(folder.path(), &graph, &among(ids.step_by(100))).await;
+    assert_eq!(read(200_000..290_000).await.unwrap(), 900);
+    assert!(read(0..90_000).await.is_err(), "these were damaged");
 }
 
 /// Where the first row group is damaged, only those notice who need it.
@@ -211,18 +205,12 @@ async fn of_rows_that_meet_no_filter_nothing_else_is_read() {
 async fn what_is_ruled_out_is_not_read() {
     let folder = tempfile::tempdir().unwrap();
     let graph = graph(GRAPH);
-    let store = Store::open(local(folder.path()), OpenOptions::write()).await.unwrap();
-    written(&store, &graph).await;
-    let file = data_file(folder.path());
+    let file = in_one_file(folder.path(), &graph).await;
     let reader = SerializedFileReader::new(File::open(&file).unwrap()).unwrap();
     let (start, _) = reader.metadata().row_group(1).column(0).byte_range();
     damage(&file, 4..start);
 
-    let store = Store::open(local(folder.path()), OpenOptions::read()).await.unwrap();
-    let read = async |filter: &str| -> Result<usize, StoreError> {
-        let rows = store.read(&graph, &key("video"), &with(&[filter])).await?;
-        rows.count().await
-    };
+    let read = async |filter: &str| count(folder.path(), &graph, filter).await;
     assert_eq!(read("id BETWEEN 200000 AND 200099").await.unwrap(), 50);
     assert_eq!(read("id >= 140000 AND size = 20").await.unwrap(), 400);
     assert_eq!(read("clip > 'clip 298'").await.unwrap(), 500);

@@ -2,6 +2,9 @@
 
 use std::{
     collections::BTreeMap,
+    fs::{self, File},
+    ops::Range,
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -40,11 +43,22 @@ pub(crate) fn entry(root: &Path, version: u64) -> PathBuf {
 
 /// Data files in the folder of the feature's table, committed or not.
 pub(crate) fn data_files(root: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(table_folder(root)) else { return Vec::new() };
+    files_in(&table_folder(root))
+}
+
+/// Data files in the folder of a table, committed or not. One that is not there has none.
+pub(crate) fn files_in(table: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(table) else { return Vec::new() };
     let mut files: Vec<PathBuf> = entries.map(|it| it.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|it| it == "parquet"));
     files.sort();
     files
+}
+
+/// Writes noise over bytes of a file.
+pub(crate) fn damage(file: &Path, bytes: Range<u64>) {
+    let noise = vec![0xA5; usize::try_from(bytes.end - bytes.start).unwrap()];
+    File::options().write(true).open(file).unwrap().write_all_at(&noise, bytes.start).unwrap();
 }
 
 /// Rows with one column of numbers.

@@ -1,7 +1,7 @@
 //! Columns that are the same as others, or the same in all rows, which readers know without reading
 //! them.
 
-use std::{fs::File, ops::Range, os::unix::fs::FileExt as _, path::Path, sync::Arc};
+use std::{fs::File, ops::Range, path::Path, sync::Arc};
 
 use datafusion::arrow::{
     array::{
@@ -14,7 +14,7 @@ use datafusion::arrow::{
 use metalith_store::{ChunkRequest, Rows, StoreError, Table};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 
-use crate::support::{data_files, feature, local, note, open};
+use crate::support::{damage, data_files, feature, local, note, open};
 
 /// Three row groups of one file.
 const ROWS: usize = 150_000;
@@ -121,8 +121,7 @@ async fn what_is_known_is_not_read() {
     for column in reader.metadata().row_groups().iter().flat_map(|it| it.columns()) {
         if damaged.contains(&column.column_path().parts()[0].as_str()) {
             let (start, length) = column.byte_range();
-            let noise = vec![0xA5; usize::try_from(length).unwrap()];
-            File::options().write(true).open(&file).unwrap().write_all_at(&noise, start).unwrap();
+            damage(&file, start..start + length);
         }
     }
 

@@ -107,8 +107,7 @@ class MetadataStore(Deletions):
             filters=texts(filters),
             columns=None if columns is None else list(columns),
             feature_version=feature_version,
-            # A version that is named is the one that is read.
-            feature_history=with_feature_history and feature_version is None,
+            feature_history=with_feature_history,
             sample_history=with_sample_history,
             include_deleted=include_soft_deleted,
             views=has_polars(),
