@@ -20,10 +20,13 @@ mod drop_feature;
 mod error;
 mod execute;
 mod list;
+mod noted;
 mod plan;
 mod protect;
 mod restore;
+mod resume;
 pub(crate) mod scope;
+mod steps;
 mod told;
 mod walk;
 
@@ -37,10 +40,12 @@ pub use self::{
     at_work::being_deleted,
     drop_feature::drop_feature,
     error::DeletionError,
-    execute::{Done, Finished, StepDone, finish_interrupted, retry_due_purges, retry_purges},
+    execute::Done,
     list::{Deletion, DeletionState, is_on_record, list},
     protect::{Blocker, Reference},
     restore::{RestoreMode, Restored, restore},
+    resume::{Finished, finish_interrupted, retry_due_purges, retry_purges},
+    steps::StepDone,
 };
 pub(crate) use self::{restore::restore_marked, walk::Reach};
 use crate::{
