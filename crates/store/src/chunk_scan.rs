@@ -9,7 +9,9 @@ use datafusion::{
         datatypes::{Schema, SchemaRef},
     },
     catalog::{Session, TableProvider},
-    common::{Result, Statistics, stats::Precision, tree_node::TreeNodeRecursion},
+    common::{
+        Result, Statistics, runtime::SpawnedTask, stats::Precision, tree_node::TreeNodeRecursion,
+    },
     execution::{SendableRecordBatchStream, TaskContext},
     logical_expr::{Expr, TableType},
     physical_expr::{EquivalenceProperties, PhysicalExpr},
@@ -84,11 +86,14 @@ impl Selection {
 pub(crate) struct ChunkScan {
     table: Arc<dyn Table>,
     selection: Selection,
+    /// How many are selected: a plan asks for that more than once.
+    rows: usize,
 }
 
 impl ChunkScan {
     pub(crate) fn new(table: Arc<dyn Table>, selection: Selection) -> Self {
-        Self { table, selection }
+        let rows = selection.rows(table.as_ref());
+        Self { table, selection, rows }
     }
 }
 
@@ -112,13 +117,12 @@ impl TableProvider for ChunkScan {
         let schema = self.schema();
         let columns = projection.cloned().unwrap_or_else(|| (0..schema.fields().len()).collect());
         let partitions = state.config().target_partitions();
-        Ok(Arc::new(ChunkScanExec::new(&self.table, &self.selection, columns, partitions)?))
+        Ok(Arc::new(ChunkScanExec::new(self, columns, partitions)?))
     }
 
     fn statistics(&self) -> Option<Statistics> {
-        let rows = self.selection.rows(self.table.as_ref());
         let mut statistics = Statistics::new_unknown(&self.schema());
-        statistics.num_rows = Precision::Exact(rows);
+        statistics.num_rows = Precision::Exact(self.rows);
         Some(statistics)
     }
 }
@@ -135,7 +139,8 @@ pub(crate) struct Piece {
 /// Pieces are cut here, so that they end where the row groups of our own files do.
 const PIECE_ROWS: usize = 1 << 17;
 
-/// How many pieces are read side by side, so that nobody waits while one of them is opened.
+/// How many pieces of a partition are read side by side, so that nobody waits while one of them is
+/// opened.
 const PIECES_AHEAD: usize = 2;
 
 struct ChunkScanExec {
@@ -147,12 +152,8 @@ struct ChunkScanExec {
 }
 
 impl ChunkScanExec {
-    fn new(
-        table: &Arc<dyn Table>,
-        selection: &Selection,
-        columns: Vec<usize>,
-        partitions: usize,
-    ) -> Result<Self> {
+    fn new(scan: &ChunkScan, columns: Vec<usize>, partitions: usize) -> Result<Self> {
+        let ChunkScan { table, selection, rows } = scan;
         let partitions = spread(table.as_ref(), selection, partitions);
         let schema = Arc::new(nullable(&table.schema()).project(&columns)?);
         let properties = PlanProperties::new(
@@ -165,7 +166,7 @@ impl ChunkScanExec {
             table: Arc::clone(table),
             columns,
             partitions,
-            rows: selection.rows(table.as_ref()),
+            rows: *rows,
             properties: Arc::new(properties),
         })
     }
@@ -260,7 +261,11 @@ impl ExecutionPlan for ChunkScanExec {
                     range: Some(piece.range),
                     rows: piece.rows,
                 };
-                async move { table.read_chunk(piece.chunk, request).await }
+                // Begun here: a future that nobody asks yet would not be, and while one thread hands
+                // over to the next a core has nothing to do.
+                let task =
+                    SpawnedTask::spawn(async move { table.read_chunk(piece.chunk, request).await });
+                async move { task.join().await.map_err(StoreError::stopped)? }
             })
             .buffered(PIECES_AHEAD)
             .map_ok(|rows| rows.into_stream())

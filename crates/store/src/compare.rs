@@ -36,7 +36,7 @@ use datafusion::{
         type_coercion::binary::comparison_coercion,
     },
 };
-use futures::TryStreamExt as _;
+use futures::{TryStreamExt as _, try_join};
 use metalith_graph::columns;
 
 use crate::{
@@ -85,10 +85,15 @@ pub(crate) async fn compare(
     let places = places.collect::<Result<Vec<_>, _>>().map_err(StoreError::arrow)?;
     let provenance = expected.schema.index_of(columns::PROVENANCE).map_err(StoreError::arrow)?;
 
-    let side = Side::collect(store.run(stored, subject).await?, types, at_most).await?;
+    let side = async {
+        let rows = store.run(stored, subject).await?;
+        Side::collect(rows, types, at_most).await
+    };
+    // While the one side is read, the other is planned.
+    let (side, expected) = try_join!(side, expected.planned(store, subject))?;
     let pass = Arc::new(Pass { side, places, provenance });
     let sorting = Arc::clone(&pass);
-    expected.judge(store, subject, to, move |batch| sorting.sort_out(&batch)).await?;
+    expected.judge(to, move |batch| sorting.sort_out(&batch)).await?;
     pass.side.orphans(keys)
 }
 
@@ -105,23 +110,34 @@ impl Expected {
         Self { plan, schema }
     }
 
+    /// Plans how the rows are computed. Hardly any is before somebody takes them.
+    pub(crate) async fn planned(self, store: &Store, subject: &str) -> Result<Planned, StoreError> {
+        let parts = store.run_parts(self.plan, subject).await?;
+        Ok(Planned { parts, schema: self.schema })
+    }
+}
+
+/// What a feature should hold, on its way.
+pub(crate) struct Planned {
+    parts: Vec<Rows>,
+    schema: SchemaRef,
+}
+
+impl Planned {
     /// Computes the rows, on all cores, and hands on what they are judged to be.
     pub(crate) async fn judge(
         self,
-        store: &Store,
-        subject: &str,
         to: &Outlet,
         judge: impl Fn(RecordBatch) -> Result<Vec<(Finding, RecordBatch)>, StoreError>
         + Send
         + Sync
         + 'static,
     ) -> Result<(), StoreError> {
-        let parts = store.run_parts(self.plan, subject).await?;
         let judge = move |batch: RecordBatch| {
             let batch = batch.with_schema(SchemaRef::clone(&self.schema));
             judge(batch.map_err(StoreError::arrow)?)
         };
-        to.put_judged(parts, judge).await
+        to.put_judged(self.parts, judge).await
     }
 }
 

@@ -6,11 +6,14 @@
 
 use std::{pin::pin, sync::Arc};
 
-use datafusion::arrow::{
-    array::{Array, ArrayRef, AsArray as _, BooleanArray, BooleanBufferBuilder, RecordBatch},
-    buffer::BooleanBuffer,
-    compute::{cast, filter},
-    datatypes::{DataType, TimeUnit, TimestampMicrosecondType},
+use datafusion::{
+    arrow::{
+        array::{Array, ArrayRef, AsArray as _, BooleanArray, BooleanBufferBuilder, RecordBatch},
+        buffer::BooleanBuffer,
+        compute::{cast, filter},
+        datatypes::{DataType, TimeUnit, TimestampMicrosecondType},
+    },
+    common::runtime::SpawnedTask,
 };
 use futures::TryStreamExt as _;
 use metalith_graph::{Feature, columns};
@@ -63,20 +66,26 @@ pub(crate) async fn select_visible(
     Ok(winners.finish(visibility))
 }
 
-/// Selects the visible rows of changed samples; `ids` are the columns of their keys.
+/// Selects the visible rows of changed samples; `ids` are the columns of their keys. A task of its own
+/// does it, so that several tables are looked at on several cores.
 pub(crate) async fn select_changed(
     feature: &Feature,
-    table: &dyn Table,
-    visibility: &Visibility,
-    (changed, ids): (&Changed, &[String]),
+    table: &Arc<dyn Table>,
+    visibility: Visibility,
+    (changed, ids): (&Arc<Changed>, &[String]),
 ) -> Result<Selection, StoreError> {
-    let layout = Layout::of(feature, table, visibility)?;
-    let mut winners = Winners::new(table, &layout.id_types)?;
-    let mut chunks = pin!(changed.rows_of(table, ids));
-    while let Some(found) = chunks.try_next().await? {
-        winners.offer_changed(table, found, ids, &layout, visibility).await?;
-    }
-    Ok(winners.finish(visibility))
+    let layout = Layout::of(feature, table.as_ref(), &visibility)?;
+    let (table, changed, ids) = (Arc::clone(table), Arc::clone(changed), ids.to_vec());
+    let task = SpawnedTask::spawn(async move {
+        let mut winners = Winners::new(table.as_ref(), &layout.id_types)?;
+        winners.ids.reserve(changed.samples());
+        let mut chunks = pin!(changed.rows_of(table.as_ref(), &ids));
+        while let Some(found) = chunks.try_next().await? {
+            winners.offer_changed(table.as_ref(), found, &ids, &layout, &visibility).await?;
+        }
+        Ok(winners.finish(&visibility))
+    });
+    task.join().await.map_err(StoreError::stopped)?
 }
 
 /// Where the columns that decide are, and in which order they are read.

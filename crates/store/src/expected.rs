@@ -52,7 +52,7 @@ pub(crate) struct Filters<'a> {
     /// On every feature.
     pub(crate) global: &'a [metalith_expr::Expr],
     /// The samples to look at; `None` for all.
-    pub(crate) changed: Option<&'a Changed>,
+    pub(crate) changed: Option<&'a Arc<Changed>>,
 }
 
 impl Filters<'_> {

@@ -1,6 +1,6 @@
 //! Increments: what to compute, to recompute, and to consider deleting.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use datafusion::{
     arrow::{array::RecordBatch, datatypes::SchemaRef},
@@ -257,7 +257,7 @@ impl Resolve<'_> {
     async fn run_here(&self, to: &Outlet) -> Result<Resolved, StoreError> {
         let watched = self.watched().await?;
         let changed = match &watched {
-            Some((watched, notes)) => watched.changed(*notes).await?,
+            Some((watched, notes)) => watched.changed(*notes).await?.map(Arc::new),
             None => None,
         };
         let mut resolved = self.find(changed.as_ref(), to).await?;
@@ -288,7 +288,11 @@ impl Resolve<'_> {
     }
 
     /// Compares changed samples, or all.
-    async fn find(&self, changed: Option<&Changed>, to: &Outlet) -> Result<Resolved, StoreError> {
+    async fn find(
+        &self,
+        changed: Option<&Arc<Changed>>,
+        to: &Outlet,
+    ) -> Result<Resolved, StoreError> {
         let keys = match self.options.samples {
             Some(_) => self.feature.spec().id_columns.as_slice(),
             None => self.feature.join_keys(),
@@ -314,7 +318,7 @@ impl Resolve<'_> {
         let (store, subject, extent) = (self.store, self.subject(), Extent::All);
         let Some(stored) = stored else {
             let all_new = |batch| Ok(vec![(Finding::New, batch)]);
-            rows.judge(store, subject, to, all_new).await?;
+            rows.planned(store, subject).await?.judge(to, all_new).await?;
             let stored = SchemaRef::clone(&expected);
             return Ok(Resolved { expected, stored, extent, computed });
         };
@@ -326,7 +330,7 @@ impl Resolve<'_> {
         Ok(Resolved { expected, stored: orphaned.schema, extent, computed })
     }
 
-    async fn expected(&self, changed: Option<&Changed>) -> Result<LogicalPlan, StoreError> {
+    async fn expected(&self, changed: Option<&Arc<Changed>>) -> Result<LogicalPlan, StoreError> {
         let filters = Filters { changed, ..self.filters() };
         if let Some(samples) = &self.options.samples {
             // Samples stand for the feature itself, so what filters its rows filters them too.
@@ -354,7 +358,7 @@ impl Resolve<'_> {
     async fn stored(
         &self,
         keys: &[String],
-        changed: Option<&Changed>,
+        changed: Option<&Arc<Changed>>,
     ) -> Result<Option<Stored>, StoreError> {
         let key = self.feature.key();
         let Some(table) = self.store.open_table(key).await? else { return Ok(None) };
@@ -371,8 +375,7 @@ impl Resolve<'_> {
         let visibility = Visibility::current(self.feature.feature_version());
         let selection = match changed {
             Some(changed) => {
-                let (table, changed) = (table.as_ref(), (changed, keys));
-                select_changed(self.feature, table, &visibility, changed).await?
+                select_changed(self.feature, &table, visibility, (changed, keys)).await?
             }
             None => self.store.select_visible(self.feature, &table, &visibility).await?,
         };

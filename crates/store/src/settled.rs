@@ -140,6 +140,7 @@ impl Watched {
             if all > HARDLY_ANY && added * FEW > all {
                 return Ok(None);
             }
+            keys.reserve(added);
             for chunk in chunks {
                 let take = |ids: &[ArrayRef]| {
                     firsts.push(ArrayRef::clone(&ids[0]));

@@ -69,9 +69,7 @@ impl Dep<'_> {
         };
         let ids = stored_ids(self.dep, self.upstream, self.feature.join_keys());
         let selection = match filters.changed.zip(ids.as_deref()) {
-            Some(changed) => {
-                select_changed(self.upstream, table.as_ref(), &visibility, changed).await?
-            }
+            Some(changed) => select_changed(self.upstream, &table, visibility, changed).await?,
             None => store.select_visible(self.upstream, &table, &visibility).await?,
         };
         let names = self.names(table.as_ref())?;
