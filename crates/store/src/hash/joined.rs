@@ -33,20 +33,20 @@ pub(crate) fn hash_joined(
         Part::Literal(_) => nulls,
         Part::Column(column) => NullBuffer::union(nulls.as_ref(), column.nulls()),
     });
+    let nulls = nulls.filter(|it| it.null_count() > 0);
     let pieces = pieces(parts);
     let mut hashes = Hashes::new(settings, rows);
-    for row in 0..rows {
-        match nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
-            true => hashes.push_nothing(),
-            false => {
-                let length = pieces.iter().map(|piece| piece.length_of(row)).sum();
-                hashes.push(length, |text| {
-                    pieces.iter().fold(0, |at, piece| piece.put(row, text, at));
-                });
-            }
-        }
+    match Alike::of(&pieces, rows).filter(|_| nulls.is_none()) {
+        Some(alike) => hashes.push_alike(&alike, &pieces, rows),
+        None => hashes.push_each(&pieces, nulls.as_ref(), rows),
     }
     hashes.finish(nulls)
+}
+
+/// Puts all that a row has into a text.
+#[inline]
+fn put_all(pieces: &[Piece], row: usize, text: &mut [u8]) {
+    pieces.iter().fold(0, |at, piece| piece.put(row, text, at));
 }
 
 /// A column, and the literals that come before it.
@@ -104,6 +104,73 @@ fn pieces(parts: Vec<Part>) -> Vec<Piece> {
     pieces
 }
 
+/// Texts of rows in each of which a column's value is as long as in all others, as hashes are: they
+/// differ in these values alone, and the rest of a text need not be put together again.
+struct Alike<'a> {
+    length: usize,
+    columns: Vec<Column<'a>>,
+}
+
+/// A column in texts that are alike.
+struct Column<'a> {
+    /// Where its value is in each text.
+    at: usize,
+    /// The values, one behind the other.
+    values: &'a [u8],
+    width: usize,
+}
+
+impl<'a> Alike<'a> {
+    fn of(pieces: &'a [Piece], rows: usize) -> Option<Self> {
+        let (mut length, mut columns) = (0, Vec::new());
+        for piece in pieces {
+            length += piece.length;
+            let Some((values, ends)) = &piece.column else { continue };
+            let (first, last) = (*ends.first()?, *ends.get(rows)?);
+            let width = ends.get(1).map_or(0, |end| end - first);
+            if ends.windows(2).any(|it| it[1] - it[0] != width) {
+                return None;
+            }
+            let values = &values[first as usize..last as usize];
+            columns.push(Column { at: length, values, width: width as usize });
+            length += width as usize;
+        }
+        Some(Self { length, columns })
+    }
+
+    /// Puts the values of a row into the text of another.
+    #[inline]
+    fn change(&self, row: usize, text: &mut [u8]) {
+        for Column { at, values, width } in &self.columns {
+            let (into, from) =
+                (&mut text[*at..at + width], &values[row * width..(row + 1) * width]);
+            // As long as hashes usually are: copied without a call.
+            match width {
+                8 => copy::<8>(into, from),
+                16 => copy::<16>(into, from),
+                32 => copy::<32>(into, from),
+                _ => into.copy_from_slice(from),
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn copy<const LENGTH: usize>(into: &mut [u8], from: &[u8]) {
+    if let (Some(into), Some(from)) = (into.first_chunk_mut::<LENGTH>(), from.first_chunk()) {
+        *into = *from;
+    }
+}
+
+/// What is written into the room for a text.
+#[derive(Clone, Copy)]
+enum Text {
+    /// All of it.
+    Whole,
+    /// What is not as in the text that had the room before, which is as long.
+    Changes,
+}
+
 /// Hashes, one behind the other.
 struct Hashes {
     settings: HashSettings,
@@ -132,9 +199,34 @@ impl Hashes {
         self.ends.push(self.ends.last().copied().unwrap_or_default() + length);
     }
 
+    /// Adds the hashes of rows, and none for those that are NULL.
+    fn push_each(&mut self, pieces: &[Piece], nulls: Option<&NullBuffer>, rows: usize) {
+        for row in 0..rows {
+            match nulls.is_some_and(|nulls| nulls.is_null(row)) {
+                true => self.push_nothing(),
+                false => {
+                    let length = pieces.iter().map(|piece| piece.length_of(row)).sum();
+                    self.push(length, Text::Whole, |text| put_all(pieces, row, text));
+                }
+            }
+        }
+    }
+
+    /// Adds the hashes of rows whose texts are alike.
+    fn push_alike(&mut self, alike: &Alike<'_>, pieces: &[Piece], rows: usize) {
+        // As many as there are rooms for texts.
+        let whole = Md5Lanes::LANES.min(rows);
+        for row in 0..whole {
+            self.push(alike.length, Text::Whole, |text| put_all(pieces, row, text));
+        }
+        for row in whole..rows {
+            self.push(alike.length, Text::Changes, |text| alike.change(row, text));
+        }
+    }
+
     /// Adds the hash of a text of so many bytes, which `write` puts into the room for it.
     #[inline]
-    fn push(&mut self, length: usize, write: impl FnOnce(&mut [u8])) {
+    fn push(&mut self, length: usize, text: Text, write: impl FnOnce(&mut [u8])) {
         let mut number = itoa::Buffer::new();
         let hash = match self.settings.algorithm {
             HashAlgorithm::XxHash64 => {
@@ -146,7 +238,10 @@ impl Hashes {
             HashAlgorithm::WyHash => number.format(wyhash::wyhash(self.text(length, write), 0)),
             HashAlgorithm::Sha256 => &hex_of(&Sha256::digest(self.text(length, write))),
             HashAlgorithm::Md5 => {
-                let is_full = self.md5.push(length, write);
+                let is_full = match text {
+                    Text::Whole => self.md5.push(length, write),
+                    Text::Changes => self.md5.push_changes(write),
+                };
                 self.push_end(self.md5_length());
                 if is_full {
                     self.settle();
@@ -174,10 +269,12 @@ impl Hashes {
     /// Computes what waits.
     fn settle(&mut self) {
         let length = self.md5_length();
+        // Those of which nothing is kept are not written.
+        let words = length.div_ceil(8);
         let values = &mut self.values;
         self.md5.digest(|digest| {
             let mut hex = [0; Md5Lanes::HEX];
-            for (hex, word) in hex.as_chunks_mut::<8>().0.iter_mut().zip(digest) {
+            for (hex, word) in hex.as_chunks_mut::<8>().0.iter_mut().zip(&digest[..words]) {
                 *hex = digits_of(word.to_le_bytes());
             }
             // All of it, and back: that many bytes are copied without a call.

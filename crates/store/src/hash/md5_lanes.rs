@@ -61,12 +61,14 @@ pub(super) struct Md5Lanes {
 impl Md5Lanes {
     /// Characters of a digest in hex.
     pub(super) const HEX: usize = 32;
+    /// Texts that are hashed at once.
+    pub(super) const LANES: usize = LANES;
 
     /// Adds a text of so many bytes, which `write` puts into the room for it; `true` when there are as
     /// many texts as are hashed at once.
     #[inline]
     pub(super) fn push(&mut self, length: usize, write: impl FnOnce(&mut [u8])) -> bool {
-        let start = self.texts.checked_sub(1).map_or(0, |last| self.ends[last]);
+        let start = self.start();
         // A one bit, zeros, and the length in bits.
         let padded = (length + 1 + LENGTH).next_multiple_of(BLOCK);
         let text = room(&mut self.blocks, start, padded.max(length + BLOCK));
@@ -76,6 +78,22 @@ impl Md5Lanes {
         self.ends[self.texts] = start + padded;
         self.texts += 1;
         self.texts == LANES
+    }
+
+    /// Adds a text that is as long as the one that was hashed where it comes to stand, as were all
+    /// before these: `change` writes into that one what is to be another.
+    #[inline]
+    pub(super) fn push_changes(&mut self, change: impl FnOnce(&mut [u8])) -> bool {
+        let start = self.start();
+        change(&mut self.blocks[start..self.ends[self.texts]]);
+        self.texts += 1;
+        self.texts == LANES
+    }
+
+    /// Where the next text begins.
+    #[inline]
+    fn start(&self) -> usize {
+        self.texts.checked_sub(1).map_or(0, |last| self.ends[last])
     }
 
     /// Tells the digests of the texts, in their order, and forgets them.

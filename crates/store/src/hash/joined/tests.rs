@@ -58,6 +58,41 @@ fn md5_of_many_texts_is_that_of_each() {
     }
 }
 
+/// Texts that are as long as each other take the place of each other. Columns may begin anywhere in
+/// their values, as those of a slice do.
+#[test]
+fn texts_that_differ_in_their_values_alone_have_the_hashes_of_each() {
+    const ROWS: usize = 100;
+    for width in [0, 1, 8, 16, 31, 32, 70] {
+        let text = |row: usize, start: usize| -> String {
+            (0..width).map(|it| char::from(b'a' + ((row * 7 + it + start) % 26) as u8)).collect()
+        };
+        let column = |start| {
+            let all: StringArray = (0..ROWS + 3).map(|row| Some(text(row, start))).collect();
+            all.slice(3, ROWS)
+        };
+        for algorithm in HashAlgorithm::ALL {
+            let settings = HashSettings { algorithm, length: HashLength::UNCUT };
+            let parts = vec![
+                Part::Column(column(0)),
+                Part::Literal("a literal that is longer than what is copied at once".to_owned()),
+                Part::Column(column(5)),
+                Part::Literal("end".to_owned()),
+            ];
+            let hashes = hash_joined(settings, parts, ROWS).unwrap();
+            for row in 0..ROWS {
+                let (first, second) = (text(row + 3, 0), text(row + 3, 5));
+                let joined = format!(
+                    "{first}|a literal that is longer than what is copied at once|{second}|end"
+                );
+                let alone = vec![Part::Literal(joined)];
+                let expected = hash_joined(settings, alone, 1).unwrap();
+                assert_eq!(hashes.value(row), expected.value(0), "{algorithm:?}, row {row}");
+            }
+        }
+    }
+}
+
 #[test]
 fn texts_without_columns_and_of_nothing_have_hashes_too() {
     let settings = HashSettings { algorithm: HashAlgorithm::Md5, length: HashLength::UNCUT };
