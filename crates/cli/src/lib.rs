@@ -6,6 +6,7 @@
 mod app;
 mod commands;
 mod context;
+mod data_out;
 mod failure;
 mod log;
 mod printer;

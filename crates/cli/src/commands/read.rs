@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     commands::write::parse_format,
     context::{Context, filters},
+    data_out::data_out,
     failure::{CliError, Failure, Outcome, fail},
     printer::{cells, number, table},
 };
@@ -74,7 +75,7 @@ async fn save(
 ) -> Result<Outcome, Failure> {
     if file.as_os_str() == "-" {
         let format = args.format.unwrap_or(FileFormat::Arrow);
-        let written = write_stream(rows, std::io::stdout(), format).await;
+        let written = write_stream(rows, data_out(), format).await;
         return written.map(|_| Outcome::Done).map_err(fail);
     }
     let Some(format) = args.format.or_else(|| FileFormat::of_file(file)) else {
