@@ -2,7 +2,8 @@
 //!
 //! The reader asks for every page twice, for its header and for what is in it, and looks at the
 //! headers of pages that it skips. Pages of ids are often shorter than a call of the system is worth,
-//! so what lies behind a place in the same column is read along with it.
+//! so what lies behind a place in the same column is read along with it; but not where pages are long,
+//! and would be read once and a half.
 
 use std::{
     fs::File,
@@ -21,8 +22,10 @@ use parquet::{
     },
 };
 
-/// So many bytes of a column are read at once, if it has as many.
+/// So many bytes of a column are read at once, if it has as many,
 const WINDOW: usize = 64 * 1024;
+/// and so many for the header of a page, where the page before was longer than that.
+const HEADER: usize = 512;
 
 /// A data file of this machine.
 #[derive(Debug, Clone)]
@@ -49,6 +52,8 @@ struct Reading {
 struct Window {
     start: u64,
     bytes: Bytes,
+    /// Whether the page before was longer than a window.
+    after_long: bool,
 }
 
 impl LocalFile {
@@ -82,12 +87,14 @@ impl LocalFile {
             return Ok(window.bytes.slice(skipped..));
         }
         let rest = usize::try_from(range.end - start).unwrap_or(usize::MAX);
-        let bytes = read_at(file, start, least.max(rest.min(WINDOW)))?;
-        // What is longer is asked for once.
-        *window = if least <= WINDOW {
-            Window { start, bytes: bytes.clone() }
-        } else {
-            Window::default()
+        let ahead = if window.after_long { HEADER } else { WINDOW };
+        let bytes = read_at(file, start, least.max(rest.min(ahead)))?;
+        *window = match least {
+            // What is longer is asked for once.
+            _ if least > WINDOW => Window { after_long: true, ..Window::default() },
+            // A header, whose length nobody knows.
+            1 => Window { start, bytes: bytes.clone(), after_long: window.after_long },
+            _ => Window { start, bytes: bytes.clone(), after_long: false },
         };
         Ok(bytes)
     }
