@@ -13,10 +13,19 @@ pub(crate) fn data_out() -> Box<dyn Write + Send> {
     use std::os::fd::AsFd as _;
 
     let Ok(out) = io::stdout().as_fd().try_clone_to_owned() else { return Box::new(io::stdout()) };
-    // What is no pipe, or may have no more, stays as it is.
     #[cfg(target_os = "linux")]
-    rustix::pipe::fcntl_setpipe_size(&out, ROOM).ok();
+    make_room(&out);
     Box::new(std::fs::File::from(out))
+}
+
+/// Gives a pipe more room. What is no pipe, has as much, or may have no more, stays as it is.
+#[cfg(target_os = "linux")]
+fn make_room(out: &std::os::fd::OwnedFd) {
+    use rustix::pipe::{fcntl_getpipe_size, fcntl_setpipe_size};
+
+    if fcntl_getpipe_size(out).is_ok_and(|room| room < ROOM) {
+        fcntl_setpipe_size(out, ROOM).ok();
+    }
 }
 
 /// Standard output for data.

@@ -140,8 +140,12 @@ pub(crate) struct Piece {
 const PIECE_ROWS: usize = 1 << 17;
 
 /// How many pieces of a partition are read side by side, so that nobody waits while one of them is
-/// opened.
+/// opened,
 const PIECES_AHEAD: usize = 2;
+
+/// unless there are so many of all partitions: where these keep the cores busy anyway, a database is
+/// not asked for more connections, nor a disk for more at once.
+const PIECES_AT_ONCE: usize = 8;
 
 struct ChunkScanExec {
     table: Arc<dyn Table>,
@@ -252,6 +256,7 @@ impl ExecutionPlan for ChunkScanExec {
         let table = Arc::clone(&self.table);
         let columns = self.columns.clone();
         let schema = self.schema();
+        let at_once = (PIECES_AT_ONCE / self.partitions.len().max(1)).clamp(1, PIECES_AHEAD);
         let form = SchemaRef::clone(&schema);
         let batches = stream::iter(self.partitions[partition].clone())
             .map(move |piece| {
@@ -267,7 +272,7 @@ impl ExecutionPlan for ChunkScanExec {
                     SpawnedTask::spawn(async move { table.read_chunk(piece.chunk, request).await });
                 async move { task.join().await.map_err(StoreError::stopped)? }
             })
-            .buffered(PIECES_AHEAD)
+            .buffered(at_once)
             .map_ok(|rows| rows.into_stream())
             .try_flatten()
             .and_then(move |batch| {

@@ -36,7 +36,7 @@ use datafusion::{
         type_coercion::binary::comparison_coercion,
     },
 };
-use futures::{TryStreamExt as _, try_join};
+use futures::{TryStreamExt as _, join};
 use metalith_graph::columns;
 
 use crate::{
@@ -89,8 +89,9 @@ pub(crate) async fn compare(
         let rows = store.run(stored, subject).await?;
         Side::collect(rows, types, at_most).await
     };
-    // While the one side is read, the other is planned.
-    let (side, expected) = try_join!(side, expected.planned(store, subject))?;
+    // While the one side is read, the other is planned. What is wrong upstream is told first.
+    let (side, expected) = join!(side, expected.planned(store, subject));
+    let (expected, side) = (expected?, side?);
     let pass = Arc::new(Pass { side, places, provenance });
     let sorting = Arc::clone(&pass);
     expected.judge(to, move |batch| sorting.sort_out(&batch)).await?;

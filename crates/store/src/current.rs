@@ -79,7 +79,7 @@ pub(crate) async fn select_changed(
     let task = SpawnedTask::spawn(async move {
         let mut winners = Winners::new(table.as_ref(), &layout.id_types)?;
         winners.ids.reserve(changed.samples());
-        let mut chunks = pin!(changed.rows_of(table.as_ref(), &ids));
+        let mut chunks = pin!(changed.rows_of(&table, &ids));
         while let Some(found) = chunks.try_next().await? {
             winners.offer_changed(table.as_ref(), found, &ids, &layout, &visibility).await?;
         }

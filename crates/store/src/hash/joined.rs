@@ -36,7 +36,7 @@ pub(crate) fn hash_joined(
     let nulls = nulls.filter(|it| it.null_count() > 0);
     let pieces = pieces(parts);
     let mut hashes = Hashes::new(settings, rows);
-    match Alike::of(&pieces, rows).filter(|_| nulls.is_none()) {
+    match nulls.is_none().then(|| Alike::of(&pieces, rows)).flatten() {
         Some(alike) => hashes.push_alike(&alike, &pieces, rows),
         None => hashes.push_each(&pieces, nulls.as_ref(), rows),
     }

@@ -80,12 +80,15 @@ impl Md5Lanes {
         self.texts == LANES
     }
 
-    /// Adds a text that is as long as the one that was hashed where it comes to stand, as were all
-    /// before these: `change` writes into that one what is to be another.
+    /// Adds a text that is as long as the one that had its room before, into which `change` writes what
+    /// is to be another.
+    ///
+    /// Only after [`LANES`] texts that were all as long, the last that were pushed, and were hashed.
     #[inline]
     pub(super) fn push_changes(&mut self, change: impl FnOnce(&mut [u8])) -> bool {
-        let start = self.start();
-        change(&mut self.blocks[start..self.ends[self.texts]]);
+        let (start, end) = (self.start(), self.ends[self.texts]);
+        debug_assert!(start < end, "each room has a text, with what MD5 puts behind it");
+        change(&mut self.blocks[start..end]);
         self.texts += 1;
         self.texts == LANES
     }

@@ -2,10 +2,13 @@
 
 use std::{cmp::Ordering, future::ready, sync::Arc};
 
-use datafusion::arrow::{
-    array::{Array, ArrayRef, AsArray as _, BooleanArray, Int64Array, make_comparator},
-    compute::{SortOptions, concat, filter, sort},
-    datatypes::Int64Type,
+use datafusion::{
+    arrow::{
+        array::{Array, ArrayRef, AsArray as _, BooleanArray, Int64Array, make_comparator},
+        compute::{SortOptions, concat, filter, sort},
+        datatypes::Int64Type,
+    },
+    common::runtime::SpawnedTask,
 };
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 
@@ -45,14 +48,24 @@ impl Changed {
     }
 
     /// Of each chunk the rows that are of a changed sample, if there are any; `ids` are the columns
-    /// of the join keys. Chunks come in their order, and some are read ahead.
-    pub(crate) fn rows_of<'a>(
-        &'a self,
-        table: &'a dyn Table,
-        ids: &'a [String],
-    ) -> impl Stream<Item = Result<ChangedRows, StoreError>> + 'a {
+    /// of the join keys. Chunks come in their order, and some are looked through ahead, each by a
+    /// task of its own: it goes on while somebody reads more of what was found before.
+    pub(crate) fn rows_of(
+        self: &Arc<Self>,
+        table: &Arc<dyn Table>,
+        ids: &[String],
+    ) -> impl Stream<Item = Result<ChangedRows, StoreError>> + use<> {
+        let (changed, table) = (Arc::clone(self), Arc::clone(table));
+        let ids: Arc<[String]> = ids.into();
         stream::iter(0..table.chunks().len())
-            .map(move |chunk| self.rows_of_chunk(table, chunk, ids))
+            .map(move |chunk| {
+                let (changed, table) = (Arc::clone(&changed), Arc::clone(&table));
+                let ids = Arc::clone(&ids);
+                let task = SpawnedTask::spawn(async move {
+                    changed.rows_of_chunk(table.as_ref(), chunk, &ids).await
+                });
+                async move { task.join().await.map_err(StoreError::stopped)? }
+            })
             .buffered(CHUNKS_AHEAD)
             .try_filter_map(|found| ready(Ok(found)))
     }

@@ -58,36 +58,42 @@ fn md5_of_many_texts_is_that_of_each() {
     }
 }
 
-/// Texts that are as long as each other take the place of each other. Columns may begin anywhere in
-/// their values, as those of a slice do.
+/// Texts that are as long as each other take the place of each other, whether they end within a block
+/// or with it. Columns may begin anywhere in their values, as those of a slice do.
 #[test]
 fn texts_that_differ_in_their_values_alone_have_the_hashes_of_each() {
-    const ROWS: usize = 100;
-    for width in [0, 1, 8, 16, 31, 32, 70] {
-        let text = |row: usize, start: usize| -> String {
-            (0..width).map(|it| char::from(b'a' + ((row * 7 + it + start) % 26) as u8)).collect()
-        };
-        let column = |start| {
-            let all: StringArray = (0..ROWS + 3).map(|row| Some(text(row, start))).collect();
-            all.slice(3, ROWS)
-        };
-        for algorithm in HashAlgorithm::ALL {
-            let settings = HashSettings { algorithm, length: HashLength::UNCUT };
-            let parts = vec![
-                Part::Column(column(0)),
-                Part::Literal("a literal that is longer than what is copied at once".to_owned()),
-                Part::Column(column(5)),
-                Part::Literal("end".to_owned()),
-            ];
-            let hashes = hash_joined(settings, parts, ROWS).unwrap();
-            for row in 0..ROWS {
-                let (first, second) = (text(row + 3, 0), text(row + 3, 5));
-                let joined = format!(
-                    "{first}|a literal that is longer than what is copied at once|{second}|end"
-                );
-                let alone = vec![Part::Literal(joined)];
-                let expected = hash_joined(settings, alone, 1).unwrap();
-                assert_eq!(hashes.value(row), expected.value(0), "{algorithm:?}, row {row}");
+    const LITERAL: &str = "longer than what is copied at once";
+    let value = |row: usize, width: usize| -> String {
+        (0..width).map(|it| char::from(b'a' + ((row * 7 + it + width) % 26) as u8)).collect()
+    };
+    let column = |rows: usize, width: usize| {
+        let all: StringArray = (0..rows + 3).map(|row| Some(value(row, width))).collect();
+        Part::Column(all.slice(3, rows))
+    };
+    let lengths = [8, 9, 31].map(|length| HashLength::cut_to(length).unwrap());
+    let lengths = lengths.into_iter().chain([HashLength::UNCUT]);
+    let stories = lengths.flat_map(|length| HashAlgorithm::ALL.map(|it| (it, length)));
+    let rows = [0, 1, 15, 16, 17, 33];
+    // Texts of 37 characters and more, with all around the ends of blocks: 55, 56, 63, 64, 119, 120.
+    let widths = [0, 8, 16, 32, 17, 18, 19, 20, 25, 26, 27, 28, 81, 82, 83, 84, 200];
+    for (algorithm, length) in stories {
+        let settings = HashSettings { algorithm, length };
+        for (rows, width) in rows.into_iter().flat_map(|rows| widths.map(|width| (rows, width))) {
+            let literal = Part::Literal(LITERAL.to_owned());
+            let parts = vec![column(rows, width), literal, column(rows, 1)];
+            let hashes = hash_joined(settings, parts, rows).unwrap();
+            assert_eq!(hashes.len(), rows);
+            for row in 0..rows {
+                let (first, last) = (value(row + 3, width), value(row + 3, 1));
+                let text = format!("{first}|{LITERAL}|{last}");
+                let expected = match algorithm {
+                    HashAlgorithm::Md5 => length.cut_text(format!("{:x}", Md5::digest(&text))),
+                    _ => {
+                        let alone = hash_joined(settings, vec![Part::Literal(text)], 1).unwrap();
+                        alone.value(0).to_owned()
+                    }
+                };
+                assert_eq!(hashes.value(row), expected, "{settings:?}, width {width}, row {row}");
             }
         }
     }
