@@ -9,9 +9,7 @@ use datafusion::{
         datatypes::{Schema, SchemaRef},
     },
     catalog::{Session, TableProvider},
-    common::{
-        Result, Statistics, runtime::SpawnedTask, stats::Precision, tree_node::TreeNodeRecursion,
-    },
+    common::{Result, Statistics, stats::Precision, tree_node::TreeNodeRecursion},
     execution::{SendableRecordBatchStream, TaskContext},
     logical_expr::{Expr, TableType},
     physical_expr::{EquivalenceProperties, PhysicalExpr},
@@ -21,9 +19,9 @@ use datafusion::{
         stream::RecordBatchStreamAdapter,
     },
 };
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::TryStreamExt as _;
 
-use crate::{ChunkRequest, StoreError, Table};
+use crate::{ChunkRequest, StoreError, Table, ahead::ahead};
 
 /// Which rows of a table a query sees, chunk by chunk.
 #[derive(Clone, Debug)]
@@ -258,21 +256,16 @@ impl ExecutionPlan for ChunkScanExec {
         let schema = self.schema();
         let at_once = (PIECES_AT_ONCE / self.partitions.len().max(1)).clamp(1, PIECES_AHEAD);
         let form = SchemaRef::clone(&schema);
-        let batches = stream::iter(self.partitions[partition].clone())
-            .map(move |piece| {
-                let table = Arc::clone(&table);
-                let request = ChunkRequest {
-                    columns: columns.clone(),
-                    range: Some(piece.range),
-                    rows: piece.rows,
-                };
-                // Begun here: a future that nobody asks yet would not be, and while one thread hands
-                // over to the next a core has nothing to do.
-                let task =
-                    SpawnedTask::spawn(async move { table.read_chunk(piece.chunk, request).await });
-                async move { task.join().await.map_err(StoreError::stopped)? }
-            })
-            .buffered(at_once)
+        let read = move |piece: Piece| {
+            let table = Arc::clone(&table);
+            let request = ChunkRequest {
+                columns: columns.clone(),
+                range: Some(piece.range),
+                rows: piece.rows,
+            };
+            async move { table.read_chunk(piece.chunk, request).await }
+        };
+        let batches = ahead(self.partitions[partition].clone(), at_once, read)
             .map_ok(|rows| rows.into_stream())
             .try_flatten()
             .and_then(move |batch| {

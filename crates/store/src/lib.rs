@@ -14,6 +14,7 @@
     reason = "the types of Arrow and its kin are many and grow; what is not named is refused or kept"
 )]
 
+mod ahead;
 mod backend;
 mod backfill;
 mod carry;

@@ -2,16 +2,14 @@
 
 use std::{sync::Arc, thread::available_parallelism};
 
-use datafusion::{
-    arrow::{array::BooleanBufferBuilder, buffer::BooleanBuffer, datatypes::SchemaRef},
-    common::runtime::SpawnedTask,
-};
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use datafusion::arrow::{array::BooleanBufferBuilder, buffer::BooleanBuffer, datatypes::SchemaRef};
+use futures::{StreamExt as _, TryStreamExt as _};
 use metalith_base::FeatureKey;
 use metalith_expr::Expr;
 
 use crate::{
     ChunkRequest, Store, StoreError, Table,
+    ahead::ahead,
     chunk_scan::{ChunkSelection, Piece, Selection, nullable, pieces},
     direct::{FEW, places},
     row_test::{Conditions, RowTest, Within},
@@ -45,18 +43,15 @@ impl Store {
             return Ok(None);
         }
         let probe = Arc::new(Probe::new(self, &stored, columns, conditions)?);
-        let found = pieces(table.as_ref(), selection).into_iter().map(|piece| {
-            let (table, probe, looked_at) = (Arc::clone(table), Arc::clone(&probe), piece.clone());
+        let look = |piece: Piece| {
+            let (table, probe) = (Arc::clone(table), Arc::clone(&probe));
             async move {
-                let task = SpawnedTask::spawn(async move {
-                    probe.passing(table.as_ref(), &looked_at, None).await
-                });
-                let rows = task.join().await.map_err(StoreError::stopped)??;
-                Ok::<_, StoreError>((piece, rows))
+                let rows = probe.passing(table.as_ref(), &piece, None).await?;
+                Ok((piece, rows))
             }
-        });
+        };
         let at_once = available_parallelism().map_or(1, usize::from);
-        let mut found = stream::iter(found).buffered(at_once);
+        let mut found = ahead(pieces(table.as_ref(), selection), at_once, look);
         let mut kept = Kept::nothing_of(table.as_ref());
         let (mut seen, mut met) = (0, 0);
         while let Some((piece, rows)) = found.try_next().await? {

@@ -2,15 +2,15 @@
 
 use std::{collections::BTreeMap, sync::Arc, thread::available_parallelism};
 
-use datafusion::{arrow::array::RecordBatch, common::runtime::SpawnedTask};
-use futures::stream::{self, StreamExt as _};
+use datafusion::arrow::array::RecordBatch;
+use futures::StreamExt as _;
 use metalith_base::FeatureKey;
 use metalith_expr::Expr;
 use metalith_graph::FeatureGraph;
 
 use crate::{
-    Finding, ReadOptions, ResolveOptions, Store, StoreError, chain::Found, current::Visibility,
-    retry::until_undisturbed,
+    Finding, ReadOptions, ResolveOptions, Store, StoreError, ahead::ahead, chain::Found,
+    current::Visibility, retry::until_undisturbed,
 };
 
 /// How many features are looked at at once, at most: each may take as much memory as a resolve.
@@ -93,18 +93,15 @@ impl Store {
     ) -> Vec<Result<FeatureStatus, StoreError>> {
         // Most of it is computing, so each is a task of its own, which borrows nothing.
         let shared = Arc::new((graph.clone(), options.clone()));
-        let told = features.iter().cloned().map(|feature| {
+        let look = |feature: FeatureKey| {
             let (store, shared) = (self.clone(), Arc::clone(&shared));
             async move {
-                let task = SpawnedTask::spawn(async move {
-                    let (graph, options) = shared.as_ref();
-                    store.status_of(graph, &feature, options).await
-                });
-                task.join().await.unwrap_or_else(|error| Err(StoreError::stopped(error)))
+                let (graph, options) = shared.as_ref();
+                store.status_of(graph, &feature, options).await
             }
-        });
+        };
         let at_once = available_parallelism().map_or(1, usize::from).min(MOST_AT_ONCE);
-        stream::iter(told).buffered(at_once).collect().await
+        ahead(features.iter().cloned(), at_once, look).collect().await
     }
 
     async fn look(

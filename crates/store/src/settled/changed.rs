@@ -2,17 +2,14 @@
 
 use std::{cmp::Ordering, future::ready, sync::Arc};
 
-use datafusion::{
-    arrow::{
-        array::{Array, ArrayRef, AsArray as _, BooleanArray, Int64Array, make_comparator},
-        compute::{SortOptions, concat, filter, sort},
-        datatypes::Int64Type,
-    },
-    common::runtime::SpawnedTask,
+use datafusion::arrow::{
+    array::{Array, ArrayRef, AsArray as _, BooleanArray, Int64Array, make_comparator},
+    compute::{SortOptions, concat, filter, sort},
+    datatypes::Int64Type,
 };
-use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use futures::{Stream, TryStreamExt as _};
 
-use crate::{ChunkRequest, ColumnFacts, Run, StoreError, Table, key_index::KeyIndex};
+use crate::{ChunkRequest, ColumnFacts, Run, StoreError, Table, ahead::ahead, key_index::KeyIndex};
 
 /// How many chunks are looked through side by side.
 const CHUNKS_AHEAD: usize = 4;
@@ -48,8 +45,7 @@ impl Changed {
     }
 
     /// Of each chunk the rows that are of a changed sample, if there are any; `ids` are the columns
-    /// of the join keys. Chunks come in their order, and some are looked through ahead, each by a
-    /// task of its own: it goes on while somebody reads more of what was found before.
+    /// of the join keys. Chunks come in their order, and some are looked through ahead.
     pub(crate) fn rows_of(
         self: &Arc<Self>,
         table: &Arc<dyn Table>,
@@ -57,17 +53,13 @@ impl Changed {
     ) -> impl Stream<Item = Result<ChangedRows, StoreError>> + use<> {
         let (changed, table) = (Arc::clone(self), Arc::clone(table));
         let ids: Arc<[String]> = ids.into();
-        stream::iter(0..table.chunks().len())
-            .map(move |chunk| {
-                let (changed, table) = (Arc::clone(&changed), Arc::clone(&table));
-                let ids = Arc::clone(&ids);
-                let task = SpawnedTask::spawn(async move {
-                    changed.rows_of_chunk(table.as_ref(), chunk, &ids).await
-                });
-                async move { task.join().await.map_err(StoreError::stopped)? }
-            })
-            .buffered(CHUNKS_AHEAD)
-            .try_filter_map(|found| ready(Ok(found)))
+        let chunks = 0..table.chunks().len();
+        let look = move |chunk| {
+            let (changed, table) = (Arc::clone(&changed), Arc::clone(&table));
+            let ids = Arc::clone(&ids);
+            async move { changed.rows_of_chunk(table.as_ref(), chunk, &ids).await }
+        };
+        ahead(chunks, CHUNKS_AHEAD, look).try_filter_map(|found| ready(Ok(found)))
     }
 
     async fn rows_of_chunk(
