@@ -99,8 +99,7 @@ pub(crate) fn repeated(
     if footer.metadata().file_metadata().num_rows() != i64::try_from(rows).ok()? {
         return None;
     }
-    let (nulls, bounds) = of_groups(footer, field, footer.metadata().row_groups(), rows)?;
-    let facts = ColumnFacts { nulls, bounds, runs: None };
+    let facts = of_groups(footer, field, footer.metadata().row_groups(), rows)?;
     metalith_store::repeated(&facts, field.data_type(), rows, count)
 }
 
@@ -147,9 +146,8 @@ fn distinct(footer: &ArrowReaderMetadata) -> Option<Distinct> {
 }
 
 fn column_facts(footer: &ArrowReaderMetadata, field: &Field, rows: usize) -> Option<ColumnFacts> {
-    let groups = footer.metadata().row_groups();
-    let (nulls, bounds) = of_groups(footer, field, groups, rows)?;
-    Some(ColumnFacts { nulls, bounds, runs: runs_of(footer, field, rows) })
+    let facts = of_groups(footer, field, footer.metadata().row_groups(), rows)?;
+    Some(ColumnFacts { runs: runs_of(footer, field, rows), ..facts })
 }
 
 /// What the footer of a chunk's file tells about its row groups.
@@ -167,9 +165,7 @@ pub(crate) async fn part_facts(
         let rows = usize::try_from(group.num_rows()).unwrap_or_default();
         let of_column = |column: &usize| {
             let field = table.schema.field(*column);
-            let known = of_groups(&footer, field, std::slice::from_ref(group), rows);
-            let (nulls, bounds) = known.unwrap_or_default();
-            ColumnFacts { nulls, bounds, runs: None }
+            of_groups(&footer, field, std::slice::from_ref(group), rows).unwrap_or_default()
         };
         PartFacts { rows, columns: columns.iter().map(of_column).collect() }
     };
@@ -182,11 +178,12 @@ fn of_groups(
     field: &Field,
     groups: &[RowGroupMetaData],
     rows: usize,
-) -> Option<(Option<usize>, Option<ArrayRef>)> {
+) -> Option<ColumnFacts> {
+    let known = |nulls, bounds| Some(ColumnFacts { nulls, bounds, runs: None });
     let (name, target) = (field.name(), field.data_type());
     if footer.schema().field_with_name(name).is_err() {
         // The file is older than the column, which reads as NULL.
-        return Some((Some(rows), None));
+        return known(Some(rows), None);
     }
     let converter = StatisticsConverter::try_new(name, footer.schema(), footer.parquet_schema());
     let converter = converter.ok()?.with_missing_null_counts_as_zero(false);
@@ -199,11 +196,11 @@ fn of_groups(
     };
     // Nobody knows how old writers ordered values.
     if groups.iter().any(|group| is_old(group) == Some(true)) {
-        return Some((nulls, None));
+        return known(nulls, None);
     }
     let (least, greatest) =
         (converter.row_group_mins(groups).ok()?, converter.row_group_maxes(groups).ok()?);
-    Some((nulls, bounds(&least, &greatest, target)))
+    known(nulls, bounds(&least, &greatest, target))
 }
 
 /// The least and the greatest of the bounds of row groups; `None` if one of them has none.

@@ -89,12 +89,13 @@ impl LocalFile {
         let rest = usize::try_from(range.end - start).unwrap_or(usize::MAX);
         let ahead = if window.after_long { HEADER } else { WINDOW };
         let bytes = read_at(file, start, least.max(rest.min(ahead)))?;
-        *window = match least {
+        let is_long = least > WINDOW;
+        *window = Window {
+            start,
             // What is longer is asked for once.
-            _ if least > WINDOW => Window { after_long: true, ..Window::default() },
-            // A header, whose length nobody knows.
-            1 => Window { start, bytes: bytes.clone(), after_long: window.after_long },
-            _ => Window { start, bytes: bytes.clone(), after_long: false },
+            bytes: if is_long { Bytes::new() } else { bytes.clone() },
+            // Of a header nobody knows the length, and it tells nothing of the page.
+            after_long: if least == 1 { window.after_long } else { is_long },
         };
         Ok(bytes)
     }

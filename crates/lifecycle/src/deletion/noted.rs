@@ -3,7 +3,7 @@
 use metalith_store::StoreError;
 use serde_json::{Value, json};
 
-use super::{Done, protect::Blocker};
+use super::{Done, Restored, protect::Blocker};
 use crate::{
     Context,
     audit::{self, Event, Record},
@@ -87,6 +87,26 @@ pub(super) async fn note_blocked(
         "blockers": blockers,
     });
     note(context, Event::Blocked, &intent.id, details, None).await
+}
+
+pub(super) async fn note_restored(
+    context: Context<'_>,
+    deletion: &str,
+    restored: &[Restored],
+) -> Result<(), StoreError> {
+    let features: Vec<_> = restored
+        .iter()
+        .map(|it| {
+            json!({
+                "feature": it.feature.as_str(),
+                "samples": it.receipt.samples,
+                "reattached": it.reattached,
+                "table_version": it.receipt.table_version,
+            })
+        })
+        .collect();
+    let details = json!({ "features": features });
+    note(context, Event::Restored, deletion, details, None).await
 }
 
 pub(super) async fn note(

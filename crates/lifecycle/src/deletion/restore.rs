@@ -8,16 +8,14 @@ use metalith_graph::{Feature, columns};
 use metalith_store::{
     DeletionMode, Keys, Mark, ReadOptions, RestoreReceipt, RestoreRequest, StoreError,
 };
-use serde_json::json;
 
 use super::{
-    CascadeRequest, DeletionError, list, scope,
+    CascadeRequest, DeletionError, list,
+    noted::note_restored,
+    scope,
     walk::{Reach, Walk},
 };
-use crate::{
-    Context,
-    audit::{self, Event, Record},
-};
+use crate::Context;
 
 /// Whether to do it, or only to say what would be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,29 +118,8 @@ pub(crate) async fn restore_marked(
     if found.is_empty() {
         return Err(nothing());
     }
-    note(context, deletion, &found).await?;
+    note_restored(context, deletion, &found).await?;
     Ok(found)
-}
-
-async fn note(
-    context: Context<'_>,
-    deletion: &str,
-    restored: &[Restored],
-) -> Result<(), StoreError> {
-    let features: Vec<_> = restored
-        .iter()
-        .map(|it| {
-            json!({
-                "feature": it.feature.as_str(),
-                "samples": it.receipt.samples,
-                "reattached": it.reattached,
-                "table_version": it.receipt.table_version,
-            })
-        })
-        .collect();
-    let details = json!({ "features": features });
-    let record = Record { event: Event::Restored, deletion: Some(deletion), details, once: None };
-    audit::append(context.store, record).await
 }
 
 /// The samples of each feature that filters choose among those that a deletion hid: of the feature
