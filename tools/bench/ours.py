@@ -62,7 +62,12 @@ class Metalith:
         """A stream of Arrow to whoever called."""
         return [*self.start, "metadata", "read", key, "--output", "-"]
 
+    def work(self, key):
+        """A stream of new and stale samples to whoever called."""
+        return [*self.start, "metadata", "resolve", key, "--output", "-"]
+
     def resolve(self, key, folder):
+        """Files of new, stale and orphaned samples."""
         output = ["--output-dir", str(folder), "--format", "arrow"]
         return [*self.start, "--json", "metadata", "resolve", key, *output]
 

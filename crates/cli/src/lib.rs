@@ -6,9 +6,9 @@
 mod app;
 mod commands;
 mod context;
-mod data_out;
 mod failure;
 mod log;
+mod output;
 mod printer;
 mod progress;
 

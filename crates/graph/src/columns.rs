@@ -36,6 +36,10 @@ pub const MIGRATION_ID: &str = "metalith_migration_id";
 /// Metalith's own.
 pub const MIGRATED_FROM: &str = "metalith_migrated_from";
 
+/// Text: what a resolve found a sample to be, where it hands out several kinds together. It is left out
+/// where such rows are written back. Metalith's own.
+pub const FINDING: &str = "metalith_finding";
+
 /// The versions of a sample: of what it is computed from, and of its data.
 pub const VERSIONS: [&str; 4] =
     [PROVENANCE_BY_FIELD, PROVENANCE, DATA_VERSION_BY_FIELD, DATA_VERSION];
@@ -43,7 +47,7 @@ pub const VERSIONS: [&str; 4] =
 /// What a tombstone says about the deletion.
 pub const OF_DELETIONS: [&str; 4] = [DELETION_ID, DELETED_BY, DELETION_REASON, RECOVERABLE_UNTIL];
 
-const ALL: [&str; 10] = [
+const ALL: [&str; 11] = [
     PROVENANCE_BY_FIELD,
     PROVENANCE,
     DATA_VERSION_BY_FIELD,
@@ -54,6 +58,7 @@ const ALL: [&str; 10] = [
     UPDATED_AT,
     DELETED_AT,
     MATERIALIZATION_ID,
+    FINDING,
 ];
 
 /// Whether a column is set by the system and not by users.

@@ -1,28 +1,35 @@
-//! The rows of an increment to files, as they are found.
+//! The rows of an increment to files or to another program, as they are found.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     path::{Path, PathBuf},
+    sync::{Arc, LazyLock},
 };
 
-use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use arrow::{
+    array::{ArrayRef, DictionaryArray, Int8Array, RecordBatch, StringArray},
+    datatypes::{DataType, Field, Schema, SchemaRef},
+};
 use metalith_base::FeatureKey;
-use metalith_graph::FeatureGraph;
-use metalith_store::{Finding, ResolveOptions, Resolved, Store};
+use metalith_graph::{FeatureGraph, columns};
+use metalith_store::{Finding, ResolveOptions, Resolved, Store, StoreError};
 
-use crate::{FileFormat, IngestError, RowWriter};
+use crate::{FileFormat, IngestError, RowSink, RowWriter};
 
 /// What a file is made for, also without rows.
 const KEPT: [Finding; 3] = [Finding::New, Finding::Stale, Finding::Orphaned];
 
-/// An increment whose rows are in files.
+/// What is to be computed, and for the first time or once more.
+const WORK: [Finding; 2] = [Finding::New, Finding::Stale];
+
+/// An increment whose rows were written as they were found.
 #[derive(Debug)]
 pub struct WrittenIncrement {
     /// How it was found.
     pub resolved: Resolved,
     /// How many rows there are of each; nothing where there are none.
     pub rows: BTreeMap<Finding, u64>,
-    /// The files of new, stale and orphaned rows.
+    /// The files of new, stale and orphaned rows, if each has its own.
     pub files: Vec<PathBuf>,
 }
 
@@ -72,4 +79,58 @@ pub async fn write_increment(
         file.publish()?;
     }
     Ok(WrittenIncrement { resolved, rows, files: KEPT.map(file).to_vec() })
+}
+
+/// Resolves a feature and writes new and stale samples, all of them to one place, in which they are
+/// told apart by the column [`columns::FINDING`] in front.
+///
+/// These are the samples that somebody computes and writes back; of orphaned ones, which nobody is to
+/// write back, there is a count. `open` is asked for the place when the columns are known.
+pub async fn write_work(
+    (store, graph): (&Store, &FeatureGraph),
+    feature: &FeatureKey,
+    options: ResolveOptions,
+    open: impl Fn(SchemaRef) -> Result<RowSink, IngestError>,
+) -> Result<WrittenIncrement, IngestError> {
+    let mut sink: Option<RowSink> = None;
+    let mut rows: BTreeMap<Finding, u64> = BTreeMap::new();
+    let take = |finding, batch: RecordBatch| {
+        *rows.entry(finding).or_default() += batch.num_rows() as u64;
+        let Some(kind) = WORK.iter().position(|it| *it == finding) else { return Ok(()) };
+        let batch = told_apart(&batch, kind)?;
+        let sink = match &mut sink {
+            Some(sink) => sink,
+            None => sink.insert(open(batch.schema())?),
+        };
+        sink.write(&batch)
+    };
+    let resolved = store.resolve_each(graph, feature, options, take).await?;
+    let sink = match sink {
+        Some(sink) => sink,
+        None => {
+            let none = RecordBatch::new_empty(SchemaRef::clone(&resolved.expected));
+            open(told_apart(&none, 0)?.schema())?
+        }
+    };
+    sink.finish()?;
+    Ok(WrittenIncrement { resolved, rows, files: Vec::new() })
+}
+
+/// Rows that say what they are: which of [`WORK`].
+fn told_apart(batch: &RecordBatch, kind: usize) -> Result<RecordBatch, IngestError> {
+    /// The same for all batches, so that a stream has it once.
+    static NAMES: LazyLock<ArrayRef> =
+        LazyLock::new(|| Arc::new(StringArray::from_iter_values(WORK.map(Finding::name))));
+
+    let key = i8::try_from(kind).unwrap_or_default();
+    let keys = Int8Array::from_value(key, batch.num_rows());
+    let kinds = DictionaryArray::try_new(keys, Arc::clone(&NAMES)).map_err(StoreError::arrow)?;
+    let of_kind = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Utf8));
+    let field = Arc::new(Field::new(columns::FINDING, of_kind, false));
+    let schema = batch.schema();
+    let fields: Vec<_> = std::iter::once(&field).chain(schema.fields()).cloned().collect();
+    let kinds: ArrayRef = Arc::new(kinds);
+    let arrays = std::iter::once(&kinds).chain(batch.columns()).cloned().collect();
+    let told = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays);
+    Ok(told.map_err(StoreError::arrow)?)
 }

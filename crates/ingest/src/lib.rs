@@ -1,7 +1,7 @@
 //! Rows from files and to files, and folders and buckets as samples.
 //!
 //! [`read_file`] and [`write_file`] know Parquet, CSV, TSV, JSON lines and Arrow IPC;
-//! [`write_increment`] writes what a resolve finds. [`scan`] turns what
+//! [`write_increment`] and [`write_work`] write what a resolve finds. [`scan`] turns what
 //! lies in a folder or bucket into samples of a root feature. What this crate is not: it decides
 //! nothing about versions; rows go through `Store::write` like everybody's.
 #![expect(
@@ -10,22 +10,25 @@
 )]
 
 mod behind;
+mod encode;
 mod error;
 mod files;
 mod formats;
 mod increment;
 mod save;
 mod scan;
+mod sink;
 mod versions;
 
 pub use crate::{
     error::IngestError,
     files::{RowFile, read_file, read_stream},
     formats::FileFormat,
-    increment::{WrittenIncrement, write_increment},
-    save::{CompleteFile, RowWriter, write_file, write_stream},
+    increment::{WrittenIncrement, write_increment, write_work},
+    save::{CompleteFile, RowWriter},
     scan::{
         Gone, GoneSamples, Remark, Remarks, RowGuard, ScanEvent, ScanOptions, ScanReport, scan,
     },
+    sink::{RowSink, write_file},
     versions::{VersionColumn, assemble_versions, read_samples},
 };

@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 
 use metalith_base::FeatureKey;
-use metalith_ingest::{FileFormat, write_file, write_stream};
+use metalith_ingest::FileFormat;
 use metalith_store::{Mode, ReadOptions, Rows};
 use serde_json::{Value, json};
 
 use crate::{
     commands::write::parse_format,
     context::{Context, filters},
-    data_out::data_out,
-    failure::{CliError, Failure, Outcome, fail},
+    failure::{Failure, Outcome, fail},
+    output::Output,
     printer::{cells, number, table},
 };
 
@@ -49,8 +49,9 @@ pub(crate) struct Args {
 const SHOWN: usize = 20;
 
 pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
+    let output = args.output.as_ref().map(|file| Output::new(file, args.format)).transpose()?;
     let (project, store) = context.open(Mode::Read).await?;
-    let for_people = args.output.is_none() && !context.printer.json;
+    let for_people = output.is_none() && !context.printer.json;
     let options = ReadOptions {
         filters: filters(&args.filters)?,
         columns: args.columns.clone(),
@@ -61,29 +62,21 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
         ..ReadOptions::default()
     };
     let rows = store.read(project.graph(), &args.feature, &options).await.map_err(fail)?;
-    match &args.output {
-        Some(file) => save(rows, file, args, context).await,
+    match output {
+        Some(output) => save(rows, &output, args, context).await,
         None => print(rows, args, context).await,
     }
 }
 
 async fn save(
     rows: Rows,
-    file: &PathBuf,
+    output: &Output,
     args: &Args,
     context: &Context,
 ) -> Result<Outcome, Failure> {
-    if file.as_os_str() == "-" {
-        let format = args.format.unwrap_or(FileFormat::Arrow);
-        let written = write_stream(rows, data_out(), format).await;
-        return written.map(|_| Outcome::Done).map_err(fail);
-    }
-    let Some(format) = args.format.or_else(|| FileFormat::of_file(file)) else {
-        let what = format!("the format of `{}` is not known", file.display());
-        let hint = "name it with `--format`: parquet, csv, tsv, jsonl or arrow".to_owned();
-        return Err(fail(CliError::Argument { what, hint }));
-    };
-    let count = write_file(rows, file, format).await.map_err(fail)?;
+    let sink = output.open(rows.schema()).map_err(fail)?;
+    let count = sink.fill(rows).await.map_err(fail)?;
+    let Some(file) = output.file() else { return Ok(Outcome::Done) };
     let json = json!({"feature": args.feature.as_str(), "rows": count, "file": file});
     context.printer.show(json, || format!("wrote {} rows to {}", number(count), file.display()))?;
     Ok(Outcome::Done)

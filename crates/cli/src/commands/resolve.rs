@@ -1,10 +1,15 @@
 //! `metalith metadata resolve`.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use metalith_base::FeatureKey;
 use metalith_expr::Expr;
-use metalith_ingest::{FileFormat, WrittenIncrement, read_samples, write_increment};
+use metalith_ingest::{
+    FileFormat, IngestError, WrittenIncrement, read_samples, write_increment, write_work,
+};
 use metalith_store::{Compute, Computed, Extent, Finding, Increment, Mode, ResolveOptions};
 use serde_json::{Value, json};
 
@@ -12,6 +17,7 @@ use crate::{
     commands::write::parse_format,
     context::{Context, filters, output_folder},
     failure::{CliError, Failure, Outcome, fail},
+    output::Output,
     printer::{cells, number, table},
     progress,
 };
@@ -47,36 +53,63 @@ pub(crate) struct Args {
     /// Write new, stale and orphaned samples into files of this folder
     #[arg(long, value_name = "DIR")]
     output_dir: Option<PathBuf>,
-    /// The format of those files
-    #[arg(long, value_parser = parse_format, default_value = "parquet")]
-    format: FileFormat,
+    /// Write new and stale samples into one file, where `metalith_finding` says which they are; `-` is
+    /// standard output, as an Arrow stream unless told otherwise
+    #[arg(long, short, value_name = "FILE", conflicts_with = "output_dir")]
+    output: Option<PathBuf>,
+    /// The format of those files [default: Parquet in a folder, else by the file's ending]
+    #[arg(long, value_parser = parse_format)]
+    format: Option<FileFormat>,
     /// Show at most so many rows of each
     #[arg(long, default_value_t = 5)]
     limit: usize,
 }
 
 pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
+    let output = args.output.as_ref().map(|file| Output::new(file, args.format)).transpose()?;
     let (project, store) = context.open(Mode::Read).await?;
     let options = options(args).await?;
     let bar = progress::bar(&context.printer, &format!("resolving {}", args.feature));
-    let graph = project.graph();
-    let Some(folder) = &args.output_dir else {
-        let found = store.resolve(graph, &args.feature, options).await;
+    let from = (&store, project.graph());
+    if let Some(folder) = &args.output_dir {
+        output_folder(folder)?;
+        let format = args.format.unwrap_or(FileFormat::Parquet);
+        let written = write_increment(from, &args.feature, options, folder, format).await;
         bar.finish_and_clear();
-        return show(args, context, &found.map_err(fail)?);
-    };
-    output_folder(folder)?;
-    let from = (&store, graph);
-    let written = write_increment(from, &args.feature, options, folder, args.format).await;
+        return told(args, context, written, None);
+    }
+    if let Some(output) = &output {
+        let open = |schema| output.open(schema);
+        let written = write_work(from, &args.feature, options, open).await;
+        bar.finish_and_clear();
+        return told(args, context, written, output.file());
+    }
+    let found = store.resolve(project.graph(), &args.feature, options).await;
     bar.finish_and_clear();
-    let WrittenIncrement { resolved, rows, files } = written.map_err(fail)?;
+    show(args, context, &found.map_err(fail)?)
+}
+
+/// Tells of an increment whose rows were written: into files of its own, into one, or to standard
+/// output, which is then not for anything else.
+fn told(
+    args: &Args,
+    context: &Context,
+    written: Result<WrittenIncrement, IngestError>,
+    file: Option<&Path>,
+) -> Result<Outcome, Failure> {
+    let WrittenIncrement { resolved, rows, mut files } = written.map_err(fail)?;
     let rows = |finding| rows.get(&finding).copied().unwrap_or_default();
-    let found = Found::new(args, context, rows, (resolved.extent, &resolved.computed));
-    let mut json = found.json;
+    let Found { mut json, text } =
+        Found::new(args, context, rows, (resolved.extent, &resolved.computed));
+    files.extend(file.map(Path::to_path_buf));
+    if files.is_empty() {
+        context.printer.remark(&text);
+        return Ok(Outcome::Done);
+    }
     json["files"] = json!(files);
     context.printer.show(json, || {
         let shown: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-        format!("{}\nwrote {}", found.text, shown.join(", "))
+        format!("{text}\nwrote {}", shown.join(", "))
     })?;
     Ok(Outcome::Done)
 }

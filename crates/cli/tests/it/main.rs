@@ -115,6 +115,35 @@ fn from_writing_to_working_off() {
 }
 
 #[test]
+fn work_flows_from_a_resolve_through_a_program_into_a_write() {
+    let project = project();
+    let here = project.path();
+    let mut resolve = command(here, &["metadata", "resolve", "crop", "--output", "-"]);
+    let mut resolve = resolve.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let work = resolve.stdout.take().unwrap();
+    let write = command(here, &["metadata", "write", "crop", "-"]).stdin(work).output().unwrap();
+    assert_eq!(String::from_utf8(write.stdout).unwrap(), "wrote 3 rows to crop\n");
+    let resolve = resolve.wait_with_output().unwrap();
+    assert!(resolve.status.success());
+    assert_eq!(String::from_utf8(resolve.stderr).unwrap(), "new 3, stale 0, orphaned 0\n");
+
+    let rows = "video_id,size,metaxy_provenance_by_field.frames\nv2,2,x\nv4,4,d\n";
+    std::fs::write(here.join("raw.csv"), rows).unwrap();
+    told(here, &["metadata", "write", "video/raw", "raw.csv"]);
+    let work = told(here, &["metadata", "resolve", "crop", "-o", "-", "--format", "csv", "-q"]);
+    let mut lines: Vec<&str> = work.lines().collect();
+    lines[1..].sort_unstable();
+    let begins = |line: usize, text: &str| assert!(lines[line].starts_with(text), "{work}");
+    begins(0, "metalith_finding,video_id,");
+    begins(1, "new,v4,");
+    begins(2, "stale,v2,");
+    let resolved = told(here, &["metadata", "resolve", "crop", "-o", "work.parquet"]);
+    assert_eq!(resolved, "new 1, stale 1, orphaned 0\nwrote work.parquet\n");
+    told(here, &["metadata", "write", "crop", "work.parquet"]);
+    told(here, &["metadata", "status", "--assert-in-sync"]);
+}
+
+#[test]
 fn deleting_softly_restoring_and_deleting_for_good() {
     let project = project();
     let here = project.path();

@@ -4,8 +4,8 @@ use std::fs;
 
 use arrow::array::RecordBatch;
 use metalith_graph::FeatureGraph;
-use metalith_ingest::{FileFormat, read_file, write_increment};
-use metalith_store::{Finding, ResolveOptions, Store};
+use metalith_ingest::{FileFormat, RowSink, read_file, write_increment, write_work};
+use metalith_store::{Finding, ReadOptions, ResolveOptions, Store, WriteOptions};
 use metalith_testkit::{
     fixtures::{graph, key, memory_store, write},
     rows_to_json,
@@ -74,4 +74,40 @@ async fn no_file_takes_its_name_where_one_of_them_cannot() {
     assert!(refused.unwrap_err().to_string().contains("orphaned.csv"));
     assert_eq!(fs::read_to_string(folder.path().join("new.csv")).unwrap(), "of last week\n");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no part is left behind");
+}
+
+#[tokio::test]
+async fn what_is_to_be_computed_goes_to_one_place() {
+    let ((store, graph), folder) = (videos().await, tempdir().unwrap());
+    let (crop, from) = (key("crop"), (&store, &graph));
+    let file = |name: &str| folder.path().join(name);
+    let new = store.resolve(&graph, &crop, ResolveOptions::default()).await.unwrap().new;
+    write(&store, &graph, "crop", &json!(rows_to_json(&new.batches))).await.unwrap();
+    let video =
+        |id: &str, is: &str| json!({"id": id, "metaxy_provenance_by_field": {"frames": is}});
+    write(&store, &graph, "video", &json!([video("b", "other"), video("c", "c")])).await.unwrap();
+    for format in [FileFormat::Csv, FileFormat::JsonLines, FileFormat::Parquet, FileFormat::Arrow] {
+        let file = file(&format!("work.{}", format.ending()));
+        let open = |schema| RowSink::file(&file, schema, format);
+        let written = write_work(from, &crop, ResolveOptions::default(), open).await.unwrap();
+        let count = |finding| written.rows.get(&finding).copied();
+        assert_eq!(count(Finding::New), Some(1), "{format}");
+        assert_eq!(count(Finding::Stale), Some(1), "{format}");
+        assert_eq!(count(Finding::Orphaned), Some(1), "{format}: counted");
+        let batches = read_file(&file, None).unwrap().collect().await.unwrap();
+        let told = rows_to_json(&batches).into_iter();
+        let mut told: Vec<_> = told.map(|it| json!([it["metalith_finding"], it["id"]])).collect();
+        told.sort_by_key(ToString::to_string);
+        assert_eq!(told, [json!(["new", "c"]), json!(["stale", "b"])], "{format}");
+    }
+    // Who worked it off writes it back as it is.
+    let rows = read_file(&file("work.arrow"), None).unwrap();
+    store.write(&graph, &crop, rows, &WriteOptions::default()).await.unwrap();
+    let open = |schema| RowSink::file(&file("none.csv"), schema, FileFormat::Csv);
+    let written = write_work(from, &crop, ResolveOptions::default(), open).await.unwrap();
+    assert_eq!(written.rows.keys().copied().collect::<Vec<_>>(), [Finding::Orphaned]);
+    let none = fs::read_to_string(file("none.csv")).unwrap();
+    assert!(none.starts_with("metalith_finding,id,") && none.lines().count() == 1, "{none}");
+    let stored = store.read(&graph, &crop, &ReadOptions::default()).await.unwrap();
+    assert!(stored.schema().index_of("metalith_finding").is_err(), "it is no column of samples");
 }
