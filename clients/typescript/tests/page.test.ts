@@ -163,7 +163,7 @@ test("the first thing that a keyboard finds leads past the navigation", async ()
   await page.keyboard.press("Tab");
   assert.equal(await page.evaluate(() => document.activeElement?.textContent), "To the content");
   await page.keyboard.press("Enter");
-  assert.equal(new URL(page.url()).hash, "#content");
+  await page.waitForURL((url) => url.hash === "#content");
 });
 
 test("where tokens are needed the page asks for one, and lets nobody else in", async () => {
