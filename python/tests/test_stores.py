@@ -1,5 +1,6 @@
 """What a store does for a pipeline: write, resolve, work off, read, copy."""
 
+import itertools
 import os
 import pickle
 import sqlite3
@@ -131,6 +132,25 @@ def test_columns_of_nothing_go_in(store: ml.MetadataStore, kind: str) -> None:
         assert rows["note"].to_list() == ["y", None]
         assert [list(it) for it in rows["tags"].to_list()] == [["x"], []]
         assert rows["metaxy_materialization_id"].to_list() == [None, None]
+
+
+def test_a_frame_of_many_chunks_goes_in_as_it_is(store: ml.MetadataStore) -> None:
+    Video, _ = declare()
+
+    def part(first: int, last: int) -> pl.DataFrame:
+        return videos(*(f"{number:05}" for number in range(first, last)))
+
+    ends = [0, 20_000, 20_001, 60_000, 90_000]
+    parts = [part(first, last) for first, last in itertools.pairwise(ends)]
+    # A column of one chunk beside those of several.
+    sizes = pl.Series("size", range(90_000))
+    frame = pl.concat([part.drop("size") for part in parts], rechunk=False).with_columns(sizes)
+    assert frame.n_chunks("all") == [4, 4, 1]
+    with store.open("write"):
+        assert store.write(Video, frame) == 90_000
+        stored = store.read(Video).collect().to_native().sort("id")
+    assert stored.select("id", HASHES, "size").equals(frame)
+    assert frame.n_chunks("all") == [4, 4, 1], "nothing was put together to hand it over"
 
 
 def test_what_comes_out_can_be_turned_into_anything(store: ml.MetadataStore) -> None:

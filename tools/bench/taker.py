@@ -1,8 +1,8 @@
 """Takes in a stream of Arrow batch by batch, as who calls our command would, and counts its rows.
 
 Where rows say what a resolve found them to be, each kind is counted. A process of its own, which
-says on a line when it is ready: what `bench.py` starts begins with its peak of memory, so that is to
-stay small.
+says on a line when it is ready: what `bench.py` starts begins with its peak of memory, so that is
+to stay small.
 """
 
 import json

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "the C stream interface is a pointer in a capsule")]
 
 use std::{
+    collections::VecDeque,
     ffi::CStr,
     slice,
     sync::{
@@ -33,6 +34,8 @@ use crate::{
 
 const STREAM: &CStr = c"arrow_array_stream";
 const SCHEMA: &CStr = c"arrow_schema";
+/// How many rows the chunks of a frame have on average, if each is worth a stream.
+const PART_ROWS: usize = 1 << 14;
 
 /// Rows in memory, as Arrow.
 #[pyclass(frozen, module = "metalith._metalith")]
@@ -165,62 +168,115 @@ fn convert_column(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, Arro
 
 /// A reader over the rows of a Python object. Its batches are the object's own memory.
 pub(crate) fn reader(rows: &Bound<'_, PyAny>) -> PyResult<StreamReader> {
-    let refuse = |message: String| {
-        let hint = "pass a frame of Polars, pandas, PyArrow, DuckDB or any other Arrow producer";
-        raise_as(Kind::Invalid, "store.rows", &message, Some(hint))
+    let open = |parts: &[Bound<'_, PyAny>]| {
+        let streams = parts.iter().map(stream).collect::<PyResult<_>>()?;
+        StreamReader::new(streams).map_err(|it| refuse(&format!("the frame cannot be read: {it}")))
     };
+    match open(&parts(rows)?)? {
+        Some(reader) => Ok(reader),
+        // Parts that do not fit together.
+        None => open(slice::from_ref(rows))?.ok_or_else(|| refuse("the frame has no columns")),
+    }
+}
+
+/// The parts of a frame that hand themselves over without a copy, in their order.
+///
+/// Polars first copies the chunks of a whole frame into one, and would do so before it handed over
+/// the first row; a slice that is one chunk is handed over as it is. Small chunks are left to it.
+fn parts<'py>(rows: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let whole = || Ok(vec![rows.clone()]);
+    let class = rows.get_type();
+    if class.module()?.to_str()?.split('.').next() != Some("polars") || class.name()? != "DataFrame"
+    {
+        return whole();
+    }
+    let width: usize = rows.getattr("width")?.extract()?;
+    let lengths: Vec<usize> = match width {
+        0 => Vec::new(),
+        _ => rows.call_method1("to_series", (0,))?.call_method0("chunk_lengths")?.extract()?,
+    };
+    if lengths.len() < 2 || lengths.iter().sum::<usize>() / lengths.len() < PART_ROWS {
+        return whole();
+    }
+    let mut end = 0;
+    let part = |length: usize| {
+        end += length;
+        rows.call_method1("slice", (end - length, length))
+    };
+    lengths.into_iter().map(part).collect()
+}
+
+/// The stream that an object hands itself over as.
+fn stream(rows: &Bound<'_, PyAny>) -> PyResult<FFI_ArrowArrayStream> {
     if !rows.hasattr("__arrow_c_stream__")? {
-        return Err(refuse(format!("a `{}` is not a frame", rows.get_type().name()?)));
+        return Err(refuse(&format!("a `{}` is not a frame", rows.get_type().name()?)));
     }
     let capsule = rows.call_method0("__arrow_c_stream__")?;
     let capsule = capsule
         .cast::<PyCapsule>()
-        .map_err(|_| refuse("`__arrow_c_stream__` did not return a capsule".to_owned()))?;
+        .map_err(|_| refuse("`__arrow_c_stream__` did not return a capsule"))?;
     let stream = capsule.pointer_checked(Some(STREAM))?.cast::<FFI_ArrowArrayStream>();
     // SAFETY: a capsule of this name holds a valid stream. `from_raw` moves it out and leaves a
     // released one behind, so that the capsule's own destructor has nothing left to do.
-    let stream = unsafe { FFI_ArrowArrayStream::from_raw(stream.as_ptr()) };
-    StreamReader::new(stream).map_err(|error| refuse(format!("the frame cannot be read: {error}")))
+    Ok(unsafe { FFI_ArrowArrayStream::from_raw(stream.as_ptr()) })
 }
 
-/// Reads a stream as Arrow's own reader does, but for columns without a type: where every value is
-/// NULL, producers such as Polars announce a buffer that is not there, as the format once had it.
+fn refuse(message: &str) -> PyErr {
+    let hint = "pass a frame of Polars, pandas, PyArrow, DuckDB or any other Arrow producer";
+    raise_as(Kind::Invalid, "store.rows", message, Some(hint))
+}
+
+/// Reads streams of the same columns one after the other, as Arrow's own reader reads one, but for
+/// columns without a type: where every value is NULL, producers such as Polars announce a buffer that
+/// is not there, as the format once had it.
 #[derive(Debug)]
 pub(crate) struct StreamReader {
-    stream: FFI_ArrowArrayStream,
+    /// Those with rows that were not read yet.
+    streams: VecDeque<FFI_ArrowArrayStream>,
     schema: SchemaRef,
 }
 
 impl StreamReader {
-    fn new(mut stream: FFI_ArrowArrayStream) -> Result<Self, ArrowError> {
-        let mut schema = FFI_ArrowSchema::empty();
-        let Some(get_schema) = stream.get_schema else {
-            return Err(ArrowError::CDataInterface("the stream is released".to_owned()));
-        };
-        // SAFETY: the stream is valid, and the schema is there to be written to.
-        if unsafe { get_schema(&raw mut stream, &raw mut schema) } != 0 {
-            return Err(last_error(&mut stream));
-        }
-        let schema = Arc::new(Schema::try_from(&schema)?);
-        Ok(Self { stream, schema })
+    /// None if the streams are not of the same columns, or if there is no stream.
+    fn new(mut streams: VecDeque<FFI_ArrowArrayStream>) -> Result<Option<Self>, ArrowError> {
+        let schemas = streams.iter_mut().map(schema_of).collect::<Result<Vec<_>, _>>()?;
+        let schema = schemas.first().filter(|first| schemas.iter().all(|it| it == *first));
+        Ok(schema.cloned().map(|schema| Self { streams, schema: Arc::new(schema) }))
     }
+}
+
+/// The columns of a stream.
+fn schema_of(stream: &mut FFI_ArrowArrayStream) -> Result<Schema, ArrowError> {
+    let mut schema = FFI_ArrowSchema::empty();
+    let Some(get_schema) = stream.get_schema else {
+        return Err(ArrowError::CDataInterface("the stream is released".to_owned()));
+    };
+    // SAFETY: the stream is valid, and the schema is there to be written to.
+    if unsafe { get_schema(stream, &raw mut schema) } != 0 {
+        return Err(last_error(stream));
+    }
+    Schema::try_from(&schema)
 }
 
 impl Iterator for StreamReader {
     type Item = Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut array = FFI_ArrowArray::empty();
-        let get_next = self.stream.get_next?;
-        // SAFETY: the stream is valid, and the array is there to be written to.
-        if unsafe { get_next(&raw mut self.stream, &raw mut array) } != 0 {
-            return Some(Err(last_error(&mut self.stream)));
-        }
-        if array.is_released() {
-            return None;
-        }
+        let mut array = loop {
+            let stream = self.streams.front_mut()?;
+            let get_next = stream.get_next?;
+            let mut array = FFI_ArrowArray::empty();
+            // SAFETY: the stream is valid, and the array is there to be written to.
+            if unsafe { get_next(stream, &raw mut array) } != 0 {
+                return Some(Err(last_error(stream)));
+            }
+            if !array.is_released() {
+                break array;
+            }
+            self.streams.pop_front();
+        };
         let of = DataType::Struct(self.schema.fields().clone());
-        // SAFETY: a stream gives valid arrays of the type that its schema says.
+        // SAFETY: a stream gives valid arrays of the type that its schema says, which all streams say.
         let imported = unsafe {
             without_buffers_of_nulls(&mut array, &of);
             from_ffi_and_data_type(array, of)
