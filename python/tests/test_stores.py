@@ -153,6 +153,15 @@ def test_a_frame_of_many_chunks_goes_in_as_it_is(store: ml.MetadataStore) -> Non
     assert frame.n_chunks("all") == [4, 4, 1], "nothing was put together to hand it over"
 
 
+def test_work_that_was_streamed_is_written_back_as_it_came(store: ml.MetadataStore) -> None:
+    Video, _ = declare()
+    work = videos(*(f"{number:05}" for number in range(20_000)))
+    told = pl.Series("metalith_finding", ["new", "stale"] * 10_000, dtype=pl.Categorical)
+    with store.open("write"):
+        assert store.write(Video, work.insert_column(0, told)) == 20_000
+        assert "metalith_finding" not in store.read(Video).collect_schema().names()
+
+
 def test_what_comes_out_can_be_turned_into_anything(store: ml.MetadataStore) -> None:
     Video, _ = declare()
     with store.open("write"):

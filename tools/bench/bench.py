@@ -3,10 +3,10 @@
 Every measurement is a process of its own on a fresh copy of a store: wall time with process
 start, and peak memory. Both sides take the same Parquet files, the same graph and the same hash,
 cut to the same length, and must count the same samples. The peer's frames stay in memory, as in
-its paper. Ours reach the caller within the time measured, as a stream of Arrow that another process
-takes in batch by batch. From Python ours is
-measured twice: `from Python` is the peer's own script, with frames of Polars, and `by Project` is
-`metalith.Project`, with tables of Arrow.
+its paper. Ours reach the caller within the time measured, as a stream of Arrow that another
+process takes in batch by batch; of orphaned samples, of which there are none here, a count. From
+Python ours is measured twice: `from Python` is the peer's own script, with frames of Polars, and
+`by Project` is `metalith.Project`, with tables of Arrow.
 """
 
 import argparse
@@ -186,8 +186,8 @@ def resolves(args, cell):
                 same(peers[-1], package[-1], COUNTS)
                 same(peers[-1], project[-1], COUNTS)
             if args.metalith:
-                mine.append(measure(cell.ours().work(cell.leaf), TAKER))
-                same(peers[-1], mine[-1], WORK)
+                mine.append(work(cell.ours(), cell.leaf))
+                same(peers[-1], mine[-1], COUNTS)
         yield cell.result(f"resolve {case}", peers, mine)
         if package:
             yield cell.result(f"resolve {case} from Python", peers, package)
@@ -216,6 +216,13 @@ def writes_and_reads(args, cell):
         if package:
             yield cell.result(f"{what} from Python", peers, package)
             yield cell.result(f"{what} by Project", peers, project)
+
+
+def work(metalith, leaf):
+    """New and stale samples reach another process, which counts them as we do."""
+    measured = measure(metalith.work(leaf), TAKER)
+    same(measured, {"output": measured["errors"]}, ["new", "stale"])
+    return {**measured, "output": measured["errors"]}
 
 
 def write(cell):
@@ -264,8 +271,8 @@ def in_database(args, cell):
         for _ in range(args.rounds):
             cell.fresh()
             peers.append(measure(cell.peer("resolve")))
-            mine.append(measure(cell.ours("in_duckdb").work(cell.leaf), TAKER))
-            same(peers[-1], mine[-1], WORK)
+            mine.append(work(cell.ours("in_duckdb"), cell.leaf))
+            same(peers[-1], mine[-1], COUNTS)
         yield cell.result(f"resolve {case}, both in DuckDB,", peers, mine)
 
 
@@ -280,14 +287,13 @@ def start_up(args):
     return summed({"what": "--help", "graph": "", "engine": "", "rows": 0}, peers, mine)
 
 
-WORK = ["new", "stale"]
-COUNTS = [*WORK, "orphaned"]
+COUNTS = ["new", "stale", "orphaned"]
 
 
 def same(theirs, mine, names):
     """Both sides found as much."""
     outputs = [json.loads(it["output"]) for it in (theirs, mine)]
-    one, other = ([it.get("counts", it).get(name, 0) for name in names] for it in outputs)
+    one, other = ([it.get("counts", it)[name] for name in names] for it in outputs)
     if one != other:
         sys.exit(
             f"error: of {', '.join(names)} the peer counts {one}, we count {other}: "
@@ -296,7 +302,7 @@ def same(theirs, mine, names):
 
 
 def measure(command, taker=()):
-    """Seconds on the clock and on the cores, peak MiB of a process, and what it printed.
+    """Seconds on the clock and on the cores, peak MiB of a process, and what it printed where.
 
     What it gives is for the taker, if there is one: until that has it all, time runs.
     """
@@ -340,7 +346,8 @@ def done(command, taker=()):
         sys.exit(f"error: what {' '.join(command)} gave could not be read")
     scale = 2**20 if platform.system() == "Darwin" else 2**10
     cpu = usage.ru_utime + usage.ru_stime
-    return {"seconds": seconds, "cpu": cpu, "mib": usage.ru_maxrss / scale, "output": output}
+    told = {"output": output, "errors": errors}
+    return {"seconds": seconds, "cpu": cpu, "mib": usage.ru_maxrss / scale, **told}
 
 
 def inner_seconds(measured):

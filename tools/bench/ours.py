@@ -63,8 +63,8 @@ class Metalith:
         return [*self.start, "metadata", "read", key, "--output", "-"]
 
     def work(self, key):
-        """A stream of new and stale samples to whoever called."""
-        return [*self.start, "metadata", "resolve", key, "--output", "-"]
+        """A stream of new and stale samples to whoever called, and counts on standard error."""
+        return [*self.start, "--json", "metadata", "resolve", key, "--output", "-"]
 
     def resolve(self, key, folder):
         """Files of new, stale and orphaned samples."""

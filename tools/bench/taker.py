@@ -14,10 +14,10 @@ import pyarrow.compute
 
 FINDING = "metalith_finding"
 
-counts = Counter()
 print(flush=True)
 with pyarrow.ipc.open_stream(sys.stdin.buffer) as batches:
     is_found = FINDING in batches.schema.names
+    counts = Counter(rows=0, **({"new": 0, "stale": 0} if is_found else {}))
     for batch in batches:
         counts["rows"] += batch.num_rows
         if is_found:

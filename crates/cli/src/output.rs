@@ -5,7 +5,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use arrow::datatypes::SchemaRef;
 use metalith_ingest::{FileFormat, IngestError, RowSink};
 
 use crate::failure::{CliError, Failure, fail};
@@ -35,10 +34,22 @@ impl Output {
         (!is_out(&self.file)).then_some(&self.file)
     }
 
-    pub(crate) fn open(&self, schema: SchemaRef) -> Result<RowSink, IngestError> {
+    pub(crate) fn open(&self) -> Result<RowSink, Failure> {
         match self.file() {
-            Some(file) => RowSink::file(file, schema, self.format),
-            None => Ok(RowSink::stream(data_out(), schema, self.format)),
+            Some(file) => RowSink::file(file, self.format).map_err(fail),
+            None => Ok(RowSink::stream(data_out(), self.format)),
+        }
+    }
+
+    /// What came of writing there; none if whoever reads standard output has seen enough.
+    pub(crate) fn written<T>(&self, done: Result<T, IngestError>) -> Result<Option<T>, Failure> {
+        match done {
+            Err(IngestError::File { source, .. })
+                if is_out(&self.file) && source.kind() == io::ErrorKind::BrokenPipe =>
+            {
+                Ok(None)
+            }
+            other => other.map(Some).map_err(fail),
         }
     }
 }

@@ -67,6 +67,14 @@ impl Printer {
         }
     }
 
+    /// What [`show`](Self::show) shows, where standard output is for data: one line of JSON, or a remark.
+    pub(crate) fn beside(&self, json: &Value, text: &str) {
+        match self.json {
+            true => self.talk(&json.to_string()),
+            false => self.remark(text),
+        }
+    }
+
     /// A failure, with what to do about it.
     pub(crate) fn failure(&self, failure: &Failure) {
         let mut message = failure.to_string();

@@ -21,15 +21,21 @@ use parquet::{arrow::ArrowWriter, errors::ParquetError};
 
 use crate::{FileFormat, IngestError};
 
+/// What no reader of Arrow's stream format takes: a message of a negative length. Without it the end of
+/// the bytes counts as the end of the rows.
+const BROKEN_OFF: [u8; 8] = [0xff; 8];
+
 /// Rows on their way to `W`, as the bytes of a format.
 ///
-/// The first of them say how Parquet is encoded best, so nothing is written before they are there.
+/// The first of them say how Parquet is encoded best, so nothing is written before they are there. A
+/// stream of Arrow that is dropped before its end is marked as broken off: it would look complete.
 pub(crate) struct Encoding<W: Write + Send> {
-    schema: SchemaRef,
     format: FileFormat,
     shape: Shape,
     /// What errors call the place they go to.
     place: PathBuf,
+    /// The columns, when they are known.
+    schema: Option<SchemaRef>,
     stage: Stage<W>,
     rows: u64,
 }
@@ -48,25 +54,32 @@ pub(crate) enum Shape {
 enum Stage<W: Write + Send> {
     Waiting(W),
     Begun(Box<Encoder<W>>),
-    /// Something went wrong before.
-    Broken,
+    /// It has ended, or something went wrong before.
+    Over,
 }
 
 impl<W: Write + Send> Encoding<W> {
+    /// Without columns they are those of the first rows, if nobody tells them before.
     pub(crate) fn new(
         out: W,
-        schema: SchemaRef,
+        schema: Option<SchemaRef>,
         (format, shape): (FileFormat, Shape),
         place: &Path,
     ) -> Self {
-        let stage = Stage::Waiting(out);
-        Self { schema, format, shape, place: place.to_path_buf(), stage, rows: 0 }
+        let (place, stage) = (place.to_path_buf(), Stage::Waiting(out));
+        Self { format, shape, place, schema, stage, rows: 0 }
+    }
+
+    /// Tells the columns, unless they are known.
+    pub(crate) fn set_columns(&mut self, columns: &SchemaRef) {
+        self.schema.get_or_insert_with(|| SchemaRef::clone(columns));
     }
 
     /// Adds rows, which must have the columns of all.
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), IngestError> {
+        self.set_columns(batch.schema_ref());
         let written = self.begun(std::slice::from_ref(batch)).and_then(|it| it.write(batch));
-        written.map_err(|refused| refused.on(&self.place, self.format))?;
+        self.told(written)?;
         self.rows += batch.num_rows() as u64;
         Ok(())
     }
@@ -78,28 +91,49 @@ impl<W: Write + Send> Encoding<W> {
 
     /// Writes what comes after the last row, and hands out where all of it went.
     pub(crate) fn finish(mut self) -> Result<W, IngestError> {
-        let ended = self.begun(&[]).map(|_| ()).and_then(|()| match self.stage {
+        let begun = self.begun(&[]).map(|_| ());
+        let ended = begun.and_then(|()| match mem::replace(&mut self.stage, Stage::Over) {
             Stage::Begun(encoder) => {
                 let out = encoder.finish()?;
                 out.into_inner().map_err(|it| Refused::System(it.into_error()))
             }
-            Stage::Waiting(_) | Stage::Broken => Err(Refused::broken()),
+            Stage::Waiting(_) | Stage::Over => Err(Refused::over()),
         });
-        ended.map_err(|refused| refused.on(&self.place, self.format))
+        self.told(ended)
     }
 
     fn begun(&mut self, sample: &[RecordBatch]) -> Result<&mut Encoder<W>, Refused> {
-        self.stage = match mem::replace(&mut self.stage, Stage::Broken) {
-            Stage::Waiting(out) => {
+        self.stage = match (mem::replace(&mut self.stage, Stage::Over), &self.schema) {
+            (Stage::Waiting(out), Some(schema)) => {
                 let (out, form) = (BufWriter::new(out), (self.format, self.shape));
-                Stage::Begun(Box::new(Encoder::new(out, &self.schema, sample, form)?))
+                Stage::Begun(Box::new(Encoder::new(out, schema, sample, form)?))
             }
-            begun => begun,
+            (stage, _) => stage,
         };
         match &mut self.stage {
             Stage::Begun(encoder) => Ok(encoder),
-            Stage::Waiting(_) | Stage::Broken => Err(Refused::broken()),
+            Stage::Waiting(_) | Stage::Over => Err(Refused::over()),
         }
+    }
+
+    /// What was refused is told with its place, and nothing is written after it.
+    fn told<T>(&mut self, done: Result<T, Refused>) -> Result<T, IngestError> {
+        done.map_err(|refused| {
+            self.break_off();
+            refused.on(&self.place, self.format)
+        })
+    }
+
+    fn break_off(&mut self) {
+        if let Stage::Begun(encoder) = mem::replace(&mut self.stage, Stage::Over) {
+            encoder.break_off();
+        }
+    }
+}
+
+impl<W: Write + Send> Drop for Encoding<W> {
+    fn drop(&mut self) {
+        self.break_off();
     }
 }
 
@@ -168,6 +202,14 @@ impl<W: Write + Send> Encoder<W> {
         Ok(())
     }
 
+    /// Lets readers of a stream know that its end is missing.
+    fn break_off(self) {
+        if let Self::Stream(mut writer) = self {
+            // Who reads has more to worry about if this does not arrive either.
+            writer.get_mut().write_all(&BROKEN_OFF).ok();
+        }
+    }
+
     fn finish(self) -> Result<BufWriter<W>, Refused> {
         Ok(match self {
             Self::Parquet(writer) => writer.into_inner()?,
@@ -195,7 +237,7 @@ enum Refused {
 }
 
 impl Refused {
-    fn broken() -> Self {
+    fn over() -> Self {
         Self::System(io::ErrorKind::BrokenPipe.into())
     }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use arrow::{
-    array::AsArray as _,
+    array::{AsArray as _, RecordBatchReader},
     csv,
     datatypes::{DataType, Field, Schema, SchemaRef},
     error::ArrowError,
@@ -17,7 +17,7 @@ use arrow::{
 use metalith_store::Rows;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use crate::{FileFormat, IngestError};
+use crate::{FileFormat, IngestError, stream::WholeStream};
 
 /// How many rows a batch has.
 const BATCH_ROWS: usize = 16_384;
@@ -140,11 +140,15 @@ impl Source<'_> {
         move |source| IngestError::Content { path: path.clone(), format, source }
     }
 
+    fn rows(&self, reader: impl RecordBatchReader + Send + 'static) -> Rows {
+        Rows::read_ahead(reader, format!("`{}`", self.path.display()))
+    }
+
     fn parquet(&self) -> Result<Rows, IngestError> {
         let bad = |source| IngestError::Parquet { path: self.path.to_path_buf(), source };
         let builder = ParquetRecordBatchReaderBuilder::try_new(self.open()?).map_err(bad)?;
         let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(bad)?;
-        Ok(Rows::read_ahead(reader))
+        Ok(self.rows(reader))
     }
 
     fn header(
@@ -204,7 +208,7 @@ impl Source<'_> {
         let builder = csv::ReaderBuilder::new(SchemaRef::clone(schema));
         let builder = builder.with_format(separated(delimiter)).with_batch_size(BATCH_ROWS);
         let reader = builder.build(self.open()?).map_err(&bad)?;
-        Ok(Rows::read_ahead(reader))
+        Ok(self.rows(reader))
     }
 
     fn json_columns(&self, rows: Option<usize>) -> Result<Schema, IngestError> {
@@ -220,7 +224,7 @@ impl Source<'_> {
         // A number in a column of text is the text that was written.
         let builder = builder.with_batch_size(BATCH_ROWS).with_coerce_primitive(true);
         let reader = builder.build(BufReader::new(self.open()?)).map_err(&bad)?;
-        Ok(Rows::read_ahead(reader))
+        Ok(self.rows(reader))
     }
 
     /// A file begins with a magic word, a stream does not.
@@ -232,11 +236,10 @@ impl Source<'_> {
         file.rewind().map_err(|source| self.failed("read", source))?;
         if &start[..read] == b"ARROW1" {
             let reader = ipc::reader::FileReader::try_new(file, None).map_err(&bad)?;
-            return Ok(Rows::read_ahead(reader));
+            return Ok(self.rows(reader));
         }
-        let reader =
-            ipc::reader::StreamReader::try_new(BufReader::new(file), None).map_err(&bad)?;
-        Ok(Rows::read_ahead(reader))
+        let reader = WholeStream::new(BufReader::new(file)).map_err(&bad)?;
+        Ok(self.rows(reader))
     }
 }
 
@@ -252,11 +255,10 @@ fn separated(delimiter: u8) -> csv::reader::Format {
 
 /// Rows from bytes in Arrow's stream format, as other programs pipe them.
 pub fn read_stream(input: impl io::Read + Send + 'static) -> Result<Rows, IngestError> {
-    let reader =
-        ipc::reader::StreamReader::try_new(input, None).map_err(|source| IngestError::Content {
-            path: PathBuf::from("standard input"),
-            format: FileFormat::Arrow,
-            source,
-        })?;
-    Ok(Rows::read_ahead(reader))
+    let reader = WholeStream::new(input).map_err(|source| IngestError::Content {
+        path: PathBuf::from("standard input"),
+        format: FileFormat::Arrow,
+        source,
+    })?;
+    Ok(Rows::read_ahead(reader, "standard input"))
 }

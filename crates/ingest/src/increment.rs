@@ -19,7 +19,7 @@ use crate::{FileFormat, IngestError, RowSink, RowWriter};
 /// What a file is made for, also without rows.
 const KEPT: [Finding; 3] = [Finding::New, Finding::Stale, Finding::Orphaned];
 
-/// What is to be computed, and for the first time or once more.
+/// What somebody is to compute, for the first time or once more.
 const WORK: [Finding; 2] = [Finding::New, Finding::Stale];
 
 /// An increment whose rows were written as they were found.
@@ -85,45 +85,34 @@ pub async fn write_increment(
 /// told apart by the column [`columns::FINDING`] in front.
 ///
 /// These are the samples that somebody computes and writes back; of orphaned ones, which nobody is to
-/// write back, there is a count. `open` is asked for the place when the columns are known.
+/// write back, there is a count.
 pub async fn write_work(
     (store, graph): (&Store, &FeatureGraph),
     feature: &FeatureKey,
     options: ResolveOptions,
-    open: impl Fn(SchemaRef) -> Result<RowSink, IngestError>,
+    mut sink: RowSink,
 ) -> Result<WrittenIncrement, IngestError> {
-    let mut sink: Option<RowSink> = None;
     let mut rows: BTreeMap<Finding, u64> = BTreeMap::new();
     let take = |finding, batch: RecordBatch| {
         *rows.entry(finding).or_default() += batch.num_rows() as u64;
-        let Some(kind) = WORK.iter().position(|it| *it == finding) else { return Ok(()) };
-        let batch = told_apart(&batch, kind)?;
-        let sink = match &mut sink {
-            Some(sink) => sink,
-            None => sink.insert(open(batch.schema())?),
-        };
-        sink.write(&batch)
-    };
-    let resolved = store.resolve_each(graph, feature, options, take).await?;
-    let sink = match sink {
-        Some(sink) => sink,
-        None => {
-            let none = RecordBatch::new_empty(SchemaRef::clone(&resolved.expected));
-            open(told_apart(&none, 0)?.schema())?
+        match WORK.into_iter().zip(0..).find(|(it, _)| *it == finding) {
+            Some((_, kind)) => sink.write(&told_apart(&batch, kind)?),
+            None => Ok(()),
         }
     };
-    sink.finish()?;
+    let resolved = store.resolve_each(graph, feature, options, take).await?;
+    let none = RecordBatch::new_empty(SchemaRef::clone(&resolved.expected));
+    sink.finish(told_apart(&none, 0)?.schema_ref())?;
     Ok(WrittenIncrement { resolved, rows, files: Vec::new() })
 }
 
 /// Rows that say what they are: which of [`WORK`].
-fn told_apart(batch: &RecordBatch, kind: usize) -> Result<RecordBatch, IngestError> {
+fn told_apart(batch: &RecordBatch, kind: i8) -> Result<RecordBatch, IngestError> {
     /// The same for all batches, so that a stream has it once.
     static NAMES: LazyLock<ArrayRef> =
         LazyLock::new(|| Arc::new(StringArray::from_iter_values(WORK.map(Finding::name))));
 
-    let key = i8::try_from(kind).unwrap_or_default();
-    let keys = Int8Array::from_value(key, batch.num_rows());
+    let keys = Int8Array::from_value(kind, batch.num_rows());
     let kinds = DictionaryArray::try_new(keys, Arc::clone(&NAMES)).map_err(StoreError::arrow)?;
     let of_kind = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Utf8));
     let field = Arc::new(Field::new(columns::FINDING, of_kind, false));

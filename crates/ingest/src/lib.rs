@@ -1,8 +1,8 @@
 //! Rows from files and to files, and folders and buckets as samples.
 //!
-//! [`read_file`] and [`write_file`] know Parquet, CSV, TSV, JSON lines and Arrow IPC;
-//! [`write_increment`] and [`write_work`] write what a resolve finds. [`scan`] turns what
-//! lies in a folder or bucket into samples of a root feature. What this crate is not: it decides
+//! [`read_file`] and [`RowSink`] know Parquet, CSV, TSV, JSON lines and Arrow IPC;
+//! [`write_increment`] and [`write_work`] write what a resolve finds. [`scan`] turns what lies in a
+//! folder or bucket into samples of a root feature. What this crate is not: it decides
 //! nothing about versions; rows go through `Store::write` like everybody's.
 #![expect(
     clippy::wildcard_enum_match_arm,
@@ -18,6 +18,7 @@ mod increment;
 mod save;
 mod scan;
 mod sink;
+mod stream;
 mod versions;
 
 pub use crate::{
@@ -29,6 +30,6 @@ pub use crate::{
     scan::{
         Gone, GoneSamples, Remark, Remarks, RowGuard, ScanEvent, ScanOptions, ScanReport, scan,
     },
-    sink::{RowSink, write_file},
+    sink::RowSink,
     versions::{VersionColumn, assemble_versions, read_samples},
 };

@@ -36,13 +36,21 @@ pub struct CompleteFile {
 impl RowWriter {
     /// Begins a file. Its folder must exist.
     pub fn create(path: &Path, schema: SchemaRef, format: FileFormat) -> Result<Self, IngestError> {
-        Self::begin(path, schema, (format, Shape::File), |_, _| Ok(()))
+        Self::begin(path, Some(schema), (format, Shape::File), |_, _| Ok(()))
+    }
+
+    /// Begins a file whose columns are told later, or are those of the first rows.
+    pub(crate) fn open(path: &Path, format: FileFormat) -> Result<Self, IngestError> {
+        Self::begin(path, None, (format, Shape::File), |_, _| Ok(()))
     }
 
     /// Begins a file with all that is in one of text, byte by byte. What is written comes after it,
     /// in the order of its header.
     pub fn append(path: &Path, schema: SchemaRef, format: FileFormat) -> Result<Self, IngestError> {
-        Self::begin(path, schema, (format, Shape::Rest), |target, part| {
+        Self::begin(path, Some(schema), (format, Shape::Rest), |target, part| {
+            if !format.is_text() {
+                return Err(io::ErrorKind::Unsupported.into());
+            }
             let mut before = File::open(target)?;
             if io::copy(&mut before, part)? > 0 {
                 // The last line may be without its end.
@@ -60,7 +68,7 @@ impl RowWriter {
     /// Begins a file with what `prepare` puts into it, which knows the file that it is to replace.
     fn begin(
         path: &Path,
-        schema: SchemaRef,
+        schema: Option<SchemaRef>,
         form: (FileFormat, Shape),
         prepare: impl FnOnce(&Path, &mut File) -> io::Result<()>,
     ) -> Result<Self, IngestError> {
@@ -80,6 +88,11 @@ impl RowWriter {
         let (part, target, out) = begun().map_err(failed)?;
         let encoding = Encoding::new(out, schema, form, &target);
         Ok(Self { part, target, encoding })
+    }
+
+    /// Tells the columns, unless they are known.
+    pub(crate) fn set_columns(&mut self, columns: &SchemaRef) {
+        self.encoding.set_columns(columns);
     }
 
     /// Adds rows, which must have the columns of the file.

@@ -16,6 +16,9 @@ use crate::{
 };
 
 /// Where rows go, batch by batch. CSV and TSV hold nested values as JSON.
+///
+/// The place is opened at once, so that what is wrong with it is told before there are rows. A stream
+/// of Arrow that is dropped before its end is one that no reader takes for complete.
 #[derive(Debug)]
 pub struct RowSink(Kind);
 
@@ -29,7 +32,7 @@ impl RowSink {
     /// A file. Its rows go to one beside it, which takes its name when all of them are there: a reader
     /// sees the old file or the new one, never half of it. What is no regular file, such as a named
     /// pipe, is written to directly, as a stream.
-    pub fn file(path: &Path, schema: SchemaRef, format: FileFormat) -> Result<Self, IngestError> {
+    pub fn file(path: &Path, format: FileFormat) -> Result<Self, IngestError> {
         match fs::metadata(path) {
             Ok(found) if !found.is_file() && !found.is_dir() => {
                 let out = File::options().write(true).open(path);
@@ -38,25 +41,20 @@ impl RowSink {
                     path: path.to_path_buf(),
                     source,
                 })?;
-                Ok(Self::direct(Box::new(out), schema, format, path))
+                Ok(Self::direct(Box::new(out), format, path))
             }
-            _ => RowWriter::create(path, schema, format).map(|file| Self(Kind::Beside(file))),
+            _ => RowWriter::open(path, format).map(|file| Self(Kind::Beside(file))),
         }
     }
 
     /// Standard output, or what stands for it: another program reads it while it is written, Arrow IPC
     /// as a stream.
-    pub fn stream(out: Box<dyn Write + Send>, schema: SchemaRef, format: FileFormat) -> Self {
-        Self::direct(out, schema, format, Path::new("standard output"))
+    pub fn stream(out: Box<dyn Write + Send>, format: FileFormat) -> Self {
+        Self::direct(out, format, Path::new("standard output"))
     }
 
-    fn direct(
-        out: Box<dyn Write + Send>,
-        schema: SchemaRef,
-        format: FileFormat,
-        place: &Path,
-    ) -> Self {
-        Self(Kind::Direct(Encoding::new(out, schema, (format, Shape::Stream), place)))
+    fn direct(out: Box<dyn Write + Send>, format: FileFormat, place: &Path) -> Self {
+        Self(Kind::Direct(Encoding::new(out, None, (format, Shape::Stream), place)))
     }
 
     /// Adds rows, which must have the columns of all.
@@ -67,8 +65,13 @@ impl RowSink {
         }
     }
 
-    /// Ends what was written, and tells how many rows there were.
-    pub fn finish(self) -> Result<u64, IngestError> {
+    /// Ends what was written, and tells how many rows there were. Where there were none it has these
+    /// columns.
+    pub fn finish(mut self, columns: &SchemaRef) -> Result<u64, IngestError> {
+        match &mut self.0 {
+            Kind::Beside(file) => file.set_columns(columns),
+            Kind::Direct(out) => out.set_columns(columns),
+        }
         match self.0 {
             Kind::Beside(file) => file.complete()?.publish(),
             Kind::Direct(out) => {
@@ -80,15 +83,11 @@ impl RowSink {
 
     /// Writes all rows, ends, and tells how many there were.
     pub async fn fill(mut self, rows: Rows) -> Result<u64, IngestError> {
+        let columns = rows.schema();
         let mut batches = rows.into_stream();
         while let Some(batch) = batches.try_next().await? {
             self.write(&batch)?;
         }
-        self.finish()
+        self.finish(&columns)
     }
-}
-
-/// Writes rows into a file, as [`RowSink::file`] does, and tells how many there were.
-pub async fn write_file(rows: Rows, path: &Path, format: FileFormat) -> Result<u64, IngestError> {
-    RowSink::file(path, rows.schema(), format)?.fill(rows).await
 }

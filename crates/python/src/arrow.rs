@@ -168,15 +168,9 @@ fn convert_column(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, Arro
 
 /// A reader over the rows of a Python object. Its batches are the object's own memory.
 pub(crate) fn reader(rows: &Bound<'_, PyAny>) -> PyResult<StreamReader> {
-    let open = |parts: &[Bound<'_, PyAny>]| {
-        let streams = parts.iter().map(stream).collect::<PyResult<_>>()?;
-        StreamReader::new(streams).map_err(|it| refuse(&format!("the frame cannot be read: {it}")))
-    };
-    match open(&parts(rows)?)? {
-        Some(reader) => Ok(reader),
-        // Parts that do not fit together.
-        None => open(slice::from_ref(rows))?.ok_or_else(|| refuse("the frame has no columns")),
-    }
+    let streams = parts(rows)?.iter().map(stream).collect::<PyResult<_>>()?;
+    StreamReader::new(streams)
+        .map_err(|error| refuse(&format!("the frame cannot be read: {error}")))
 }
 
 /// The parts of a frame that hand themselves over without a copy, in their order.
@@ -237,11 +231,16 @@ pub(crate) struct StreamReader {
 }
 
 impl StreamReader {
-    /// None if the streams are not of the same columns, or if there is no stream.
-    fn new(mut streams: VecDeque<FFI_ArrowArrayStream>) -> Result<Option<Self>, ArrowError> {
-        let schemas = streams.iter_mut().map(schema_of).collect::<Result<Vec<_>, _>>()?;
-        let schema = schemas.first().filter(|first| schemas.iter().all(|it| it == *first));
-        Ok(schema.cloned().map(|schema| Self { streams, schema: Arc::new(schema) }))
+    fn new(mut streams: VecDeque<FFI_ArrowArrayStream>) -> Result<Self, ArrowError> {
+        let mut schemas = streams.iter_mut().map(schema_of);
+        let schema = schemas.next().unwrap_or_else(|| Ok(Schema::empty()))?;
+        for other in schemas {
+            if other? != schema {
+                let what = "its parts do not have the same columns".to_owned();
+                return Err(ArrowError::SchemaError(what));
+            }
+        }
+        Ok(Self { streams, schema: Arc::new(schema) })
     }
 }
 

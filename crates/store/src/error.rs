@@ -108,6 +108,14 @@ pub enum StoreError {
         /// What does not fit.
         detail: String,
     },
+    /// Rows from elsewhere that do not come to their end.
+    #[error("cannot read all rows of {of}")]
+    Unreadable {
+        /// The file, or where else they come from.
+        of: String,
+        /// What its reader says.
+        source: ArrowError,
+    },
     /// More than the project may hold.
     #[error("the project would hold {held} {what}, and its quota is {limit}")]
     Quota {
@@ -230,9 +238,10 @@ impl Diagnostic for StoreError {
             Self::Graph(error) => error.kind(),
             Self::Filter { source, .. } => source.kind(),
             Self::NoTable { .. } => Kind::NotFound,
-            Self::Rows { .. } | Self::PlainRows { .. } | Self::UnknownAlgorithm { .. } => {
-                Kind::Invalid
-            }
+            Self::Rows { .. }
+            | Self::PlainRows { .. }
+            | Self::UnknownAlgorithm { .. }
+            | Self::Unreadable { .. } => Kind::Invalid,
             Self::Request { problem, .. } => match problem {
                 RequestProblem::NothingToRestore { .. } => Kind::NotFound,
                 RequestProblem::Superseded { .. } => Kind::Blocked,
@@ -292,6 +301,7 @@ impl Diagnostic for StoreError {
             Self::Conflict { .. } => "store.conflict",
             Self::Storage { .. } => "store.storage",
             Self::Corrupt { .. } => "store.corrupt",
+            Self::Unreadable { .. } => "store.unreadable",
             Self::Quota { .. } => "store.quota",
             Self::Unsupported { .. } => "store.unsupported",
             Self::Engine { .. } => "store.engine",
@@ -327,6 +337,9 @@ impl Diagnostic for StoreError {
                 "restore the table from a backup, or drop the feature and write it again"
                     .into(),
             ),
+            Self::Unreadable { .. } => {
+                Some("look at what wrote it, and have it written again: nothing of it was taken".into())
+            }
             Self::Quota { .. } => Some(
                 "see `metalith retention` and `metalith objects audit` for what could go, or raise \
                  `quota` in metalith.toml"

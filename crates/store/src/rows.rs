@@ -1,6 +1,6 @@
 //! Rows on their way: Arrow record batches with their schema.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use datafusion::arrow::{
     array::{RecordBatch, RecordBatchReader},
@@ -45,22 +45,27 @@ impl Rows {
         Self::from_batches(batch.schema(), vec![batch])
     }
 
-    /// Rows from a blocking reader such as a file or another system's Arrow stream.
+    /// Rows from a blocking reader such as another system's Arrow stream.
     pub fn from_reader(reader: impl RecordBatchReader + Send + 'static) -> Self {
         let schema = reader.schema();
         let batches = stream::iter(reader.map(|batch| batch.map_err(StoreError::arrow)));
         Self { schema, batches: batches.boxed() }
     }
 
-    /// The same, read a few batches ahead on a thread of its own.
-    pub fn read_ahead(reader: impl RecordBatchReader + Send + 'static) -> Self {
-        let schema = reader.schema();
+    /// Rows from a blocking reader of something that may be damaged, such as a file; errors call it
+    /// `of`. They are read a few batches ahead on a thread of its own.
+    pub fn read_ahead(
+        reader: impl RecordBatchReader + Send + 'static,
+        of: impl Into<String>,
+    ) -> Self {
+        let (schema, of) = (reader.schema(), of.into());
         let columns = SchemaRef::clone(&schema);
         // Nothing is read before somebody wants it.
         let batches = stream::once(async move {
             let rows = Self::made_ahead(columns, move |outbox| {
                 for batch in reader {
-                    if outbox.blocking_send(Ok(batch.map_err(StoreError::arrow)?)).is_err() {
+                    let unreadable = |source| StoreError::Unreadable { of: of.clone(), source };
+                    if outbox.blocking_send(Ok(batch.map_err(unreadable)?)).is_err() {
                         break;
                     }
                 }
@@ -121,6 +126,17 @@ impl Rows {
             )
         });
         Self::new(self.schema, pieces.try_flatten())
+    }
+
+    /// The same without a column, if there is such a one.
+    pub(crate) fn without(self, column: &str) -> Result<Self, StoreError> {
+        let Ok(without) = self.schema.index_of(column) else { return Ok(self) };
+        let kept: Vec<usize> =
+            (0..self.schema.fields().len()).filter(|it| *it != without).collect();
+        let schema = Arc::new(self.schema.project(&kept).map_err(StoreError::arrow)?);
+        let batches =
+            self.batches.map(move |batch| batch?.project(&kept).map_err(StoreError::arrow));
+        Ok(Self::new(schema, batches))
     }
 
     /// All rows in memory.

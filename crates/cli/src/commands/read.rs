@@ -74,9 +74,8 @@ async fn save(
     args: &Args,
     context: &Context,
 ) -> Result<Outcome, Failure> {
-    let sink = output.open(rows.schema()).map_err(fail)?;
-    let count = sink.fill(rows).await.map_err(fail)?;
-    let Some(file) = output.file() else { return Ok(Outcome::Done) };
+    let count = output.written(output.open()?.fill(rows).await)?;
+    let (Some(file), Some(count)) = (output.file(), count) else { return Ok(Outcome::Done) };
     let json = json!({"feature": args.feature.as_str(), "rows": count, "file": file});
     context.printer.show(json, || format!("wrote {} rows to {}", number(count), file.display()))?;
     Ok(Outcome::Done)

@@ -7,9 +7,7 @@ use std::{
 
 use metalith_base::FeatureKey;
 use metalith_expr::Expr;
-use metalith_ingest::{
-    FileFormat, IngestError, WrittenIncrement, read_samples, write_increment, write_work,
-};
+use metalith_ingest::{FileFormat, WrittenIncrement, read_samples, write_increment, write_work};
 use metalith_store::{Compute, Computed, Extent, Finding, Increment, Mode, ResolveOptions};
 use serde_json::{Value, json};
 
@@ -69,6 +67,7 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
     let output = args.output.as_ref().map(|file| Output::new(file, args.format)).transpose()?;
     let (project, store) = context.open(Mode::Read).await?;
     let options = options(args).await?;
+    let sink = output.as_ref().map(Output::open).transpose()?;
     let bar = progress::bar(&context.printer, &format!("resolving {}", args.feature));
     let from = (&store, project.graph());
     if let Some(folder) = &args.output_dir {
@@ -76,34 +75,29 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failu
         let format = args.format.unwrap_or(FileFormat::Parquet);
         let written = write_increment(from, &args.feature, options, folder, format).await;
         bar.finish_and_clear();
-        return told(args, context, written, None);
+        return told(args, context, written.map_err(fail)?);
     }
-    if let Some(output) = &output {
-        let open = |schema| output.open(schema);
-        let written = write_work(from, &args.feature, options, open).await;
+    if let (Some(output), Some(sink)) = (output, sink) {
+        let written = write_work(from, &args.feature, options, sink).await;
         bar.finish_and_clear();
-        return told(args, context, written, output.file());
+        let Some(mut written) = output.written(written)? else { return Ok(Outcome::Done) };
+        written.files.extend(output.file().map(Path::to_path_buf));
+        return told(args, context, written);
     }
     let found = store.resolve(project.graph(), &args.feature, options).await;
     bar.finish_and_clear();
     show(args, context, &found.map_err(fail)?)
 }
 
-/// Tells of an increment whose rows were written: into files of its own, into one, or to standard
-/// output, which is then not for anything else.
-fn told(
-    args: &Args,
-    context: &Context,
-    written: Result<WrittenIncrement, IngestError>,
-    file: Option<&Path>,
-) -> Result<Outcome, Failure> {
-    let WrittenIncrement { resolved, rows, mut files } = written.map_err(fail)?;
+/// Tells of an increment whose rows were written: to files, or to standard output, where then nothing
+/// else goes.
+fn told(args: &Args, context: &Context, written: WrittenIncrement) -> Result<Outcome, Failure> {
+    let WrittenIncrement { resolved, rows, files } = written;
     let rows = |finding| rows.get(&finding).copied().unwrap_or_default();
     let Found { mut json, text } =
         Found::new(args, context, rows, (resolved.extent, &resolved.computed));
-    files.extend(file.map(Path::to_path_buf));
     if files.is_empty() {
-        context.printer.remark(&text);
+        context.printer.beside(&json, &text);
         return Ok(Outcome::Done);
     }
     json["files"] = json!(files);

@@ -369,3 +369,21 @@ fn a_damaged_log_is_said_and_left_as_it_is() {
     );
     assert_eq!(fs::read_to_string(last).unwrap(), "{\"add\": {\"pa");
 }
+
+#[test]
+fn rows_of_a_stream_that_broke_off_are_not_taken_for_all() {
+    let project = project();
+    let here = project.path();
+    let whole = metalith(here, &["metadata", "read", "video/raw", "--output", "-"]).stdout;
+    fs::write(here.join("half.arrow"), &whole[..whole.len() - 8]).unwrap();
+    check_refused(
+        here,
+        &["metadata", "write", "video/raw", "half.arrow"],
+        expect![[r#"
+        exit 2
+        error[store.unreadable]: cannot read all rows of `half.arrow`: Ipc error: the stream ends without saying so: its writer broke off, or did not close it
+
+        hint: look at what wrote it, and have it written again: nothing of it was taken
+    "#]],
+    );
+}

@@ -1,10 +1,17 @@
 //! Rows through every format, and what is not of its format.
 
-use std::path::Path;
+use std::{
+    io::{self, Write},
+    path::Path,
+    process::Command,
+    sync::{Arc, Mutex},
+};
 
 use arrow::array::RecordBatch;
 use expect_test::expect;
-use metalith_ingest::{FileFormat, VersionColumn, assemble_versions, read_file, write_file};
+use metalith_ingest::{
+    FileFormat, RowSink, VersionColumn, assemble_versions, read_file, read_stream,
+};
 use metalith_store::Rows;
 use metalith_testkit::{batch_from_json, rows_to_json};
 use serde_json::{Map, Value, json};
@@ -30,7 +37,8 @@ async fn rows_come_back_from_every_format() {
     let folder = tempfile::tempdir().unwrap();
     for format in [FileFormat::Parquet, FileFormat::Csv, FileFormat::JsonLines, FileFormat::Arrow] {
         let path = folder.path().join(format!("rows.{}", format.ending()));
-        assert_eq!(write_file(Rows::from_batch(batch()), &path, format).await.unwrap(), 2);
+        let file = RowSink::file(&path, format).unwrap();
+        assert_eq!(file.fill(Rows::from_batch(batch())).await.unwrap(), 2);
         assert_eq!(rows_to_json(&read(&path).await), rows_to_json(&[batch()]), "{format:?}");
     }
     let files = std::fs::read_dir(folder.path()).unwrap().count();
@@ -83,4 +91,57 @@ async fn what_is_not_of_its_format_is_named() {
         ],
     );
     check("a.xlsx", "text", expect!["the format of `DIR/a.xlsx` is not known"]);
+}
+
+/// What a sink writes into, to be looked at afterwards.
+#[derive(Clone, Default)]
+struct Bytes(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Bytes {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_off_does_not_look_complete() {
+    let count = async |bytes: &[u8]| {
+        let rows = read_stream(io::Cursor::new(bytes.to_vec())).unwrap();
+        rows.count().await.map_err(|error| format!("{error:?}"))
+    };
+    let stream = |out: &Bytes| RowSink::stream(Box::new(out.clone()), FileFormat::Arrow);
+    let whole = Bytes::default();
+    stream(&whole).fill(Rows::from_batch(batch())).await.unwrap();
+    let whole = whole.0.lock().unwrap().clone();
+    assert_eq!(count(&whole).await, Ok(2));
+    // Its writer was killed.
+    let killed = &whole[..whole.len() - 8];
+    assert!(count(killed).await.unwrap_err().contains("ends without saying so"));
+    // Its writer came to an error, so that any reader finds out.
+    let broken = Bytes::default();
+    let mut sink = stream(&broken);
+    sink.write(&batch()).unwrap();
+    drop(sink);
+    let broken = broken.0.lock().unwrap().clone();
+    assert!(broken.starts_with(killed) && broken.len() == whole.len());
+    count(&broken).await.unwrap_err();
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_named_pipe_takes_rows_as_a_stream() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let from = pipe.clone();
+    // Either end waits for the other.
+    let bytes = tokio::task::spawn_blocking(move || std::fs::read(from).unwrap());
+    let sink = RowSink::file(&pipe, FileFormat::Arrow).unwrap();
+    assert_eq!(sink.fill(Rows::from_batch(batch())).await.unwrap(), 2);
+    let rows = read_stream(io::Cursor::new(bytes.await.unwrap())).unwrap();
+    assert_eq!(rows_to_json(&rows.collect().await.unwrap()), rows_to_json(&[batch()]));
 }

@@ -88,8 +88,8 @@ async fn what_is_to_be_computed_goes_to_one_place() {
     write(&store, &graph, "video", &json!([video("b", "other"), video("c", "c")])).await.unwrap();
     for format in [FileFormat::Csv, FileFormat::JsonLines, FileFormat::Parquet, FileFormat::Arrow] {
         let file = file(&format!("work.{}", format.ending()));
-        let open = |schema| RowSink::file(&file, schema, format);
-        let written = write_work(from, &crop, ResolveOptions::default(), open).await.unwrap();
+        let sink = RowSink::file(&file, format).unwrap();
+        let written = write_work(from, &crop, ResolveOptions::default(), sink).await.unwrap();
         let count = |finding| written.rows.get(&finding).copied();
         assert_eq!(count(Finding::New), Some(1), "{format}");
         assert_eq!(count(Finding::Stale), Some(1), "{format}");
@@ -103,8 +103,8 @@ async fn what_is_to_be_computed_goes_to_one_place() {
     // Who worked it off writes it back as it is.
     let rows = read_file(&file("work.arrow"), None).unwrap();
     store.write(&graph, &crop, rows, &WriteOptions::default()).await.unwrap();
-    let open = |schema| RowSink::file(&file("none.csv"), schema, FileFormat::Csv);
-    let written = write_work(from, &crop, ResolveOptions::default(), open).await.unwrap();
+    let sink = RowSink::file(&file("none.csv"), FileFormat::Csv).unwrap();
+    let written = write_work(from, &crop, ResolveOptions::default(), sink).await.unwrap();
     assert_eq!(written.rows.keys().copied().collect::<Vec<_>>(), [Finding::Orphaned]);
     let none = fs::read_to_string(file("none.csv")).unwrap();
     assert!(none.starts_with("metalith_finding,id,") && none.lines().count() == 1, "{none}");

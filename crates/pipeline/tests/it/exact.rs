@@ -10,7 +10,7 @@ use arrow::{
 };
 use expect_test::expect;
 use metalith_base::{Diagnostic as _, Kind, Timestamp};
-use metalith_ingest::{FileFormat, write_file};
+use metalith_ingest::{FileFormat, RowSink};
 use metalith_pipeline::{Options, PipelineError, Report, Surroundings, run};
 use metalith_store::Rows;
 
@@ -37,7 +37,8 @@ async fn put_parquet(folder: &Path, columns: Vec<(&str, ArrayRef)>) {
     let batch = RecordBatch::try_from_iter(columns).unwrap();
     let path = folder.join("in/t.parquet");
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    write_file(Rows::from_batch(batch), &path, FileFormat::Parquet).await.unwrap();
+    let file = RowSink::file(&path, FileFormat::Parquet).unwrap();
+    file.fill(Rows::from_batch(batch)).await.unwrap();
 }
 
 fn type_of(report: &Report, column: &str) -> DataType {
